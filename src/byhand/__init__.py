@@ -1,0 +1,1 @@
+"""Backprop by Hand: check your gradients against torch, and step through their derivation."""
