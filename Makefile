@@ -1,0 +1,43 @@
+# The two commands of the README are `make lab` and `make test`; each sets up what it needs.
+# ARGS goes to the program: make lab ARGS="--no-browser --port 8899", make test ARGS="-m 'not slow'".
+
+PYTHON ?= python3
+BIN := $(CURDIR)/.venv/bin
+ARGS ?=
+export PATH := $(BIN):$(PATH)
+
+.PHONY: lab test build verify book bench clean
+
+lab: .venv/installed course/start.ipynb
+	$(BIN)/jupyter lab --LabApp.default_url=/lab/tree/course/start.ipynb $(ARGS)
+
+test: .venv/installed
+	$(BIN)/python -m pytest $(ARGS)
+
+build: .venv/installed
+	$(BIN)/byhand build $(ARGS)
+
+verify: .venv/installed
+	$(BIN)/byhand verify $(ARGS)
+
+book: .venv/installed
+	$(BIN)/byhand book
+
+bench: .venv/installed
+	$(BIN)/python benchmarks/unit_times.py $(ARGS)
+	$(BIN)/python benchmarks/numpy_against_torch.py $(ARGS)
+
+clean:
+	rm -rf .venv .cache book/_build
+
+# Made once, and again whenever the pinned versions change.
+.venv/installed: requirements.txt pyproject.toml
+	$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11), "Python 3.11 or newer is needed, this is " + sys.version'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --requirement requirements.txt
+	$(BIN)/python -m pip install --quiet --no-deps --editable .
+	touch $@
+
+# The notebooks are part of the repository; this is for a checkout in which they are missing.
+course/start.ipynb: | .venv/installed
+	$(BIN)/byhand build

@@ -1,0 +1,22 @@
+"""Where nbgrader finds things, so that its stock commands work from the root of the project."""
+
+import os
+import sys
+from pathlib import Path
+
+c = get_config()  # noqa: F821 - nbgrader puts it here
+
+root = Path(__file__).resolve().parent
+c.CourseDirectory.course_id = "byhand"
+c.CourseDirectory.root = str(root / "classroom")
+
+# nbgrader calls alembic by name: let it find the one that was installed with it, also where no environment is activated.
+os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+
+# One seed for the whole class, kept in the classroom, so that everyone is graded on the same problems and grading again
+# gives the same marks. It is not in the project: whoever knows it knows the graded problems.
+seed = root / "classroom" / "seed"
+if not seed.exists():
+    seed.parent.mkdir(exist_ok=True)
+    seed.write_text(str(int.from_bytes(os.urandom(4), "big") // 2))
+os.environ.setdefault("BYHAND_SEED", seed.read_text().strip())

@@ -1,0 +1,111 @@
+"""Checking an answer against torch: make problems, collect, judge, in three layers that can be used alone."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+
+from byhand.checking.collect import Outcome, collect
+from byhand.checking.exercise import Checks, Exercise, Problem, load_checks, make_problems
+from byhand.checking.judge import TOLERANCE, Verdict, judge
+from byhand.checking.mistakes import fingerprint, load_mistakes, recognise
+from byhand.checking.report import Report
+
+__all__ = ["Exercise", "TOLERANCE", "check"]
+
+
+def check(name: str, function: Callable, points: float | None = None) -> float | None:
+    """Compare `function` with torch and show, quantity by quantity, what is right.
+
+    name      the exercise, as `checks.py` beside the notebook calls it.
+    function  your function.
+    points    only in grading: the problems come from a fresh seed, edge cases are added, and the points earned are
+              returned, so that nbgrader gives partial credit. Without it nothing is returned.
+
+    Raises ValueError where the folder has no `checks.py` or no such exercise, TypeError where `function` is none.
+    """
+    if not callable(function):
+        raise TypeError(f"check needs your function itself: check({name!r}, {name}), without brackets after the name.")
+    checks = _checks()
+    exercise = checks[name]
+    if points is None:
+        report = visible_report(name, exercise, function, checks.folder)
+    else:
+        report = graded_report(name, exercise, function, points, _seed())
+    _show(report)
+    return None if points is None else report.points[0]
+
+
+def visible_report(name: str, exercise: Exercise, function: Callable, folder: Path) -> Report:
+    """The check that a student sees: one problem, from the public seed, with the hints of known mistakes."""
+    [problem] = make_problems(name, exercise)
+    outcome = collect(function, problem.args)
+    verdict = judge(exercise, problem, outcome, _reference(exercise, problem))
+    hints = []
+    if not verdict.right:
+        known = load_mistakes(folder).get(name, [])
+        hints = [m.hint for m in recognise(known, fingerprint(exercise, outcome))]
+    return Report(name, [verdict], hints, _notes([outcome]))
+
+
+def graded_report(name: str, exercise: Exercise, function: Callable, points: float, seed: int) -> Report:
+    """The check that gives marks: problems from `seed`, and the edge cases."""
+    problems = make_problems(name, exercise, seed, hidden=True)
+    outcomes = [collect(function, p.args) for p in problems]
+    verdicts = [judge(exercise, p, o, _reference(exercise, p)) for p, o in zip(problems, outcomes, strict=True)]
+    earned = round(points * share(exercise, verdicts), 2)
+    shown = [v for v in verdicts if not v.right] or verdicts[:1]
+    return Report(name, shown, (), [*_notes(outcomes), f"Graded on {len(problems)} problems, seed {seed}."], (earned, points))
+
+
+def share(exercise: Exercise, verdicts: list[Verdict]) -> float:
+    """The share of the points that is earned.
+
+    Each quantity counts the same. One that is wrong on the ordinary problem earns nothing; otherwise it earns the
+    share of problems, edge cases included, on which it is right. An argument that was changed counts as one more
+    quantity that is wrong.
+    """
+    names = list(exercise.results)
+    if any(row.name == "arguments" for v in verdicts for row in v.rows):
+        names.append("arguments")
+    right = [{row.name: row.right for row in v.rows} for v in verdicts]
+    earned = sum(sum(r.get(n, False) for r in right) / len(right) for n in names if right[0].get(n, False))
+    return earned / len(names)
+
+
+def _reference(exercise: Exercise, problem: Problem) -> dict:
+    return exercise.reference(**problem.args, **problem.extra)
+
+
+def _notes(outcomes: list[Outcome]) -> list[str]:
+    warned = dict.fromkeys(w for o in outcomes for w in o.warned)
+    return [f"numpy warned: {w}." for w in warned]
+
+
+_loaded: dict[Path, Checks] = {}
+
+
+def _checks() -> Checks:
+    folder = Path.cwd()
+    if folder not in _loaded:  # torch takes seconds to import, once
+        _loaded[folder] = load_checks(folder)
+    return _loaded[folder]
+
+
+def _seed() -> int:
+    """The class's own seed where the instructor set one, so that everyone is graded on the same problems."""
+    return int(os.environ.get("BYHAND_SEED") or secrets.randbelow(2**31))
+
+
+def _show(report: Report) -> None:
+    try:
+        from IPython import get_ipython
+        from IPython.display import display
+    except ImportError:
+        get_ipython = None
+    if get_ipython and get_ipython() is not None:
+        display(report)
+    else:
+        print(repr(report))

@@ -1,0 +1,99 @@
+"""What an exercise asks: its problems, made from a seed, and torch's answer to them."""
+
+from __future__ import annotations
+
+import importlib.util
+import zlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+PUBLIC_SEED = 0
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One set of inputs: `args` go to the student's function by position, in this order; the reference has `extra` too."""
+
+    sizes: Mapping[str, Any]
+    args: Mapping[str, Any]
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def label(self) -> str:
+        return ", ".join(f"{k} = {v}" for k, v in self.sizes.items())
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """One exercise as a unit's `checks.py` declares it.
+
+    make       `make(rng, **sizes) -> dict`: the arguments of the student's function, in order. `rng` is a
+               `numpy.random.RandomState`, whose streams are frozen for all versions of numpy, so that the numbers in
+               mistakes.json stay true.
+    reference  `reference(**args) -> dict`: torch's answer, name -> array.
+    results    the names of what is compared, in the order in which the function returns them.
+    sizes      the sizes of the visible problem; every keyword of `make` whose value a reader would like to see.
+    withheld   what `make` returns for the reference alone; the student's function does not get it.
+    hidden     changes to `sizes`, one dict for each further problem that only grading runs (T = 1, N = 1, ...).
+    as_dict    the function returns a dict with the names as keys (otherwise an array, or a tuple of arrays).
+    forward    results whose axis 0 is time and is computed from the first step to the last.
+    backward   results whose axis 0 is time and is computed from the last step to the first.
+    """
+
+    make: Callable[..., dict]
+    reference: Callable[..., dict]
+    results: Sequence[str]
+    sizes: Mapping[str, Any]
+    hidden: Sequence[Mapping[str, Any]] = ()
+    withheld: Sequence[str] = ()
+    as_dict: bool = False
+    forward: Sequence[str] = ()
+    backward: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Checks:
+    """The exercises of one unit, as its folder holds them."""
+
+    folder: Path
+    exercises: Mapping[str, Exercise] = field(repr=False)
+
+    def __getitem__(self, name: str) -> Exercise:
+        if name not in self.exercises:
+            raise ValueError(f"There is no exercise {name!r} in this unit; it has {', '.join(self.exercises)}.")
+        return self.exercises[name]
+
+
+def load_checks(folder: Path) -> Checks:
+    """The `EXERCISES` of `folder/checks.py`. Raises ValueError where there are none."""
+    path = Path(folder) / "checks.py"
+    if not path.exists():
+        raise ValueError(
+            f"There is no checks.py in {Path(folder).resolve().name}/, the folder this notebook runs in: "
+            "open the notebook from its unit's folder, with everything that belongs to it."
+        )
+    spec = importlib.util.spec_from_file_location(f"checks_of_{path.parent.name}", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    exercises = getattr(module, "EXERCISES", None)
+    if not exercises:
+        raise ValueError(f"{path} declares no EXERCISES: a dict from a function's name to its Exercise.")
+    return Checks(Path(folder), exercises)
+
+
+def make_problems(name: str, exercise: Exercise, seed: int = PUBLIC_SEED, hidden: bool = False) -> list[Problem]:
+    """The visible problem and, with `hidden`, the further ones. The same seed makes the same problems."""
+    cases = [dict(exercise.sizes)]
+    if hidden:
+        cases += [{**exercise.sizes, **change} for change in exercise.hidden]
+    problems = []
+    for number, sizes in enumerate(cases):
+        rng = np.random.RandomState([seed % 2**32, zlib.crc32(name.encode()), number])
+        args = exercise.make(rng, **sizes)
+        extra = {key: args.pop(key) for key in exercise.withheld}
+        problems.append(Problem(sizes, args, extra))
+    return problems

@@ -1,0 +1,223 @@
+"""Compare what a function returned with torch's answer: kind, shape, finiteness, value. Runs no student code."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from byhand.checking.collect import Outcome
+from byhand.checking.exercise import Exercise, Problem
+
+# A result agrees with torch when its largest error is below this share of torch's largest entry.
+TOLERANCE = 1e-8
+# The same for an answer that was computed in single precision, which is right too, but rounder.
+TOLERANCE_SINGLE = 1e-4
+# Where torch's entries are all (nearly) zero, errors are measured against this instead.
+SMALLEST_SCALE = 1e-6
+
+
+@dataclass(frozen=True)
+class Row:
+    """The verdict on one named quantity of one problem."""
+
+    name: str
+    right: bool
+    shape: tuple[int, ...] | None = None
+    error: float | None = None  # largest error, relative to torch's largest entry
+    says: str = ""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """All that can be said about one call, quantity by quantity."""
+
+    problem: Problem
+    rows: tuple[Row, ...]
+    trouble: str = ""  # what went wrong with the call as a whole
+
+    @property
+    def right(self) -> bool:
+        return not self.trouble and all(row.right for row in self.rows)
+
+
+def judge(exercise: Exercise, problem: Problem, outcome: Outcome, reference: Mapping[str, np.ndarray]) -> Verdict:
+    """Compare every named result with `reference`; all are judged, not only up to the first that is wrong."""
+    found, trouble = unpack(exercise, outcome)
+    rows = [
+        _judge_one(name, found[name], reference[name], exercise, problem) if name in found else Row(name, False)
+        for name in exercise.results
+    ]
+    if outcome.mutated:
+        changed = ", ".join(outcome.mutated)
+        rows.append(
+            Row(
+                "arguments",
+                False,
+                says=f"your function changed its argument {changed}. Whoever called it still needs the old values: "
+                "work on a copy, or write x = x + y instead of x += y.",
+            )
+        )
+    return Verdict(problem, tuple(rows), trouble)
+
+
+def unpack(exercise: Exercise, outcome: Outcome) -> tuple[dict[str, Any], str]:
+    """The named results of a call, and a sentence where they could not all be had."""
+    names = list(exercise.results)
+    if outcome.failure:
+        failure = outcome.failure
+        if failure.unwritten:
+            return {}, "Not written yet: replace `raise NotImplementedError` by your answer."
+        where = f" ({failure.where})" if failure.where else ""
+        return {}, f"Your code stopped with {failure.kind}: {failure.message}{where}"
+    returned = outcome.returned
+    wanted = f"a dict with the keys {', '.join(names)}" if exercise.as_dict else ", ".join(names)
+    if returned is None:
+        return {}, f"Your function returned None: does it end with a return? It should return {wanted}."
+    if exercise.as_dict:
+        if not isinstance(returned, Mapping):
+            return {}, f"Your function returned {_kind(returned)}; it should return {wanted}."
+        missing = [name for name in names if name not in returned]
+        found = {name: returned[name] for name in names if name in returned}
+        return found, f"The dict that you return lacks {', '.join(missing)}." if missing else ""
+    if len(names) == 1:
+        if isinstance(returned, tuple) and len(returned) == 1:
+            returned = returned[0]
+        return {names[0]: returned}, ""
+    if not isinstance(returned, (tuple, list)) or len(returned) != len(names):
+        many = f"{len(returned)} values" if isinstance(returned, (tuple, list)) else _kind(returned)
+        return {}, f"Your function returned {many}; it should return {len(names)}, in this order: {wanted}."
+    return dict(zip(names, returned, strict=True)), ""
+
+
+def _judge_one(name: str, value: Any, reference: np.ndarray, exercise: Exercise, problem: Problem) -> Row:
+    reference = np.asarray(reference)
+    array, says = as_numbers(value)
+    if array is None:
+        return Row(name, False, says=says)
+    if array.shape != reference.shape:
+        return Row(name, False, array.shape, says=_about_shape(array, reference))
+    if not np.isfinite(array).all():
+        first = np.argwhere(~np.isfinite(array))[0]
+        return Row(name, False, array.shape, says=f"{array[tuple(first)]} at index {_index(first)}: {_about_nonfinite(array)}")
+    single = np.asarray(value).dtype in (np.float32, np.float16)
+    scale = max(np.abs(reference).max(initial=0.0), SMALLEST_SCALE)
+    gap = np.abs(array - reference)
+    error = float(gap.max(initial=0.0) / scale)
+    if error <= (TOLERANCE_SINGLE if single else TOLERANCE):
+        note = "right to single precision; the exercise runs in float64" if single and error > TOLERANCE else ""
+        return Row(name, True, array.shape, error, note)
+    return Row(name, False, array.shape, error, _about_value(name, array, reference, gap / scale, exercise, problem, value))
+
+
+def as_numbers(value: Any) -> tuple[np.ndarray | None, str]:
+    """`value` as a float64 array, or None and a sentence that says why it is none."""
+    if value is None:
+        return None, "is None, not an array"
+    if type(value).__module__.split(".")[0] == "torch":
+        return None, "is a torch tensor; this exercise is written in numpy"
+    if isinstance(value, (list, tuple)):
+        return None, f"is a {type(value).__name__}, not an array: np.stack makes one from a list of arrays"
+    if not isinstance(value, (np.ndarray, np.number, int, float)) or isinstance(value, bool):
+        return None, f"is {_kind(value)}, not an array of numbers"
+    array = np.asarray(value)
+    if array.dtype.kind not in "fiu":
+        return None, f"holds values of dtype {array.dtype}, not real numbers"
+    return np.array(array, dtype=np.float64, subok=False), ""
+
+
+def _about_shape(array: np.ndarray, reference: np.ndarray) -> str:
+    says = f"has shape {array.shape}, expected {reference.shape}"
+    if array.shape == reference.shape[::-1] and _close(array.T, reference):
+        return says + ": its values are right, transposed"
+    if array.size == reference.size and _close(array.reshape(reference.shape), reference):
+        return says + ": its values are right, in another shape"
+    if reference.ndim == 0:
+        return says + ": a single number"
+    return says
+
+
+def _about_nonfinite(array: np.ndarray) -> str:
+    if np.isnan(array).any():
+        return "not a number (0/0, inf - inf, or the logarithm of a negative number)"
+    return "infinite (an overflow, a division by 0, or log(0))"
+
+
+def _about_value(name, array, reference, gap, exercise, problem, value) -> str:
+    worst = np.unravel_index(np.argmax(gap), gap.shape)
+    says = []
+    if np.asarray(value).dtype.kind in "iu" and _close(np.trunc(reference), array):
+        says.append("the decimals are cut off: the array holds integers, allocate it with floats")
+    says += _signature(name, array, reference, exercise, problem)
+    says += _first_step(name, gap, exercise)
+    at = f" at index {_index(worst)}" if gap.ndim else ""
+    says.append(f"largest difference{at}: yours {array[worst]:.6g}, torch {reference[worst]:.6g}")
+    return "; ".join(says)
+
+
+def _first_step(name: str, gap: np.ndarray, exercise: Exercise) -> list[str]:
+    """Where in time a sequence goes wrong, counted as in the articles, from t = 1."""
+    if name not in exercise.forward and name not in exercise.backward:
+        return []
+    steps = len(gap)
+    wrong = np.flatnonzero(gap.reshape(steps, -1).max(axis=1, initial=0.0) > TOLERANCE)
+    if len(wrong) == steps:
+        return ["wrong at every time step"]
+    if name in exercise.forward:
+        return [f"right up to t = {wrong[0]}, first wrong at t = {wrong[0] + 1} of {steps}"] if wrong[0] else [f"wrong from the first step, t = 1 of {steps}"]
+    last = wrong[-1] + 1
+    if last == steps:
+        return [f"already wrong at the last step, t = {steps}, where the backward pass begins"]
+    return [f"going backward, right down to t = {last + 1}, first wrong at t = {last} of {steps}"]
+
+
+def _signature(name: str, array: np.ndarray, reference: np.ndarray, exercise: Exercise, problem: Problem) -> list[str]:
+    """General marks of a mistake: a constant factor, a transpose, a shift by one step."""
+    norm = float((reference**2).sum())
+    ratio = float((array * reference).sum()) / norm if norm else 0.0
+    if abs(ratio) > 1e-12 and _close(array, ratio * reference):
+        return [_about_ratio(ratio, problem)]
+    if not array.any():
+        return ["all zeros"]
+    if array.ndim == 2 and array.shape[0] == array.shape[1] and _close(array.T, reference):
+        return ["it is the transpose of what is asked"]
+    if name in (*exercise.forward, *exercise.backward) and len(array) > 2:
+        if _close(array[1:], reference[:-1]):
+            return ["shifted by one step: what you have at t belongs to t - 1"]
+        if _close(array[:-1], reference[1:]):
+            return ["shifted by one step: what you have at t belongs to t + 1"]
+        if _close(array[::-1], reference):
+            return ["the time steps are in reverse order"]
+    return []
+
+
+def _about_ratio(ratio: float, problem: Problem) -> str:
+    if np.isclose(ratio, -1.0):
+        return "every entry has the wrong sign"
+    counts = {k: v for k, v in problem.sizes.items() if isinstance(v, int) and v > 1}
+    names = list(counts)
+    counts.update({f"{a} · {b}": counts[a] * counts[b] for i, a in enumerate(names) for b in names[i + 1 :]})
+    for label, count in counts.items():
+        if np.isclose(ratio, count):
+            return f"every entry is {label} = {count} times too large: a sum where a mean is asked?"
+        if np.isclose(ratio, 1 / count):
+            return f"every entry is {label} = {count} times too small: a mean where a sum is asked?"
+    return f"every entry is {ratio:.6g} times torch's: a constant factor is off"
+
+
+def _close(array: np.ndarray, reference: np.ndarray) -> bool:
+    scale = max(np.abs(reference).max(initial=0.0), SMALLEST_SCALE)
+    return array.shape == reference.shape and bool((np.abs(array - reference) <= 1e-7 * scale).all())
+
+
+def _index(index) -> str:
+    return "[" + ", ".join(str(int(i)) for i in index) + "]"
+
+
+def _kind(value: Any) -> str:
+    if isinstance(value, np.ndarray):
+        return f"an array of shape {value.shape}"
+    name = type(value).__name__
+    return f"{'an' if name[0] in 'aeiou' else 'a'} {name}"

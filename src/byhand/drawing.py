@@ -1,0 +1,444 @@
+"""Graphs as SVG: nodes, arrows, and the gradients that run back along the arrows.
+
+A `Drawing` is laid out once; `Drawing.svg` then renders it as often as needed, each time with other nodes lit, other
+numbers, other gradients. Coordinates are pixels, x to the right and y down, and give the centres of nodes.
+
+Labels have a small markup: ``h^(1)`` raises, ``W_z`` lowers, ``p_in^(t)`` does both; single letters are italic,
+Greek letters and accents are written as they are (``σ``, ``ŷ``).
+"""
+
+import math
+import re
+from dataclasses import dataclass
+from functools import cache, partial
+from html import escape
+from importlib.resources import files
+from itertools import product
+
+import numpy as np
+
+from .palette import css_variables
+
+ROLES = ("input", "hidden", "output", "loss", "parameter", "gradient", "muted")
+SIZES = {"circle": 48, "box": (72, 44)}
+FONT, SMALL = 15, 12  # pixels: labels, numbers
+GAP = 8  # pixels between an arrow and the gradient that runs back beside it
+RING = 5  # pixels between a node's border and its gradient's ring
+
+
+class Svg(str):
+    """An SVG string that displays itself in a notebook."""
+
+    def _repr_html_(self) -> str:
+        return f'<div class="bh"><style>{stylesheet()}</style><div class="bh-drawing">{self}</div></div>'
+
+
+@cache
+def stylesheet() -> str:
+    """The CSS of drawings and steppers: the palette's variables and player.css."""
+    return css_variables() + files(__package__).joinpath("player.css").read_text(encoding="utf-8")
+
+
+@dataclass(frozen=True)
+class Node:
+    x: float
+    y: float
+    label: str
+    role: str
+    shape: str
+    w: float
+    h: float
+
+    def holds(self, x: float, y: float, margin: float = 0.0) -> bool:
+        """Whether a point lies inside the border, or within `margin` of it."""
+        if self.shape == "circle":
+            return math.hypot(x - self.x, y - self.y) < self.w / 2 + margin
+        return abs(x - self.x) < self.w / 2 + margin and abs(y - self.y) < self.h / 2 + margin
+
+
+@dataclass(frozen=True)
+class Arrow:
+    source: str
+    target: str
+    label: str
+    bend: float
+    role: str | None
+
+
+@dataclass(frozen=True)
+class Text:
+    x: float
+    y: float
+    text: str
+
+
+class Drawing:
+    """A graph of `width` by `height` pixels to which nodes, arrows and texts are added by name."""
+
+    def __init__(self, width: float, height: float):
+        self.width, self.height = width, height
+        self.nodes: dict[str, Node] = {}
+        self.arrows: dict[str, Arrow] = {}
+        self.texts: dict[str, Text] = {}
+        self._places = None  # where labels and numbers stand; found when first needed
+
+    # Adding things
+
+    def node(self, name, x, y, label=None, role="hidden", shape="circle", size=None):
+        """Add a node; `size` is a diameter for a circle, (width, height) for a box."""
+        self._new(name)
+        _one_of("role", role, ROLES)
+        _one_of("shape", shape, SIZES)
+        size = SIZES[shape] if size is None else size
+        w, h = size if isinstance(size, tuple) else (size, size)
+        self.nodes[name] = Node(x, y, name if label is None else label, role, shape, w, h)
+
+    def arrow(self, source, target, label="", name=None, bend=0.0, role=None):
+        """Add an arrow between two nodes, from border to border; its name is "source->target" if none is given.
+
+        `bend` curves it to its left, as seen along the arrow, by that fraction of its length (to its right if negative).
+        An arrow from a node to itself is a loop, above the node if `bend` is not negative, else below.
+        """
+        name = name or f"{source}->{target}"
+        self._known([source, target], self.nodes, "node")
+        self._new(name)
+        if role is not None:
+            _one_of("role", role, ROLES)
+        self.arrows[name] = Arrow(source, target, label, bend, role)
+
+    def text(self, name, x, y, text):
+        """Add a free label, centred on (x, y)."""
+        self._new(name)
+        self.texts[name] = Text(x, y, text)
+
+    # Rendering
+
+    def svg(self, *, describe, active=(), gradient=(), dim=(), hidden=(), values=None, gradients=None) -> Svg:
+        """Render as SVG.
+
+        `describe` says in words what the drawing shows, for readers who do not see it. The other arguments name nodes,
+        arrows and texts: `active` ones are filled in their role's colour, `dim` ones faint, `hidden` ones left out;
+        a node in `gradient` gets a purple ring, an arrow in `gradient` a purple arrow that runs back beside it.
+        `values` and `gradients` map names of nodes and arrows to short numbers as text, in ink and in purple.
+
+        Raises ValueError if a name is not in the drawing or `describe` is empty, TypeError if a number is not text.
+        """
+        values, gradients = values or {}, gradients or {}
+        if not describe.strip():
+            raise ValueError("describe is empty: say in words what the drawing shows")
+        everything = self.nodes | self.arrows | self.texts
+        for names in (active, dim, hidden):
+            self._known(names, everything, "node, arrow or text")
+        for names in (gradient, values, gradients):
+            self._known(names, self.nodes | self.arrows, "node or arrow")
+        if not all(isinstance(number, str) for number in (*values.values(), *gradients.values())):
+            raise TypeError("values and gradients are shown as they are: give them as text, such as '0.46'")
+
+        def group(name, role, content):
+            state = " a" * (name in active) + " d" * (name in dim)
+            return f'<g class="r-{role or "plain"}{state}">{content}</g>'
+
+        below, above = [], []  # arrows lie under nodes, and all text above both
+        for name, arrow in self.arrows.items():
+            if name in hidden:
+                continue
+            kind = "b" if arrow.role == "gradient" else "f m" if name in gradient else "f"
+            paths = _arrow_paths(self._curve(arrow), kind)
+            if name in gradient:
+                paths += _arrow_paths(self._curve(arrow, back=True), "b")
+            below.append(group(name, arrow.role, paths))
+            value = f" = {values[name]}" if arrow.label and name in values else values.get(name, "")
+            if arrow.label or value:
+                text = _text(*self._place(name, "label"), _tspans(arrow.label) + escape(value), "l")
+                above.append(group(name, arrow.role, text))
+        for name, node in self.nodes.items():
+            if name in hidden:
+                continue
+            content = _outline(node, 0, "n")
+            if name in gradient:
+                content += _outline(node, RING, "ring")
+            up, down = (7, 10) if name in values else (0, 0)  # room for a number under the label
+            content += _text(node.x, node.y - up, 0, _tspans(node.label), "l")
+            if name in values:
+                content += _text(node.x, node.y + down, 0, escape(values[name]), "v")
+            below.append(group(name, node.role, content))
+        for name, text in self.texts.items():
+            if name not in hidden:
+                above.append(group(name, None, _text(text.x, text.y, 0, _tspans(text.text), "t")))
+        for name, number in gradients.items():
+            if name not in hidden:
+                above.append(_text(*self._place(name, "gradient"), escape(number), "g"))
+        w, h = _number(self.width), _number(self.height)
+        # Not below 0.62 of its size: on a narrow screen the drawing scrolls rather than become too small to read.
+        style = f"max-width:{w}px;min-width:{_number(0.62 * self.width)}px"
+        return Svg(
+            f'<svg class="bh-svg" role="img" aria-label="{escape(describe.strip())}" viewBox="0 0 {w} {h}" '
+            f'width="{w}" height="{h}" style="{style}">{"".join(below + above)}</svg>'
+        )
+
+    def _repr_html_(self) -> str:
+        nodes = ", ".join(self.nodes) or "none"
+        links = ", ".join(f"{arrow.source} to {arrow.target}" for arrow in self.arrows.values()) or "none"
+        return self.svg(describe=f"A graph. Nodes: {nodes}. Arrows: {links}.")._repr_html_()
+
+    # Names
+
+    def _new(self, name):
+        if name in self.nodes or name in self.arrows or name in self.texts:
+            raise ValueError(f"the drawing already has something named {name!r}; give each thing its own name")
+        self._places = None
+
+    @staticmethod
+    def _known(names, known, kind):
+        if isinstance(names, str):  # its letters would pass for names
+            raise ValueError(f"expected a list of names, got the text {names!r}")
+        for name in names:
+            if name not in known:
+                has = ", ".join(known) or "none"
+                raise ValueError(f"there is no {kind} named {name!r} in the drawing; it has: {has}")
+
+    # Geometry
+
+    def _curve(self, arrow, back=False):
+        """The arrow as a cubic Bézier curve, four points from border to border; `back`: reversed and set beside it."""
+        a, b = self.nodes[arrow.source], self.nodes[arrow.target]
+        if arrow.source == arrow.target:
+            up = -1 if arrow.bend >= 0 else 1
+            grow = GAP if back else 0
+            reach, rise = a.w / 2 + 14 + grow, up * (a.h / 2 + 46 + 1.6 * grow)
+            points = [(a.x, a.y), (a.x - reach, a.y + rise), (a.x + reach, a.y + rise), (a.x, a.y)]
+        else:
+            dx, dy = b.x - a.x, b.y - a.y
+            length = math.hypot(dx, dy) or 1.0
+            left = (dy / length, -dx / length)
+            side = -GAP * _label_side(arrow) if back else 0.0
+            bow = side + arrow.bend * length * 4 / 3  # a cubic rises to 3/4 of its control points
+            points = [
+                (a.x + dx * part + left[0] * by, a.y + dy * part + left[1] * by)
+                for part, by in ((0, side), (1 / 3, bow), (2 / 3, bow), (1, side))
+            ]
+        margin = RING + 2 if back else 2
+        start = _border(points, a, 0.0, 1.0, margin)
+        end = _border(points, b, 1.0, 0.0, margin)
+        if start >= end:  # the nodes touch: nothing is left between their borders
+            start, end = 0.0, 1.0
+        points = _cut(points, start, end)
+        return points[::-1] if back else points
+
+    def _place(self, name, kind):
+        """Where the label or the gradient of a node or an arrow stands: the least crowded of a few places near it.
+
+        All places are found at once and with all gradients drawn, so that nothing moves between two renderings.
+        """
+        if self._places is None:
+            self._places = self._find_places()
+        return self._places[name, kind]
+
+    def _find_places(self):
+        lines = []  # points along every arrow, forward and back
+        for arrow in self.arrows.values():
+            for back in (False, True):
+                curve = self._curve(arrow, back)
+                lines += [_at(curve, i / 24) for i in range(25)]
+        lines = np.array(lines).reshape(-1, 2)
+        taken = [(t.x, t.y, _width(t.text, FONT), FONT) for t in self.texts.values()]
+        places = {}
+
+        def crowding(x, y, w, h):
+            h += 2
+            out = max(0, w / 2 - x, x + w / 2 - self.width) + max(0, h / 2 - y, y + h / 2 - self.height)
+            points = np.all(np.abs(lines - (x, y)) < (w / 2 + 2, h / 2 + 1), axis=1).sum()
+            boxes = sum(
+                max(0, (w + tw) / 2 + 2 - abs(tx - x)) * max(0, (h + th) / 2 + 1 - abs(ty - y))
+                for tx, ty, tw, th in taken
+            )
+            corners = product((x - w / 2, x, x + w / 2), (y - h / 2, y, y + h / 2))
+            nodes = sum(node.holds(px, py, RING + 2) for px, py in corners for node in self.nodes.values())
+            return 20 * out + points + boxes / 3 + 3 * nodes
+
+        def settle(key, candidates, text, font):
+            w = _width(text, font)
+            found = candidates(w, font)  # best first: a later one must be clearly less crowded
+            costs = [crowding(x, y, w, font) + 0.3 * i for i, (x, y, _) in enumerate(found)]
+            x, y, lean = found[costs.index(min(costs))]
+            # A text to the right of something begins there, one to the left ends there: longer ones grow away from it.
+            places[key] = (x - lean * w / 2, y, lean)
+            taken.append((x, y, w, font))
+
+        # Labels come first, since they are always there; then numbers, at nodes and then at arrows.
+        curves = {name: (self._curve(arrow), _label_side(arrow)) for name, arrow in self.arrows.items()}
+        labelled = [name for name, arrow in self.arrows.items() if arrow.label]
+        for name in labelled:
+            settle((name, "label"), partial(_beside, *curves[name]), self.arrows[name].label, FONT)
+        for name, node in self.nodes.items():
+            settle((name, "gradient"), partial(_around, node), "-0.000", SMALL)
+        for name, (curve, side) in curves.items():
+            if name not in labelled:
+                settle((name, "label"), partial(_beside, curve, side), "-0.00", FONT)
+            settle((name, "gradient"), partial(_beside, curve, -side), "-0.000", SMALL)
+        return places
+
+
+# Curves: a cubic Bézier is a list of four points
+
+
+def _at(curve, t):
+    weights = ((1 - t) ** 3, 3 * t * (1 - t) ** 2, 3 * t * t * (1 - t), t**3)
+    return tuple(sum(w * p[i] for w, p in zip(weights, curve)) for i in (0, 1))
+
+
+def _cut(curve, start, end):
+    """The part of the curve between two parameters."""
+
+    def first(points, t):  # de Casteljau
+        kept = [points[0]]
+        while len(points) > 1:
+            points = [tuple(p + t * (q - p) for p, q in zip(a, b)) for a, b in zip(points, points[1:])]
+            kept.append(points[0])
+        return kept
+
+    return first(first(curve, end)[::-1], 1 - start / end)[::-1]
+
+
+def _border(curve, node, inside, outside, margin):
+    """The parameter at which the curve is `margin` pixels off the node, coming from the parameter `inside`."""
+    steps = [inside + (outside - inside) * i / 64 for i in range(65)]
+    beyond = next((t for t in steps if not node.holds(*_at(curve, t), margin)), outside)
+    within = beyond - (outside - inside) / 64
+    for _ in range(12):
+        middle = (within + beyond) / 2
+        within, beyond = (middle, beyond) if node.holds(*_at(curve, middle), margin) else (within, middle)
+    return beyond
+
+
+def _label_side(arrow):
+    """1 if the arrow's label stands to its left, -1 if to its right; the gradient runs on the other side."""
+    return -1 if arrow.bend < 0 else 1
+
+
+def _beside(curve, side, w, h):
+    """Centres for a text of w by h pixels beside the curve, best first: its middle, then towards its ends."""
+    centres = []
+    for gap, t, s in product((6, GAP + 6), (0.5, 0.4, 0.6, 0.28, 0.72), (side, -side)):
+        (x0, y0), (x, y), (x1, y1) = (_at(curve, t + e) for e in (-0.02, 0, 0.02))
+        length = math.hypot(x1 - x0, y1 - y0) or 1.0
+        nx, ny = s * (y1 - y0) / length, -s * (x1 - x0) / length
+        away = gap + abs(nx) * w / 2 + abs(ny) * h / 2
+        centres.append((x + nx * away, y + ny * away, _lean(nx)))
+    return centres
+
+
+def _around(node, w, h):
+    """Centres for a text of w by h pixels outside the node and its ring, best first."""
+    angles = (-45, -135, 45, 135, -65, -115, 65, 115, -25, -155, 25, 155, -90, 90, 0, 180)
+    centres = []
+    for angle in (math.radians(a) for a in angles):
+        c, s = math.cos(angle), math.sin(angle)
+        a, b = node.w / 2 + RING + 4, node.h / 2 + RING + 4
+        if node.shape == "circle":  # outwards until the text's nearest point is clear
+            away = a
+            while math.hypot(max(0, abs(away * c) - w / 2), max(0, abs(away * s) - h / 2)) < a:
+                away += 1
+        else:  # on the border of a box that leaves room for the text
+            away = min((a + w / 2) / max(abs(c), 1e-9), (b + h / 2) / max(abs(s), 1e-9))
+        centres.append((node.x + away * c, node.y + away * s, _lean(c)))
+    return centres
+
+
+def _lean(x):
+    """1, 0 or -1: whether a text lies to the right of something, above or below it, or to the left."""
+    return (x > 0.35) - (x < -0.35)
+
+
+# SVG
+
+
+def _number(x):
+    return f"{x:.1f}".rstrip("0").rstrip(".") if x % 1 else f"{x:.0f}"
+
+
+def _outline(node, grow, kind):
+    if node.shape == "circle":
+        return f'<circle class="{kind}" cx="{_number(node.x)}" cy="{_number(node.y)}" r="{_number(node.w / 2 + grow)}"/>'
+    w, h = node.w + 2 * grow, node.h + 2 * grow
+    corner = (node.x - w / 2, node.y - h / 2)
+    return '<rect class="{}" x="{}" y="{}" width="{}" height="{}" rx="5"/>'.format(kind, *map(_number, (*corner, w, h)))
+
+
+def _arrow_paths(curve, kind):
+    """Shaft and head. Forward heads are filled triangles, heads of gradients are open: they differ without colour."""
+    tip = curve[3]
+    length = sum(math.dist(_at(curve, i / 8), _at(curve, (i + 1) / 8)) for i in range(8)) or 1.0
+    base = _at(curve, max(0.0, 1 - 9 / length))
+    size = math.dist(base, tip) or 1.0
+    ux, uy = (tip[0] - base[0]) / size, (tip[1] - base[1]) / size
+    wings = [(tip[0] - 9 * ux - s * uy, tip[1] - 9 * uy + s * ux) for s in (4.5, -4.5)]
+    back = kind == "b"
+    if not back:
+        curve = _cut(curve, 0.0, max(0.01, 1 - 7 / length))  # a filled head covers the rest of the shaft
+    p = [f"{_number(x)} {_number(y)}" for x, y in (*curve, wings[0], tip, wings[1])]
+    return (
+        f'<path class="{kind}" d="M{p[0]}C{p[1]} {p[2]} {p[3]}"/>'
+        f'<path class="{kind} h" d="M{p[4]}L{p[5]}L{p[6]}{"" if back else "Z"}"/>'
+    )
+
+
+def _text(x, y, lean, content, kind):
+    kind += {1: " e", 0: "", -1: " w"}[lean]
+    return f'<text class="{kind}" x="{_number(x)}" y="{_number(y)}">{content}</text>'
+
+
+# Label markup
+
+_LETTER = r"[^\W\d_][\u0300-\u036f]*"
+_SCRIPT = re.compile(r"([_^])(\([^)]*\)|\{[^}]*\}|[\w+\-*′⊤]+?(?=[_^]|\b|$))")
+_WORD = re.compile(rf"((?:{_LETTER})+)")
+
+
+def _runs(label):
+    """Split a label into (text, level): level 0 on the line, 1 raised, -1 lowered."""
+    runs, at = [], 0
+    for match in _SCRIPT.finditer(label):
+        if match.start() > at:
+            runs.append((label[at : match.start()], 0))
+        runs.append((match[2].strip("{}"), 1 if match[1] == "^" else -1))
+        at = match.end()
+    return runs + [(label[at:], 0)] if at < len(label) else runs
+
+
+def _italics(text, sentence):
+    """Variables in italics: single letters, and d or δ or ∂ with one letter. Words stay upright, as does the word a."""
+    out = []
+    for i, part in enumerate(_WORD.split(text)):
+        letters = len(re.findall(_LETTER, part)) if i % 2 else 0  # every second part is a word
+        single = letters == 1 and not (sentence and part in "aAI")
+        gradient = letters == 2 and part[0] in "dδ∂"
+        out.append(f'<tspan class="i">{escape(part)}</tspan>' if single or gradient else escape(part))
+    return "".join(out)
+
+
+def _tspans(label):
+    """A label as SVG: raised and lowered parts become shifted tspans, one above the other if both follow one letter."""
+    out, shift, previous = [], 0.0, None
+    for text, level in _runs(label):
+        wanted = {0: 0.0, 1: -0.34, -1: 0.26}[level]
+        attributes = f' dy="{_number((wanted - shift) * FONT)}"' if wanted != shift else ""
+        if level and previous and previous[1] == -level:  # both scripts of one letter start at the same place
+            attributes += f' dx="-{_number(_width(previous[0], 0.72 * FONT))}"'
+        if level:
+            attributes += ' class="s"'
+        words = _italics(text, sentence=" " in label)
+        out.append(f"<tspan{attributes}>{words}</tspan>" if attributes else words)
+        shift, previous = wanted, (text, level)
+    return "".join(out)
+
+
+def _width(label, font):
+    """Roughly how many pixels wide a label is."""
+    width = {" ": 0.3, "(": 0.34, ")": 0.34, ".": 0.28, ",": 0.28, "i": 0.3, "l": 0.3, "t": 0.34, "f": 0.34, "j": 0.3}
+    return sum(width.get(c, 0.55) * font * (0.72 if level else 1) for text, level in _runs(label) for c in text)
+
+
+def _one_of(what, value, allowed):
+    if value not in allowed:
+        raise ValueError(f"{what} is {value!r}; it must be one of {', '.join(allowed)}")

@@ -1,0 +1,191 @@
+"""The rendered book: stage its pages and the executed lessons, then let Jupyter Book build them.
+
+`book/_build/stage/` is what Jupyter Book sees: the pages of `book/`, MathJax, and per unit of `course/` the folder
+`units/NN-slug/` with the executed lesson and the statement of the exercises. The site is `book/_build/html/`.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import nbformat
+from nbformat import NotebookNode
+
+from byhand.teaching.course import CourseError, Unit, find_units
+from byhand.teaching.execute import executed
+from byhand.teaching.notebooks import read_source
+from byhand.teaching.plain import equation_numbers, number_for_book
+
+# What a page asks of MathJax: the TeX-to-HTML component, its fonts, and the extensions that it loads on first use.
+MATHJAX = ("tex-chtml.js", "output/chtml/fonts/woff-v2/", "input/tex/extensions/")
+MATHJAX_NOT = ("all-packages.js", "mhchem.js", "bussproofs.js", "physics.js")  # large, and no formula here wants them
+
+PICTURES = {".svg", ".png", ".jpg", ".gif"}
+WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
+
+STATEMENT_ONLY = """\
+:::{{admonition}} To read here, to solve in JupyterLab
+:class: note
+This page is the statement only; nothing runs on it. To work on it, start the course with `make lab` and open
+`course/{unit}/exercises.ipynb`.
+:::
+"""
+
+
+def build_book(root: Path) -> Path:
+    """Build the book of the repository at `root` and return the path of its `index.html`.
+
+    Raises `CourseError` when a notebook is missing or Jupyter Book warns of anything.
+    """
+    build = Path(root).resolve() / "book" / "_build"
+    _sync(dict(_staged(build.parents[1])), build / "stage")
+
+    # Sphinx warns of a page only when it reads that page. After a failed or interrupted build the next one must
+    # therefore read everything again, or it would pass with the faults still there.
+    clean = build / "clean"
+    if not clean.exists():
+        shutil.rmtree(build / ".doctrees", ignore_errors=True)
+    clean.unlink(missing_ok=True)
+    _run_jupyter_book(build)
+    clean.touch()
+    return build / "html" / "index.html"
+
+
+# Staging: what the book is made of
+
+
+def _staged(root: Path) -> Iterator[tuple[str, bytes]]:
+    """Every file that Jupyter Book is to see, as its path inside the stage and its content."""
+    for path in _files(root / "book"):
+        name = path.relative_to(root / "book").as_posix()
+        if not name.startswith("_build/"):
+            yield name, path.read_bytes()
+    for name, path in _mathjax():
+        yield f"_extra/mathjax/{name}", path.read_bytes()
+    for unit in find_units(root):
+        for name, content in _unit_pages(unit).items():
+            yield f"units/{unit.name}/{name}", content
+
+
+def _unit_pages(unit: Unit) -> dict[str, bytes]:
+    """The executed lesson, the statement of the exercises, and the pictures that they show, by their names."""
+    lesson, exercises = (_existing(unit.course / name) for name in ("lesson.ipynb", "exercises.ipynb"))
+    lesson_source, exercises_source = (read_source(path).notebook for path in (unit.lesson, unit.exercises))
+    numbers = equation_numbers(lesson_source, unit.name)
+    _progress(f"running the lesson of {unit.name}")
+    read = with_source_text(without_widgets(executed(lesson)), lesson_source, numbers, unit.name)
+    solve = with_source_text(nbformat.read(exercises, as_version=4), exercises_source, numbers, unit.name)
+    pages = {"lesson.ipynb": _dump(read), "exercises.ipynb": _dump(statement(solve, unit.name))}
+    pictures = [path for path in unit.materials if path.suffix in PICTURES]
+    return pages | {path.relative_to(unit.course).as_posix(): path.read_bytes() for path in pictures}
+
+
+def with_source_text(notebook: NotebookNode, source: NotebookNode, numbers: dict[str, str], unit: str) -> NotebookNode:
+    """The notebook with its prose as the source has it: in MyST, where the notebook has it in plain Markdown.
+
+    So terms, citations and equation numbers are links in the book. Answers keep the notebook's text, since the
+    source has the solution there.
+    """
+    if [cell.id for cell in notebook.cells] != [cell.id for cell in source.cells]:
+        raise CourseError(f"A notebook of {unit} is out of step with its source; `byhand build` makes it anew.")
+    for cell, original in zip(notebook.cells, source.cells, strict=True):
+        if cell.cell_type == "markdown" and not cell.metadata.get("nbgrader", {}).get("solution"):
+            cell.source = number_for_book(original.source, numbers)
+    return notebook
+
+
+def without_widgets(notebook: NotebookNode) -> NotebookNode:
+    """The notebook without widget views and states, which on a page need a kernel and the html-manager.
+
+    An output that has nothing else to show but the widget's name goes; a picture or HTML beside the view stays.
+    """
+    notebook.metadata.pop("widgets", None)
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs = [output for output in cell.outputs if _drop_view(output)]
+    return notebook
+
+
+def _drop_view(output: NotebookNode) -> bool:
+    """Take the widget view out of an output; whether there is anything left to show."""
+    data = output.get("data", {})
+    return data.pop(WIDGET_VIEW, None) is None or bool(set(data) - {"text/plain"})
+
+
+def statement(notebook: NotebookNode, unit: str) -> NotebookNode:
+    """The released exercises with a note below their title that says where to solve them."""
+    title, _, rest = notebook.cells[0].source.partition("\n")
+    if notebook.cells[0].cell_type != "markdown" or not title.startswith("# "):
+        raise CourseError(f"The exercises of {unit} must open with a title, `# …`, in a Markdown cell.")
+    notebook.cells[0].source = f"{title}\n\n{STATEMENT_ONLY.format(unit=unit)}\n{rest}"
+    return notebook
+
+
+def _mathjax() -> Iterator[tuple[str, Path]]:
+    """The files of MathJax that pages load, as name and path, from the package sphinx-mathjax-offline."""
+    for file in importlib.metadata.files("sphinx-mathjax-offline") or ():
+        name = file.as_posix().partition("/static/mathjax/")[2]
+        if name.startswith(MATHJAX) and file.name not in MATHJAX_NOT:
+            yield name, Path(file.locate())
+
+
+def _existing(notebook: Path) -> Path:
+    if not notebook.is_file():
+        raise CourseError(f"{notebook} is missing; `byhand build` makes it.")
+    return notebook
+
+
+def _dump(notebook: NotebookNode) -> bytes:
+    return nbformat.writes(notebook).encode()
+
+
+def _files(folder: Path) -> list[Path]:
+    hidden = {".ipynb_checkpoints", "__pycache__"}
+    return sorted(path for path in folder.rglob("*") if path.is_file() and hidden.isdisjoint(path.parts))
+
+
+def _sync(wanted: dict[str, bytes], folder: Path) -> None:
+    """Make `folder` hold exactly the wanted files; unchanged ones keep their time stamp, so Sphinx skips them."""
+    for path in _files(folder):
+        if path.relative_to(folder).as_posix() not in wanted:
+            path.unlink()
+    for name, content in wanted.items():
+        path = folder / name
+        if not path.is_file() or path.read_bytes() != content:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+
+
+# Building
+
+
+def _run_jupyter_book(build: Path) -> None:
+    """Run Jupyter Book on the stage with every warning an error; show progress only."""
+    # Through Python, since the command jupyter-book need not be on the path, and the package cannot be run with -m.
+    command = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()", "build", str(build / "stage")]
+    command += ["--path-output", str(build.parent), "-W", "-n", "--keep-going"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    lines = []
+    with process:
+        for line in process.stdout:
+            lines.append(re.sub(r"\x1b\[[0-9;]*m", "", line).rstrip())
+            if step := re.match(r"(reading sources|writing output)\.\.\. \[ *(\d+%)\] (\S+)", lines[-1]):
+                _progress("building the book: {} {} {}".format(*step.groups()))
+    _progress("")
+    if process.returncode:
+        warnings = [line.replace(f"{build}/stage/", "") for line in lines if re.search(r"\b(WARNING|ERROR)\b", line)]
+        # Without a warning Jupyter Book itself has failed, and the end of its output says why.
+        complaint = "\n".join(warnings or lines[-15:])
+        raise CourseError(f"The book was not built, because Jupyter Book complains:\n{complaint}")
+
+
+def _progress(text: str) -> None:
+    """Show what is being done, in one line that is written over; nothing where the output is not a terminal."""
+    if sys.stderr.isatty():
+        print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)

@@ -1,0 +1,113 @@
+"""Build what is generated: notebooks from text, the student's version by nbgrader, the numbers of known mistakes."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+
+import nbformat
+from traitlets.config import Config, PyFileConfigLoader
+
+from byhand.checking.exercise import load_checks
+from byhand.teaching.course import CourseError, Unit, find_units
+from byhand.teaching.notebooks import lint_exercises, notebook_bytes, read_source
+from byhand.teaching.plain import equation_numbers, load_references, to_plain
+from byhand.teaching.verify import find_mistakes, mistakes_bytes, verify
+
+
+def build(units: list[Unit], root: Path) -> None:
+    """Build the units: fill `classroom/source`, generate the release, publish to `course/`.
+
+    Raises CourseError, before anything is published, where a source is wrong or a gate does not hold.
+    """
+    _write(start_page(root))
+    for unit in units:
+        _write(generate(unit, root / "classroom"))
+        print(f"{unit.name}: built.")
+
+
+def _write(files: dict[Path, bytes]) -> None:
+    for path, content in files.items():
+        if not path.exists() or path.read_bytes() != content:
+            path.write_bytes(content)
+
+
+def out_of_step(units: list[Unit], root: Path) -> list[Path]:
+    """The generated files that differ from what their sources give. Changes nothing."""
+    files = start_page(root)
+    with tempfile.TemporaryDirectory() as scratch:
+        for unit in units:
+            files |= generate(unit, Path(scratch))
+    return [path for path, content in files.items() if not path.exists() or path.read_bytes() != content]
+
+
+def start_page(root: Path) -> dict[Path, bytes]:
+    """The page on which JupyterLab opens: `course/start.md` with a list of the units that there are."""
+    notebook = read_source(root / "course" / "start.md").notebook
+    entries = []
+    for unit in find_units(root):
+        title = read_source(unit.lesson).notebook.cells[0].source.splitlines()[0].lstrip("# ")
+        entries.append(f"- **{title}**: [lesson]({unit.name}/lesson.ipynb), [exercises]({unit.name}/exercises.ipynb)")
+    for cell in notebook.cells:
+        cell.source = cell.source.replace("%UNITS%", "\n".join(entries))
+    return {root / "course" / "start.ipynb": notebook_bytes(notebook)}
+
+
+def generate(unit: Unit, classroom: Path) -> dict[Path, bytes]:
+    """All generated files of a unit: where each belongs, and its content. Writes in `classroom` alone."""
+    lesson, exercises = read_source(unit.lesson), read_source(unit.exercises)
+    lint_exercises(exercises, list(load_checks(unit.course).exercises))
+    numbers, references = equation_numbers(lesson.notebook, unit.name), load_references(unit.root)
+    for source in (lesson, exercises):
+        for number, cell in enumerate(source.notebook.cells):
+            if cell.cell_type == "markdown":
+                try:
+                    cell.source = to_plain(cell.source, numbers, references)
+                except CourseError as error:
+                    raise source.error(number, str(error)) from None
+    mistakes = find_mistakes(unit)
+    generated = {
+        unit.course / "lesson.ipynb": notebook_bytes(lesson.notebook),
+        unit.course / "mistakes.json": mistakes_bytes(mistakes),
+    }
+    source = _fill_source(unit, classroom, notebook_bytes(exercises.notebook), generated)
+    released = _release(unit, classroom, source)
+    generated[unit.course / "exercises.ipynb"] = notebook_bytes(released)
+    if broken := list(verify(unit, released, mistakes)):
+        raise CourseError("\n".join([f"{unit.name} is not published:", *broken]))
+    return generated
+
+
+def _fill_source(unit: Unit, classroom: Path, exercises: bytes, generated: dict[Path, bytes]) -> Path:
+    """nbgrader's source folder: the notebook with solutions, and what lies beside it in a student's folder.
+
+    The text sources stay out: nbgrader copies everything that lies here to the students.
+    """
+    folder = classroom / "source" / unit.name
+    if folder.exists():
+        shutil.rmtree(folder)
+    for path in unit.materials:
+        target = folder / path.relative_to(unit.course)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(generated.get(path, path.read_bytes()))
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "mistakes.json").write_bytes(generated[unit.course / "mistakes.json"])
+    (folder / "exercises.ipynb").write_bytes(exercises)
+    return folder
+
+
+def _release(unit: Unit, classroom: Path, source: Path) -> nbformat.NotebookNode:
+    """The student's version, made by nbgrader's own `generate_assignment`."""
+    from nbgrader.apps import NbGraderAPI  # takes seconds to import
+
+    config = Config(PyFileConfigLoader("nbgrader_config.py", str(unit.root)).load_config())
+    config.CourseDirectory.root = str(classroom)
+    result = NbGraderAPI(config=config).generate_assignment(unit.name, force=True, create=True)
+    if not result["success"]:
+        raise CourseError(f"nbgrader could not generate {unit.name}:\n{result.get('log')}\n{result.get('error')}")
+    released = nbformat.read(classroom / "release" / unit.name / "exercises.ipynb", as_version=4)
+    ids = [cell["id"] for cell in nbformat.read(source / "exercises.ipynb", as_version=4).cells]
+    for cell, cell_id in zip(released.cells, ids, strict=True):
+        cell["id"] = cell_id
+    return released

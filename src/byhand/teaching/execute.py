@@ -1,0 +1,63 @@
+"""Run notebooks, and keep what came out for as long as nothing that it depends on changes."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+import time
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
+from nbformat import NotebookNode
+
+from byhand.teaching.course import CourseError, find_root
+
+TIMEOUT = 300  # seconds a cell may take
+
+
+def executed(path: Path) -> NotebookNode:
+    """The notebook with its outputs, run in its own folder; cached by content in `.cache/executed`.
+
+    All cells run, those too that grading skips. Seconds of the run are in `metadata.byhand.seconds`.
+    Raises CourseError where a cell fails.
+    """
+    root = find_root(path.parent)
+    cached = root / ".cache" / "executed" / f"{_key(path, root)}.ipynb"
+    if not cached.exists():
+        notebook = _run(path)
+        cached.parent.mkdir(parents=True, exist_ok=True)
+        half = cached.with_suffix(".part")
+        nbformat.write(notebook, half)
+        half.rename(cached)
+    return nbformat.read(cached, as_version=4)
+
+
+def _run(path: Path) -> NotebookNode:
+    notebook = nbformat.read(path, as_version=4)
+    client = NotebookClient(
+        notebook,
+        timeout=TIMEOUT,
+        kernel_name="python3",
+        skip_cells_with_tag="",
+        resources={"metadata": {"path": str(path.parent)}},
+    )
+    start = time.perf_counter()
+    try:
+        client.execute()
+    except CellExecutionError as error:
+        raise CourseError(f"{path} does not run through:\n{error}") from None
+    notebook.metadata["byhand"] = {"seconds": round(time.perf_counter() - start, 1)}
+    return notebook
+
+
+def _key(path: Path, root: Path) -> str:
+    """Everything that the outputs depend on: the notebook, its unit's files, the package, the pinned versions."""
+    beside = [p for p in path.parent.rglob("*") if p.suffix in {".py", ".json", ".txt", ".csv"}]
+    package = [p for p in (root / "src/byhand").rglob("*") if p.is_file() and "teaching" not in p.parts]
+    digest = hashlib.sha256(sys.version.encode())
+    for file in [path, root / "requirements.txt", *sorted(beside), *sorted(package)]:
+        if "__pycache__" not in file.parts:
+            digest.update(file.name.encode() + b"\0" + file.read_bytes())
+    return f"{path.parent.name}-{path.stem}-{digest.hexdigest()[:16]}"

@@ -1,0 +1,269 @@
+"""The rendered book: it builds without a warning, reads the same with no internet, and gives no solution away."""
+
+import functools
+import html
+import http.server
+import re
+import shutil
+import threading
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import nbformat.v4 as nb
+import pytest
+
+from byhand.teaching.book import build_book, statement, without_widgets
+from byhand.teaching.course import CourseError
+
+ROOT = Path(__file__).parents[1]
+
+# One worker builds the book, whatever `pytest -n` is asked for (with --dist loadgroup).
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("book")]
+
+
+# The site, and pages of it in a browser that reaches nothing else
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """The folder of the built book. Built from scratch in a copy, so that no earlier build hides a warning."""
+    root = tmp_path_factory.mktemp("book")
+    shutil.copytree(ROOT / "book", root / "book", ignore=shutil.ignore_patterns("_build"))
+    for folder in ("course", "solutions"):
+        (root / folder).symlink_to(ROOT / folder)
+    return build_book(root).parent
+
+
+@pytest.fixture(scope="module")
+def pages(site):
+    return sorted(path.relative_to(site).as_posix() for path in site.rglob("*.html") if "_static" not in path.parts)
+
+
+@pytest.fixture(scope="module")
+def address(site):
+    """The address at which the site is served."""
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *args):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=site))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture(scope="module")
+def visit(browser, address):
+    """A function that opens a page and waits until its formulas are set; `visit.faults` collects what goes wrong."""
+    context = browser.new_context()
+    context.route(lambda url: not url.startswith(address), lambda route: route.abort())
+    page = context.new_page()
+    faults = []
+
+    def fault(text):
+        faults.append(f"{page.url.removeprefix(address)}: {text}")
+
+    page.on("console", lambda message: message.type in ("error", "warning") and fault(f"console: {message.text}"))
+    page.on("pageerror", lambda error: fault(f"script: {error}"))
+    page.on("requestfailed", lambda request: fault(f"failed: {request.url}"))
+    page.on("response", lambda response: response.status >= 400 and fault(f"{response.status}: {response.url}"))
+
+    def open_page(name):
+        page.goto(address + name, wait_until="networkidle")
+        page.evaluate("window.MathJax?.startup?.promise.then(() => document.fonts.ready).then(() => null)")
+        return page
+
+    open_page.faults = faults
+    yield open_page
+    context.close()
+
+
+# A formula that MathJax cannot read is an error, or has the unknown macro in red.
+FORMULAS = """({
+    asked: document.querySelectorAll("span.math, div.math").length,
+    set: document.querySelectorAll(".math > mjx-container").length,
+    faulty: document.querySelectorAll("mjx-merror, [data-mjx-error], mjx-mtext[style*=red]").length,
+    silent: document.querySelectorAll("mjx-container:not(:has(mjx-assistive-mml))").length,
+    tab_stops: document.querySelectorAll("mjx-container[tabindex]").length,
+})"""
+
+
+@pytest.fixture(scope="module")
+def seen(visit, pages):
+    """What each page looks like to a browser, opened once: its formulas, and its width on a phone."""
+    seen = {}
+    for name in pages:
+        page = visit(name)
+        seen[name] = page.evaluate(FORMULAS)
+        page.set_viewport_size({"width": 360, "height": 740})
+        seen[name]["phone"] = page.evaluate("document.documentElement.scrollWidth")
+        page.set_viewport_size({"width": 1280, "height": 800})
+    return seen
+
+
+def test_pages_load_without_a_fault_and_without_internet(visit, seen):
+    assert {"index.html", "notation.html", "glossary.html", "search.html"} <= set(seen)
+    assert visit.faults == []
+
+
+def test_nothing_names_another_host_as_a_source(site, pages):
+    sources = {(name, *source) for name in pages for source in Links.of(site / name).sources}
+    assert [source for source in sources if urlsplit(source[-1]).netloc] == []
+
+
+def test_formulas_are_set(seen):
+    assert seen["notation.html"]["set"] > 50
+    for name, page in seen.items():
+        assert page["set"] == page["asked"] and page["faulty"] == 0, name
+
+
+def test_formulas_speak_and_are_no_tab_stops(seen):
+    assert [name for name, page in seen.items() if page["silent"] or page["tab_stops"]] == []
+
+
+def test_no_page_scrolls_sideways_on_a_phone(seen):
+    assert [name for name, page in seen.items() if page["phone"] > 360] == []
+
+
+def test_the_theme_can_be_dark(visit):
+    page = visit("index.html")
+    brightness = {}
+    for _ in range(3):  # the button goes through auto, light and dark
+        page.locator(".theme-switch-button:visible").first.click()
+        theme, colour = page.evaluate(
+            "[document.documentElement.dataset.theme, getComputedStyle(document.body).backgroundColor]"
+        )
+        brightness[theme] = int(re.search(r"\d+", colour)[0])
+    assert brightness["light"] > 200 and brightness["dark"] < 60
+
+
+# Links
+
+
+class Links(HTMLParser):
+    """What a page refers to: `links` of its text, `sources` that it loads, and the `anchors` that it offers."""
+
+    def __init__(self):
+        super().__init__()
+        self.links, self.sources, self.anchors = [], [], set()
+
+    def handle_starttag(self, tag, attributes):
+        attributes = dict(attributes)
+        self.anchors |= {attributes[key] for key in ("id", "name") if attributes.get(key)}
+        if tag == "a" and attributes.get("href"):
+            self.links.append(attributes["href"])
+        elif tag != "a":
+            self.sources += [(tag, attributes[key]) for key in ("src", "href") if attributes.get(key)]
+
+    @classmethod
+    @functools.cache
+    def of(cls, path):
+        links = cls()
+        links.feed(path.read_text())
+        return links
+
+
+def test_links_inside_the_book_lead_somewhere(site, pages):
+    broken = []
+    for name in pages:
+        found = Links.of(site / name)
+        for link in found.links + [value for _, value in found.sources]:
+            url = urlsplit(link)
+            if url.scheme or url.netloc:
+                continue
+            target = ((site / name).parent / unquote(url.path)).resolve() if url.path else site / name
+            anchor = unquote(url.fragment)
+            if not target.is_file() or (anchor and target.suffix == ".html" and anchor not in Links.of(target).anchors):
+                broken.append(f"{name} → {link}")
+    assert broken == []
+
+
+# What must not be on a page
+
+
+def solution_lines():
+    """Lines of the solutions, without their blanks, that students are not shown elsewhere in the exercises."""
+    lines = set()
+    for path in (ROOT / "solutions").glob("*/exercises.md"):
+        parts = re.split(r"### BEGIN SOLUTION\n(.*?)### END SOLUTION", path.read_text(), flags=re.DOTALL)
+        shown = {squeezed(line) for part in parts[::2] for line in part.splitlines()}
+        answers = [line.strip() for part in parts[1::2] for line in part.splitlines()]
+        lines |= {squeezed(line) for line in answers if len(line) > 20} - shown
+    return lines
+
+
+def squeezed(text):
+    return re.sub(r"\s+", "", text)
+
+
+def test_no_line_of_a_solution_is_in_the_site(site):
+    lines = solution_lines()
+    assert lines
+    leaks = []
+    for path in site.rglob("*"):
+        if path.suffix not in {".html", ".js", ".txt", ".ipynb", ".md"} or "mathjax" in path.parts:
+            continue
+        text = path.read_text()
+        if path.suffix == ".html":
+            text = html.unescape(re.sub(r"<[^>]*>", "", text))  # highlighting puts every word into a tag
+        elif path.suffix == ".ipynb":
+            text = text.replace('\\"', '"')
+        text = squeezed(text)
+        leaks += [f"{path.relative_to(site)}: {line}" for line in lines if line in text]
+    assert leaks == []
+
+
+# The staging
+
+
+def test_widget_views_are_left_out_and_what_is_beside_them_stays():
+    view = "application/vnd.jupyter.widget-view+json"
+    outputs = [
+        nb.new_output("display_data", {view: {}, "text/plain": "interactive(...)"}),
+        nb.new_output("display_data", {view: {}, "text/plain": "x", "image/svg+xml": "<svg/>"}),
+        nb.new_output("stream", text="a line"),
+    ]
+    notebook = nb.new_notebook(cells=[nb.new_code_cell(outputs=outputs)], metadata={"widgets": {"state": {}}})
+    kept = without_widgets(notebook).cells[0].outputs
+    assert [output.output_type for output in kept] == ["display_data", "stream"]
+    assert set(kept[0].data) == {"text/plain", "image/svg+xml"}
+    assert "widgets" not in notebook.metadata
+
+
+def test_the_statement_says_where_to_solve_it():
+    notebook = nb.new_notebook(cells=[nb.new_markdown_cell("# Exercises\n\nFill in."), nb.new_code_cell("raise")])
+    opening, stub = (cell.source for cell in statement(notebook, "05-simple-rnn").cells)
+    assert opening.startswith("# Exercises\n\n:::{admonition}") and opening.endswith("Fill in.")
+    assert "course/05-simple-rnn/exercises.ipynb" in opening
+    assert stub == "raise"
+    with pytest.raises(CourseError, match="title"):
+        statement(nb.new_notebook(cells=[nb.new_code_cell("1")]), "05-simple-rnn")
+
+
+def test_a_warning_stops_the_build_every_time_until_it_is_gone(tmp_path):
+    for folder in ("course", "solutions"):
+        (tmp_path / folder).mkdir()
+    book = tmp_path / "book"
+    shutil.copytree(ROOT / "book" / "_static", book / "_static")
+    for name in ("_config.yml", "references.bib"):
+        shutil.copy(ROOT / "book" / name, book)
+    (book / "_toc.yml").write_text("format: jb-book\nroot: index\n")
+    (book / "index.md").write_text("# Start\n\nSee {doc}`nowhere`.\n")
+    for _ in range(2):  # Sphinx alone would pass the second time, since the page has not changed
+        with pytest.raises(CourseError, match=r"index\.md:3: WARNING: .*nowhere"):
+            build_book(tmp_path)
+    (book / "index.md").write_text("# Start\n\nSee nothing.\n")
+    assert "See nothing." in build_book(tmp_path).read_text()
+
+
+def test_a_missing_notebook_is_named(tmp_path):
+    for name in ("course/lesson.md", "course/checks.py", "solutions/exercises.md", "solutions/misconceptions.yml"):
+        path = tmp_path / name.replace("/", "/05-simple-rnn/")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    (tmp_path / "book").mkdir()
+    with pytest.raises(CourseError, match=r"05-simple-rnn/lesson\.ipynb is missing"):
+        build_book(tmp_path)
