@@ -1,6 +1,7 @@
 import shutil
 
 import pytest
+from classes import UNIT, copy_course, make_class, run, submit
 
 CHROMIUM_ARGS = (
     "--no-sandbox --disable-gpu --disable-quic --no-first-run "
@@ -19,3 +20,13 @@ def browser():
         chromium = playwright.chromium.launch(executable_path=executable, args=CHROMIUM_ARGS)
         yield chromium
         chromium.close()
+
+
+@pytest.fixture(scope="session")
+def graded_class(tmp_path_factory):
+    """The root of a course with a whole class in it, built and graded by the commands that an instructor types."""
+    root = copy_course(tmp_path_factory.mktemp("graded-class"))
+    run(root, "byhand", "build")
+    submit(root, make_class(root))
+    run(root, "nbgrader", "autograde", UNIT)
+    return root

@@ -13,7 +13,7 @@ from urllib.parse import unquote, urlsplit
 import nbformat.v4 as nb
 import pytest
 
-from byhand.teaching.book import build_book, statement, without_widgets
+from byhand.teaching.book import build_book, statement, with_source_text, without_widgets
 from byhand.teaching.course import CourseError
 
 ROOT = Path(__file__).parents[1]
@@ -144,15 +144,17 @@ def test_the_theme_can_be_dark(visit):
 
 
 class Links(HTMLParser):
-    """What a page refers to: `links` of its text, `sources` that it loads, and the `anchors` that it offers."""
+    """What a page refers to: `links` of its text, `sources` that it loads, `mute` pictures, and its own `anchors`."""
 
     def __init__(self):
         super().__init__()
-        self.links, self.sources, self.anchors = [], [], set()
+        self.links, self.sources, self.anchors, self.mute = [], [], set(), []
 
     def handle_starttag(self, tag, attributes):
         attributes = dict(attributes)
         self.anchors |= {attributes[key] for key in ("id", "name") if attributes.get(key)}
+        if tag == "img" and not attributes.get("alt"):
+            self.mute.append(attributes.get("src"))
         if tag == "a" and attributes.get("href"):
             self.links.append(attributes["href"])
         elif tag != "a":
@@ -179,6 +181,10 @@ def test_links_inside_the_book_lead_somewhere(site, pages):
             if not target.is_file() or (anchor and target.suffix == ".html" and anchor not in Links.of(target).anchors):
                 broken.append(f"{name} → {link}")
     assert broken == []
+
+
+def test_every_picture_is_described(site, pages):
+    assert [(name, picture) for name in pages for picture in Links.of(site / name).mute] == []
 
 
 # What must not be on a page
@@ -231,6 +237,22 @@ def test_widget_views_are_left_out_and_what_is_beside_them_stays():
     assert [output.output_type for output in kept] == ["display_data", "stream"]
     assert set(kept[0].data) == {"text/plain", "image/svg+xml"}
     assert "widgets" not in notebook.metadata
+
+
+def test_pages_have_the_prose_of_the_source_but_the_answers_of_the_notebook():
+    def notebook(prose, answer):
+        written = nb.new_markdown_cell(answer, id="written", metadata={"nbgrader": {"solution": True}})
+        return nb.new_notebook(cells=[nb.new_markdown_cell(prose, id="prose"), written])
+
+    source = notebook("An {term}`RNN`.\n\n$$\na \\\\\nb\n$$ (eq-two)\n\nSee {eq}`eq-two`.", "The rubric.")
+    plain = notebook("An RNN.", "YOUR ANSWER HERE")
+    prose, answer = (cell.source for cell in with_source_text(plain, source, {"eq-two": "5.1"}, "05").cells)
+    equation = "(eq-two)=\n\\begin{equation*}\na \\\\\nb\n\\tag{5.1}\n\\end{equation*}"
+    assert prose == f"An {{term}}`RNN`.\n\n{equation}\n\nSee [(5.1)](#eq-two)."
+    assert answer == "YOUR ANSWER HERE"
+    source.cells[0].id = "changed"
+    with pytest.raises(CourseError, match="out of step"):
+        with_source_text(plain, source, {"eq-two": "5.1"}, "05")
 
 
 def test_the_statement_says_where_to_solve_it():

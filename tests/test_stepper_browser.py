@@ -91,7 +91,7 @@ def test_jupyterlab_keeps_its_shortcuts_but_not_the_plain_keys(open_page):
         """() => {
             window.free = [];  // whether a listener such as JupyterLab's would find the keys free to take
             document.addEventListener("keydown", (event) => {
-                free.push(!event.target.closest("[data-lm-suppress-shortcuts]"));
+                free.push(!event.target.hasAttribute("data-lm-suppress-shortcuts"));
             }, true);
         }"""
     )

@@ -104,7 +104,9 @@ def loss(o, y):
 def make_step_backward(rng, N, D, H, scale=1.0):
     args = make_step(rng, N, D, H, scale)
     h = step(**args)["h"]
-    return dict(dh=rng.normal(size=(N, H)), x=args["x"], h_prev=args["h_prev"], h=h, U=args["U"], W=args["W"], b=args["b"])
+    return dict(
+        dh=rng.normal(size=(N, H)), x=args["x"], h_prev=args["h_prev"], h=h, U=args["U"], W=args["W"], b=args["b"]
+    )
 
 
 def step_backward(dh, x, h_prev, h, U, W, b):

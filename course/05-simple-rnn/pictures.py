@@ -23,8 +23,8 @@ def one_step():
         ("h_prev", "a", "W"), ("x", "a", "U"), ("a", "h", "g"), ("h", "o", "V"), ("o", "y", "f"), ("y", "J", ""), ("h", "next", "W"),
     ):  # fmt: skip
         d.arrow(source, target, label)
-    d.text("b", 185, 240, "+ b")
-    d.text("c", 340, 130, "+ c")
+    d.text("b", 312, 222, "+ b")
+    d.text("c", 462, 122, "+ c")
     return d.svg(
         dim=["next"],
         describe="One time step of the simple RNN. Arrows lead from the old hidden state h(t-1), labelled W, and from the input "
@@ -34,12 +34,12 @@ def one_step():
     )
 
 
-def _unrolled(T):
-    """The unrolled network with a slot under each step for its contribution to dJ/dW, and a box for their sum."""
-    d = Drawing(760, 500)
-    column = {t: 40 + 190 * t for t in range(T + 1)}
+def _unrolled(T, slots=True):
+    """The unrolled network; with `slots` a box under each step for its contribution to dJ/dW, and one for their sum."""
+    d = Drawing(700, 490 if slots else 390)
+    column = {t: 52 + 190 * t for t in range(T + 1)}
     d.node("h0", column[0], 250, "h^(0)", "hidden", size=58)
-    d.node("J", column[T // 2 + 1], 34, "J", "loss", size=50)
+    d.node("J", column[T // 2 + 1], 34, "J", "loss", size=58)
     for t in range(1, T + 1):
         d.node(f"x{t}", column[t], 350, f"x^({t})", "input", size=58)
         d.node(f"h{t}", column[t], 250, f"h^({t})", "hidden", size=58)
@@ -48,9 +48,11 @@ def _unrolled(T):
         d.arrow(f"h{t - 1}", f"h{t}", "W")
         d.arrow(f"h{t}", f"o{t}", "V")
         d.arrow(f"o{t}", "J")
+    if not slots:
+        return d
     for t in range(1, T + 1):
         d.node(f"slot{t}", column[t], 452, f"step {t}", "gradient", shape="box", size=(92, 48))
-    d.node("sum", column[0] + 8, 452, "dJ/dW", "gradient", shape="box", size=(88, 48))
+    d.node("sum", column[0], 452, "dJ/dW", "gradient", shape="box", size=(88, 48))
     d.text("sums", column[0] + 72, 452, "=")
     for t in range(1, T):
         d.text(f"plus{t}", (column[t] + column[t + 1]) / 2, 452, "+")
@@ -59,10 +61,7 @@ def _unrolled(T):
 
 def unrolled():
     """The unrolled network as a still picture."""
-    d = _unrolled(3)
-    slots = [name for name in (*d.nodes, *d.texts) if name.startswith(("slot", "sum", "plus"))]
-    return d.svg(
-        hidden=slots,
+    return _unrolled(3, slots=False).svg(
         describe="The simple RNN unrolled over three time steps. From left to right the hidden states h(0), h(1), h(2), h(3), "
         "each joined to the next by an arrow labelled W. Below each of h(1) to h(3) its input, joined by U; above it its "
         "prediction, joined by V; all predictions lead into the loss J.",
@@ -82,24 +81,21 @@ def bptt_stepper(run):
     slots = ["sum", "sums", *(f"slot{t}" for t in range(1, T + 1)), *(f"plus{t}" for t in range(1, T))]
     frames = []
 
-    def frame(equation, sentence, active=(), gradient=(), slots_hidden=True):
-        pending = [f"slot{t}" for t in range(1, T + 1) if f"slot{t}" not in values]
-        pending += [f"plus{t}" for t in range(1, T) if f"slot{t}" not in values]
-        hidden = slots if slots_hidden else pending
-        shown = {name: value for name, value in values.items() if name not in hidden}
+    def frame(equation, sentence, active=(), gradient=()):
+        waiting = [name for name in slots if name not in values and (name in d.nodes or "sum" not in values)]
         drawing = d.svg(
-            active=active, gradient=gradient, hidden=hidden, values=shown, gradients=dict(gradients),
-            describe=_describe(shown, gradients),
+            active=active, gradient=gradient, dim=waiting, values=values, gradients=gradients,
+            describe=_describe(values, gradients),
         )  # fmt: skip
         frames.append(Frame(drawing, equation, sentence))
 
     frame(
         "",
-        "Before we start: three inputs, a state to start from, and one set of numbers U, W, b, V for all three steps. "
+        "Before we start: three inputs, a state to start from, and one set of numbers $U$, $W$, $b$, $V$ for all three steps. "
         "Step forward to see the values arrive from left to right.",
     )
     for t in range(1, T + 1):
-        values[f"x{t}"], values[f"h{t}"] = f"{run['x'][t]:g}", f"{run['h'][t]:.4f}"
+        values[f"x{t}"], values[f"h{t}"] = _m(run["x"][t], "g"), _m(run["h"][t])
         frame(
             [
                 rf"a^{{({t})}} &= b + W\,\hid{{h^{{({t - 1})}}}} + U\,\inp{{x^{{({t})}}}} "
@@ -109,7 +105,7 @@ def bptt_stepper(run):
             f"Step {t} forward: the old state and the new input are weighed and added, and the sum passes through tanh.",
             active=[f"x{t}", f"h{t - 1}", f"h{t}", f"x{t}->h{t}", f"h{t - 1}->h{t}"],
         )
-        values[f"o{t}"] = f"{run['p'][t]:.4f}"
+        values[f"o{t}"] = _m(run["p"][t])
         right = run["y"][t]
         chance = run["p"][t] if right == 0 else 1 - run["p"][t]
         frame(
@@ -130,77 +126,82 @@ def bptt_stepper(run):
     total = 0.0
     for t in range(T, 0, -1):
         onehot = 1 if run["y"][t] == 0 else 0
-        gradients[f"o{t}"] = f"{run['do'][t]:+.4f}"
+        gradients[f"o{t}"] = _m(run["do"][t], "+.4f")
         frame(
-            rf"\grad{{\delta o_0^{{({t})}}}} = \tfrac{{1}}{{{T}}}\big(\hat y_0^{{({t})}} - {onehot}\big) = \grad{{{run['do'][t]:.4f}}}",
+            rf"\grad{{\delta o_0^{{({t})}}}} = \tfrac{{1}}{{{T}}}\left(\hat y_0^{{({t})}} - {onehot}\right) = \grad{{{run['do'][t]:.4f}}}",
             f"Step {t} backward begins at its own loss: prediction minus truth, divided by the number of steps. The score of the "
             "other class gets the same with the opposite sign.",
             gradient=["J", f"o{t}", f"o{t}->J"],
-            slots_hidden=t == T,
         )
-        gradients[f"h{t}"] = f"{run['dh'][t]:+.4f}"
+        gradients[f"h{t}"] = _m(run["dh"][t], "+.4f")
         own = rf"2\,\grad{{\delta o_0^{{({t})}}}}"
         if t == T:
             equation = rf"\grad{{\delta h^{{({t})}}}} = {own} = \grad{{{run['dh'][t]:.4f}}}"
             says = (
-                f"At the last state only one arrow comes back, from its own output. V is 1 for one class and −1 for the other, so the "
+                f"At the last state only one arrow comes back, from its own output. $V$ is 1 for one class and −1 for the other, so the "
                 f"two scores give 2 times the gradient of the first."
             )
             route = [f"o{t}", f"h{t}", f"h{t}->o{t}"]
         else:
             equation = (
                 rf"\grad{{\delta h^{{({t})}}}} = {own} + W\,\grad{{\delta a^{{({t + 1})}}}} "
-                rf"= {2 * run['do'][t]:.4f} + {run['W']:g}\cdot {_n(run['da'][t + 1])} = \grad{{{run['dh'][t]:.4f}}}"
+                rf"= {{{2 * run['do'][t]:.4f}}} + {run['W']:g}\cdot {_n(run['da'][t + 1])} = \grad{{{run['dh'][t]:.4f}}}"
             )
             says = (
-                f"Two arrows arrive at h({t}): one from its own output, one from the next state. What they bring is added. This sum is "
+                f"Two arrows arrive at $h^{{({t})}}$: one from its own output, one from the next state. What they bring is added. This sum is "
                 "what most explanations hide behind the word errors."
             )
             route = [f"o{t}", f"h{t}", f"h{t}->o{t}", f"h{t}->h{t + 1}", f"h{t + 1}"]
-        frame(equation, says, gradient=route, slots_hidden=t == T)
+        frame(equation, says, gradient=route)
         frame(
-            rf"\grad{{\delta a^{{({t})}}}} = \grad{{\delta h^{{({t})}}}}\,\big(1 - (h^{{({t})}})^2\big) "
+            rf"\grad{{\delta a^{{({t})}}}} = \grad{{\delta h^{{({t})}}}}\,\left(1 - (h^{{({t})}})^2\right) "
             rf"= {run['dh'][t]:.4f}\cdot(1 - {run['h'][t] ** 2:.4f}) = \grad{{{run['da'][t]:.4f}}}",
-            f"Through the tanh of step {t}: its slope is 1 − h², at most 1. From here the gradient goes to everything that the sum a({t}) was made of.",
+            f"Through the tanh of step {t}: its slope is $1 - h^2$, at most 1. From here the gradient goes to everything that the sum $a^{{({t})}}$ was made of.",
             gradient=[f"h{t}"],
-            slots_hidden=t == T,
         )
         share = run["da"][t] * run["h"][t - 1]
         total += share
-        values[f"slot{t}"], values["sum"] = f"{share:+.4f}", f"{total:+.4f}"
+        values[f"slot{t}"], values["sum"] = _m(share, "+.4f"), _m(total, "+.4f")
         frame(
             [
-                rf"\Big(\frac{{\partial J}}{{\partial W}}\Big)^{{({t})}} &= \grad{{\delta a^{{({t})}}}}\, h^{{({t - 1})}} "
+                rf"\left(\frac{{\partial J}}{{\partial W}}\right)^{{({t})}} &= \grad{{\delta a^{{({t})}}}}\, h^{{({t - 1})}} "
                 rf"= {run['da'][t]:.4f}\cdot {_n(run['h'][t - 1])} = \grad{{{share:.4f}}}",
-                rf"\Big(\frac{{\partial J}}{{\partial U}}\Big)^{{({t})}} &= \grad{{\delta a^{{({t})}}}}\, x^{{({t})}} = \grad{{{run['da'][t] * run['x'][t]:.4f}}}"
-                rf"\qquad \Big(\frac{{\partial J}}{{\partial b}}\Big)^{{({t})}} = \grad{{\delta a^{{({t})}}}} = \grad{{{run['da'][t]:.4f}}}",
+                rf"\left(\frac{{\partial J}}{{\partial U}}\right)^{{({t})}} &= \grad{{\delta a^{{({t})}}}}\, x^{{({t})}} = \grad{{{run['da'][t] * run['x'][t]:.4f}}}"
+                rf"\qquad \left(\frac{{\partial J}}{{\partial b}}\right)^{{({t})}} = \grad{{\delta a^{{({t})}}}} = \grad{{{run['da'][t]:.4f}}}",
             ],
-            f"Step {t} pays in: W met the old state h({t - 1}) here, so its contribution is δa times that state. "
-            + (f"The sum for W stands at {total:.4f}. U and b collect theirs in the same way." if t > 1 else f"The sum is complete: {total:.4f}."),
+            f"Step {t} pays in: $W$ met the old state $h^{{({t - 1})}}$ here, so its contribution is $\\delta a^{{({t})}}$ times that state. "
+            + (
+                f"The sum for $W$ stands at {total:.4f}. $U$ and $b$ collect theirs in the same way."
+                if t > 1
+                else f"The sum is complete: {total:.4f}."
+            ),
             active=[f"slot{t}", "sum"],
             gradient=[f"h{t}", f"h{t - 1}->h{t}"],
-            slots_hidden=False,
         )
-    gradients["h0"] = f"{run['dh0']:+.4f}"
+    gradients["h0"] = _m(run["dh0"], "+.4f")
     frame(
         [
             rf"\grad{{\delta h^{{(0)}}}} &= W\,\grad{{\delta a^{{(1)}}}} = {run['W']:g}\cdot {_n(run['da'][1])} = \grad{{{run['dh0']:.4f}}}",
             r"\frac{\partial J}{\partial W} &= "
-            + " + ".join(rf"\Big(\frac{{\partial J}}{{\partial W}}\Big)^{{({t})}}" for t in range(1, T + 1))
+            + " + ".join(rf"\left(\frac{{\partial J}}{{\partial W}}\right)^{{({t})}}" for t in range(1, T + 1))
             + rf" = \grad{{{total:.4f}}}",
         ],
-        "What is left over arrives at the start state. Only now, with all contributions in, is W changed, once: that is why "
+        "What is left over arrives at the start state. Only now, with all contributions in, is $W$ changed, once: that is why "
         "the method is called backpropagation through time.",
         active=["sum", *(f"slot{t}" for t in range(1, T + 1))],
         gradient=["h0", "h0->h1"],
-        slots_hidden=False,
     )
     return Stepper(frames, "A simple RNN, three steps forward and three steps back")
 
 
 def _n(number, form=".4f"):
-    """A number as a factor: in brackets where it is negative."""
-    return f"({number:{form}})" if number < 0 else f"{number:{form}}"
+    """A number as a factor in LaTeX: in brackets where it is negative."""
+    return rf"\left({number:{form}}\right)" if number < 0 else f"{number:{form}}"
+
+
+def _m(number, form=".4f"):
+    """A number for a drawing, with a real minus sign."""
+    return f"{number:{form}}".replace("-", "−")
 
 
 def _describe(values, gradients):
@@ -255,7 +256,9 @@ def plot_distances(scales, T):
         colour = PALETTE[role][0]
         ax.fill_between(range(T + 1), low, high, color=colour, alpha=0.2, lw=0)
         ax.plot(range(T + 1), middle, dashes, color=colour)
-        ax.annotate(f"scale {scale:g}", (T, middle[-1]), xytext=(6, 0), textcoords="offset points", color=colour, va="center")
+        ax.annotate(
+            f"scale {scale:g}", (T, middle[-1]), xytext=(6, 0), textcoords="offset points", color=colour, va="center"
+        )
     ax.axhline(1, color="0.6", lw=1)
     ax.set(yscale="log", xlabel="distance t − k in steps", ylabel="norm of the product of Jacobians", xlim=(0, T))
     return fig

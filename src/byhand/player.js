@@ -1,11 +1,13 @@
 (() => {
-  // JupyterLab takes keys before any element sees them, unless this attribute stands on one of the element's parents.
-  // Keys with a modifier stay JupyterLab's: one can save and run from inside a stepper.
+  // JupyterLab takes keys before an element sees them, unless the element that has the focus (its parents do not count)
+  // has this attribute. Keys with a modifier stay JupyterLab's: one can save and run from inside a stepper.
   if (!window.bhKeys) {
     window.bhKeys = true;
     window.addEventListener("keydown", (event) => {
       const modified = event.altKey || event.ctrlKey || event.metaKey || event.shiftKey;
-      event.target.closest?.(".bh-stepper")?.toggleAttribute("data-lm-suppress-shortcuts", !modified);
+      if (event.target.closest?.(".bh-stepper")) {
+        event.target.toggleAttribute("data-lm-suppress-shortcuts", !modified);
+      }
     }, true);
   }
 

@@ -57,7 +57,9 @@ def graded_report(name: str, exercise: Exercise, function: Callable, points: flo
     verdicts = [judge(exercise, p, o, _reference(exercise, p)) for p, o in zip(problems, outcomes, strict=True)]
     earned = round(points * share(exercise, verdicts), 2)
     shown = [v for v in verdicts if not v.right] or verdicts[:1]
-    return Report(name, shown, (), [*_notes(outcomes), f"Graded on {len(problems)} problems, seed {seed}."], (earned, points))
+    return Report(
+        name, shown, (), [*_notes(outcomes), f"Graded on {len(problems)} problems, seed {seed}."], (earned, points)
+    )
 
 
 def share(exercise: Exercise, verdicts: list[Verdict]) -> float:

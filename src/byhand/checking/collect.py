@@ -72,7 +72,8 @@ def _own_line(error: BaseException) -> str:
     own = [
         frame
         for frame in traceback.extract_tb(error.__traceback__)
-        if not os.path.realpath(frame.filename).startswith(_NOT_THE_STUDENTS) and not frame.filename.startswith("<frozen")
+        if not os.path.realpath(frame.filename).startswith(_NOT_THE_STUDENTS)
+        and not frame.filename.startswith("<frozen")
     ]
     if not own:
         return ""
@@ -82,9 +83,17 @@ def _own_line(error: BaseException) -> str:
 
 def _same(before: Any, after: Any) -> bool:
     if isinstance(before, np.ndarray):
-        return isinstance(after, np.ndarray) and before.shape == after.shape and np.array_equal(before, after, equal_nan=True)
+        return (
+            isinstance(after, np.ndarray)
+            and before.shape == after.shape
+            and np.array_equal(before, after, equal_nan=True)
+        )
     if isinstance(before, Mapping):
-        return isinstance(after, Mapping) and list(before) == list(after) and all(_same(before[k], after[k]) for k in before)
+        return (
+            isinstance(after, Mapping)
+            and list(before) == list(after)
+            and all(_same(before[k], after[k]) for k in before)
+        )
     if isinstance(before, (list, tuple)):
         return type(before) is type(after) and len(before) == len(after) and all(map(_same, before, after))
     if isinstance(before, (int, float, str, bool, type(None))):

@@ -101,7 +101,9 @@ def _judge_one(name: str, value: Any, reference: np.ndarray, exercise: Exercise,
         return Row(name, False, array.shape, says=_about_shape(array, reference))
     if not np.isfinite(array).all():
         first = np.argwhere(~np.isfinite(array))[0]
-        return Row(name, False, array.shape, says=f"{array[tuple(first)]} at index {_index(first)}: {_about_nonfinite(array)}")
+        return Row(
+            name, False, array.shape, says=f"{array[tuple(first)]} at index {_index(first)}: {_about_nonfinite(array)}"
+        )
     single = np.asarray(value).dtype in (np.float32, np.float16)
     scale = max(np.abs(reference).max(initial=0.0), SMALLEST_SCALE)
     gap = np.abs(array - reference)
@@ -109,7 +111,9 @@ def _judge_one(name: str, value: Any, reference: np.ndarray, exercise: Exercise,
     if error <= (TOLERANCE_SINGLE if single else TOLERANCE):
         note = "right to single precision; the exercise runs in float64" if single and error > TOLERANCE else ""
         return Row(name, True, array.shape, error, note)
-    return Row(name, False, array.shape, error, _about_value(name, array, reference, gap / scale, exercise, problem, value))
+    return Row(
+        name, False, array.shape, error, _about_value(name, array, reference, gap / scale, exercise, problem, value)
+    )
 
 
 def as_numbers(value: Any) -> tuple[np.ndarray | None, str]:
@@ -166,7 +170,11 @@ def _first_step(name: str, gap: np.ndarray, exercise: Exercise) -> list[str]:
     if len(wrong) == steps:
         return ["wrong at every time step"]
     if name in exercise.forward:
-        return [f"right up to t = {wrong[0]}, first wrong at t = {wrong[0] + 1} of {steps}"] if wrong[0] else [f"wrong from the first step, t = 1 of {steps}"]
+        return (
+            [f"right up to t = {wrong[0]}, first wrong at t = {wrong[0] + 1} of {steps}"]
+            if wrong[0]
+            else [f"wrong from the first step, t = 1 of {steps}"]
+        )
     last = wrong[-1] + 1
     if last == steps:
         return [f"already wrong at the last step, t = {steps}, where the backward pass begins"]

@@ -76,7 +76,9 @@ class Report:
                     f"<td>{'✓' if r.right else '✗'} {escape(_says(r))}</td></tr>"
                     for r in verdict.rows
                 )
-                parts.append(f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>')
+                parts.append(
+                    f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+                )
         parts += [f'<p class="hint">Hint: {escape(hint)}</p>' for hint in self.hints]
         parts += [f"<p>{escape(line)}</p>" for line in self._tail()]
         return f'{_STYLE}<div class="byhand-check {"right" if self.right else "wrong"}">{"".join(parts)}</div>'

@@ -15,7 +15,9 @@ def main(argv: list[str] | None = None) -> int:
     build.add_argument("--check", action="store_true", help="change nothing; exit 1 and name what is out of step")
     verify = commands.add_parser("verify", help="apply every misconception and every alternative to the solutions")
     for command in (build, verify):
-        command.add_argument("units", nargs="*", metavar="UNIT", help="for example 05-simple-rnn; all where none is named")
+        command.add_argument(
+            "units", nargs="*", metavar="UNIT", help="for example 05-simple-rnn; all where none is named"
+        )
     commands.add_parser("book", help="build the book into book/_build/html")
     args = parser.parse_args(argv)
     try:

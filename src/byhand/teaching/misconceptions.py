@@ -90,7 +90,9 @@ class Answers:
         with contextlib.chdir(self.folder):
             for cell in self.notebook.cells:
                 meta = cell.metadata.get("nbgrader", {})
-                if cell.cell_type == "code" and (meta.get("solution") or (meta.get("locked") and not meta.get("grade"))):
+                if cell.cell_type == "code" and (
+                    meta.get("solution") or (meta.get("locked") and not meta.get("grade"))
+                ):
                     text = cell.source
                     if variant and meta["grade_id"] == variant.exercise:
                         text = with_solution(text, variant.region)

@@ -18,7 +18,17 @@ from byhand.teaching.course import CourseError
 BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
 BEGIN_HIDDEN, END_HIDDEN = "### BEGIN HIDDEN TESTS", "### END HIDDEN TESTS"
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
-_NBGRADER_KEYS = {"grade_id", "grade", "solution", "locked", "task", "points", "schema_version", "cell_type", "checksum"}
+_NBGRADER_KEYS = {
+    "grade_id",
+    "grade",
+    "solution",
+    "locked",
+    "task",
+    "points",
+    "schema_version",
+    "cell_type",
+    "checksum",
+}
 
 
 @dataclass(frozen=True)
@@ -113,7 +123,9 @@ def lint_exercises(source: Source, exercises: list[str]) -> None:
         if meta:
             if meta["grade_id"] in seen:
                 first = source.lines[seen[meta["grade_id"]]]
-                raise source.error(number, f"the grade id {meta['grade_id']!r} is already taken by the cell at line {first}.")
+                raise source.error(
+                    number, f"the grade id {meta['grade_id']!r} is already taken by the cell at line {first}."
+                )
             seen[meta["grade_id"]] = number
         _lint_marks(source, number, cell, BEGIN, END, wanted=bool(meta.get("solution")), kind="solution")
         graded_code = cell.cell_type == "code" and bool(meta.get("grade"))
@@ -123,7 +135,9 @@ def lint_exercises(source: Source, exercises: list[str]) -> None:
     for name in exercises:
         for grade_id in (name, f"{name}-check"):
             if grade_id not in seen:
-                raise CourseError(f"{source.path}: checks.py declares {name!r}, but no cell has the grade id {grade_id!r}.")
+                raise CourseError(
+                    f"{source.path}: checks.py declares {name!r}, but no cell has the grade id {grade_id!r}."
+                )
     _lint_points(source)
 
 
@@ -133,7 +147,9 @@ def _lint_marks(source: Source, number: int, cell: NotebookNode, begin: str, end
     if not marks and not wanted:
         return
     if marks != [begin, end]:
-        raise source.error(number, f"a {kind} needs one line {begin!r} and after it one line {end!r}; found {marks or 'none'}.")
+        raise source.error(
+            number, f"a {kind} needs one line {begin!r} and after it one line {end!r}; found {marks or 'none'}."
+        )
     if not wanted:
         raise source.error(number, f"{begin!r} in a cell whose nbgrader metadata does not make it a {kind} cell.")
     if not any(lines[lines.index(begin) + 1 : lines.index(end)]):
@@ -144,7 +160,9 @@ def _lint_test(source: Source, number: int, cell: NotebookNode, exercises: list[
     meta = cell.metadata["nbgrader"]
     name = meta["grade_id"].removesuffix("-check")
     if name not in exercises:
-        raise source.error(number, f"{meta['grade_id']!r} tests no exercise of checks.py; it has {', '.join(exercises)}.")
+        raise source.error(
+            number, f"{meta['grade_id']!r} tests no exercise of checks.py; it has {', '.join(exercises)}."
+        )
     wanted = f'check("{name}", {name})\n{BEGIN_HIDDEN}\ncheck("{name}", {name}, points={meta["points"]})\n{END_HIDDEN}'
     if cell.source.strip() != wanted:
         raise source.error(number, f"the test cell of {name} must read:\n{wanted}")

@@ -80,10 +80,14 @@ def load_references(root: Path) -> dict[str, str]:
     """Key -> "Elman, 1990", from the book's bibliography."""
     from pybtex.database import parse_file
 
-    return {key: _author_year(entry) for key, entry in parse_file(str(root / "book" / "references.bib")).entries.items()}
+    return {
+        key: _author_year(entry) for key, entry in parse_file(str(root / "book" / "references.bib")).entries.items()
+    }
 
 
 def _author_year(entry) -> str:
-    people = [" ".join(p.prelast_names + p.last_names) for p in entry.persons.get("author", entry.persons.get("editor", []))]
+    people = [
+        " ".join(p.prelast_names + p.last_names) for p in entry.persons.get("author", entry.persons.get("editor", []))
+    ]
     names = people[0] if len(people) == 1 else f"{people[0]} et al." if len(people) > 2 else " & ".join(people)
     return re.sub(r"[{}\\]", "", f"{names}, {entry.fields['year']}")

@@ -111,7 +111,10 @@ def _leaks(unit: Unit, notebook: NotebookNode, variants: Variants) -> Iterator[s
         for line in with_solution(cell.source, "").splitlines()
     }  # fmt: skip
     secret = set()
-    for region in [*solution_regions(notebook).values(), *(v.region for v in (*variants.misconceptions, *variants.alternatives))]:
+    for region in [
+        *solution_regions(notebook).values(),
+        *(v.region for v in (*variants.misconceptions, *variants.alternatives)),
+    ]:
         secret |= {line.strip() for line in region.splitlines() if len(line.strip()) > 20}
     for path in sorted(unit.course.rglob("*")):
         if path.is_file() and path.suffix in {".ipynb", ".json"} and path.name != "lesson.ipynb":

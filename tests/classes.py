@@ -1,0 +1,146 @@
+"""A copy of the course to grade in, and a made-up class that hands in its exercises."""
+
+import os
+import shutil
+import subprocess
+import sys
+from itertools import cycle, islice
+from pathlib import Path
+
+import nbformat
+from nbformat.v4 import new_code_cell
+
+from byhand.teaching.course import Unit
+from byhand.teaching.misconceptions import load_variants
+from byhand.teaching.notebooks import BEGIN, END, read_source, solution_regions, with_solution
+
+ROOT = Path(__file__).parents[1]
+UNIT = "05-simple-rnn"
+EXERCISES = ("rnn_step", "rnn_forward", "cross_entropy", "rnn_step_backward", "rnn_backward", "truncated_bptt", "sample")
+ESSAY = "Imagine one W for each step; moving the one real W moves them all, so the effects add. V and c stay exact."
+
+# Works for the sequence of the visible check and for no other length.
+HARD_CODED = """
+h = np.empty((5, *h0.shape))
+for t in range(5):
+    h[t] = rnn_step(x[t], h[t - 1] if t > 0 else h0, U, W, b)
+return h, h @ V.T + c
+"""
+
+# The numbers are right, and h0 is overwritten.
+OVERWRITES_H0 = """
+h = np.empty((len(x), *h0.shape))
+for t in range(len(x)):
+    h0[:] = rnn_step(x[t], h0, U, W, b)
+    h[t] = h0
+return h, h @ V.T + c
+"""
+
+NOISY = """
+import logging, sys, warnings
+print("one more step", file=sys.stderr)
+logging.warning("careful")
+warnings.warn("a warning of my own")
+np.log(np.zeros(3)), np.exp(np.full(3, 1e4))
+return np.tanh(b + h_prev @ W.T + x @ U.T)
+"""
+
+
+def copy_course(root):
+    """The course in a folder of its own, so that no test works in the project's classroom."""
+    for folder in ("course", "solutions"):
+        shutil.copytree(ROOT / folder, root / folder, ignore=shutil.ignore_patterns(".ipynb_checkpoints", "__pycache__"))
+    (root / "book").mkdir()
+    for name in ("nbgrader_config.py", "requirements.txt", "book/references.bib"):
+        shutil.copy(ROOT / name, root / name)
+    return root
+
+
+def run(root, *command):
+    """Run a command of the environment in `root`, as an instructor would, and return what it wrote.
+
+    No settings but those of the environment and of `root` apply.
+    """
+    home = root / ".jupyter"
+    settings = {"JUPYTER_CONFIG_DIR": home / "config", "JUPYTER_DATA_DIR": home / "data", "IPYTHONDIR": home / "ipython"}
+    env = {**os.environ, **{name: str(path) for name, path in settings.items()}}
+    env.pop("BYHAND_SEED", None)
+    program = Path(sys.executable).parent / command[0]
+    done = subprocess.run(
+        [program, *command[1:]], cwd=root, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    assert done.returncode == 0, f"{' '.join(command)} exited with {done.returncode}:\n{done.stdout}"
+    return done.stdout
+
+
+class Answers:
+    """What can be written into the exercises of a course, by the names that misconceptions.yml has for it."""
+
+    def __init__(self, root):
+        unit = Unit(root, UNIT)
+        source, variants = read_source(unit.exercises).notebook, load_variants(unit)
+        self.released = unit.course / "exercises.ipynb"
+        self.sources = {c.metadata["nbgrader"]["grade_id"]: c.source for c in source.cells if "nbgrader" in c.metadata}
+        self.solution = {name: region for name, region in solution_regions(source).items() if name in EXERCISES}
+        self.misconception = {f"{v.exercise}/{v.id}": v for v in variants.misconceptions}
+        self.alternatives = {name: variants.of(name).alternatives for name in EXERCISES}
+
+    def notebook(self, regions):
+        """The released notebook with these texts as answers; what is not named stays as it was released."""
+        notebook = nbformat.read(self.released, as_version=4)
+        for cell in notebook.cells:
+            name = cell.metadata.get("nbgrader", {}).get("grade_id")
+            if name in regions:
+                filled = with_solution(self.sources[name], regions[name])
+                cell.source = "\n".join(line for line in filled.splitlines() if line.strip() not in (BEGIN, END))
+        return notebook
+
+    def solved(self, *misconceptions, **regions):
+        """All exercises solved, but for those that are named: exercise/id of a misconception, or a text."""
+        known = {self.misconception[name].exercise: self.misconception[name].region for name in misconceptions}
+        return self.notebook(self.solution | known | regions)
+
+    def in_other_styles(self, number):
+        """All exercises solved by their alternative of this number, counted around.
+
+        Single precision is left out: it is right for one step and too rough for those who build on it.
+        """
+        styles = {name: [v.region for v in vs if v.id != "single-precision"] for name, vs in self.alternatives.items()}
+        return self.notebook({name: next(islice(cycle(regions), number, None)) for name, regions in styles.items()})
+
+
+def make_class(root):
+    """Student -> notebook."""
+    answers = Answers(root)
+    hand_in = {
+        "blank": answers.notebook({}),
+        "solution": answers.solved(),
+        "essay": answers.solved(written=ESSAY),
+        "style-0": answers.in_other_styles(0),
+        "style-1": answers.in_other_styles(1),
+        "style-2": answers.in_other_styles(2),
+        "no-bias": answers.solved("rnn_step/no-bias"),
+        "no-output-bias": answers.solved("rnn_forward/output-bias-forgotten"),
+        "overflow": answers.solved("cross_entropy/overflow", "truncated_bptt/last-chunk-dropped"),
+        "sum-gradient": answers.solved("cross_entropy/gradient-of-the-sum"),
+        "w-transposed": answers.solved("rnn_step_backward/w-transposed"),
+        "dh-overwritten": answers.solved("rnn_step_backward/argument-overwritten"),
+        "same-step": answers.solved("rnn_backward/paired-with-the-same-step"),
+        "h0-overwritten": answers.solved(rnn_forward=OVERWRITES_H0),
+        "hard-coded": answers.solved(rnn_forward=HARD_CODED),
+        "syntax-error": answers.solved(rnn_step="return np.tanh(b + h_prev @ W.T"),
+        "noisy": answers.solved(rnn_step=NOISY),
+        "bad-import": answers.solved(),
+    }
+    hand_in["bad-import"].cells.insert(0, new_code_cell("import a_module_that_nobody_has"))
+    [setup] = [c for c in hand_in["bad-import"].cells if c.metadata.get("nbgrader", {}).get("grade_id") == "setup"]
+    setup.source = "import a_module_that_nobody_has\n" + setup.source
+    return hand_in
+
+
+def submit(root, hand_in):
+    """Lay the notebooks where nbgrader looks for them, each with the files that a student's folder has."""
+    for student, notebook in hand_in.items():
+        folder = root / "classroom" / "submitted" / student / UNIT
+        shutil.copytree(root / "classroom" / "release" / UNIT, folder)
+        nbformat.write(notebook, folder / "exercises.ipynb")
