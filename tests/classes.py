@@ -56,19 +56,22 @@ def copy_course(root):
     return root
 
 
-def run(root, *command):
-    """Run a command of the environment in `root`, as an instructor would, and return what it wrote.
+def clean_environment(root):
+    """The environment without anyone's own Jupyter settings, and with no seed but the classroom's."""
+    env = {name: value for name, value in os.environ.items() if name != "BYHAND_SEED" and not name.startswith("JUPYTER")}
+    for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR"):
+        env[name] = str(root / ".jupyter" / name.lower())
+        Path(env[name]).mkdir(parents=True, exist_ok=True)
+    return env
 
-    No settings but those of the environment and of `root` apply.
-    """
-    home = root / ".jupyter"
-    settings = {"JUPYTER_CONFIG_DIR": home / "config", "JUPYTER_DATA_DIR": home / "data", "IPYTHONDIR": home / "ipython"}
-    env = {**os.environ, **{name: str(path) for name, path in settings.items()}}
-    env.pop("BYHAND_SEED", None)
+
+def run(root, *command):
+    """Run a command of the environment in `root`, as an instructor would, and return what it wrote."""
     program = Path(sys.executable).parent / command[0]
     done = subprocess.run(
-        [program, *command[1:]], cwd=root, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    )
+        [program, *command[1:]], cwd=root, env=clean_environment(root),
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )  # fmt: skip
     assert done.returncode == 0, f"{' '.join(command)} exited with {done.returncode}:\n{done.stdout}"
     return done.stdout
 

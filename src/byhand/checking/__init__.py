@@ -29,31 +29,48 @@ def check(name: str, function: Callable, points: float | None = None) -> float |
     if not callable(function):
         raise TypeError(f"check needs your function itself: check({name!r}, {name}), without brackets after the name.")
     checks = _checks()
-    exercise = checks[name]
     if points is None:
-        report = visible_report(name, exercise, function, checks.folder)
+        report = visible_report(name, checks, function)
     else:
-        report = graded_report(name, exercise, function, points, _seed())
+        report = graded_report(name, checks[name], function, points, _seed())
     _show(report)
     return None if points is None else report.points[0]
 
 
-def visible_report(name: str, exercise: Exercise, function: Callable, folder: Path) -> Report:
+def visible_report(name: str, checks: Checks, function: Callable) -> Report:
     """The check that a student sees: one problem, from the public seed, with the hints of known mistakes."""
+    exercise = checks[name]
     [problem] = make_problems(name, exercise)
-    outcome = collect(function, problem.args)
+    outcome = collect(function, problem.args, exercise.call)
     verdict = judge(exercise, problem, outcome, _reference(exercise, problem))
-    hints = []
+    hints, notes = [], _notes([outcome])
     if not verdict.right:
-        known = load_mistakes(folder).get(name, [])
+        known = load_mistakes(checks.folder).get(name, [])
         hints = [m.hint for m in recognise(known, fingerprint(exercise, outcome))]
-    return Report(name, [verdict], hints, _notes([outcome]))
+        notes += [
+            f"It uses your {earlier}, which is not right yet: begin there."
+            for earlier in _used(function, checks)
+            if not visible_report(earlier, checks, function.__globals__[earlier]).right
+        ][:1]
+    return Report(name, [verdict], hints, notes)
+
+
+def _used(function: Callable, checks: Checks) -> list[str]:
+    """The other exercises whose answers this function calls by name."""
+    code, space = getattr(function, "__code__", None), getattr(function, "__globals__", {})
+    if code is None:
+        return []
+    return [
+        name
+        for name in checks.exercises
+        if name in code.co_names and callable(space.get(name)) and space[name] is not function
+    ]
 
 
 def graded_report(name: str, exercise: Exercise, function: Callable, points: float, seed: int) -> Report:
     """The check that gives marks: problems from `seed`, and the edge cases."""
     problems = make_problems(name, exercise, seed, hidden=True)
-    outcomes = [collect(function, p.args) for p in problems]
+    outcomes = [collect(function, p.args, exercise.call) for p in problems]
     verdicts = [judge(exercise, p, o, _reference(exercise, p)) for p, o in zip(problems, outcomes, strict=True)]
     earned = round(points * share(exercise, verdicts), 2)
     shown = [v for v in verdicts if not v.right] or verdicts[:1]

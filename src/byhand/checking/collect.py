@@ -44,8 +44,8 @@ class Outcome:
     warned: tuple[str, ...] = field(default=())
 
 
-def collect(function: Callable, args: Mapping[str, Any]) -> Outcome:
-    """Call `function` with copies of `args`, by position. Never raises but for KeyboardInterrupt.
+def collect(function: Callable, args: Mapping[str, Any], call: Callable | None = None) -> Outcome:
+    """Call `function` with copies of `args`, by position, or `call(function, *args)`. Raises only KeyboardInterrupt.
 
     What the function writes to stderr goes to stdout, and warnings are kept as text: under nbgrader anything on
     stderr would cost the cell its points.
@@ -55,7 +55,7 @@ def collect(function: Callable, args: Mapping[str, Any]) -> Outcome:
     with warnings.catch_warnings(record=True) as caught, contextlib.redirect_stderr(stderr):
         warnings.simplefilter("default")
         try:
-            returned = function(*given.values())
+            returned = call(function, *given.values()) if call else function(*given.values())
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # sys.exit() in an answer must not end the check

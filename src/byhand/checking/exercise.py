@@ -39,6 +39,8 @@ class Exercise:
     sizes      the sizes of the visible problem; every keyword of `make` whose value a reader would like to see.
     withheld   what `make` returns for the reference alone; the student's function does not get it.
     hidden     changes to `sizes`, one dict for each further problem that only grading runs (T = 1, N = 1, ...).
+    call       `call(answer, *args)`: how the answer is used where it is not plainly a function of the arguments, for
+               example a class. It returns what `results` names.
     as_dict    the function returns a dict with the names as keys (otherwise an array, or a tuple of arrays).
     forward    results whose axis 0 is time and is computed from the first step to the last.
     backward   results whose axis 0 is time and is computed from the last step to the first.
@@ -50,6 +52,7 @@ class Exercise:
     sizes: Mapping[str, Any]
     hidden: Sequence[Mapping[str, Any]] = ()
     withheld: Sequence[str] = ()
+    call: Callable | None = None
     as_dict: bool = False
     forward: Sequence[str] = ()
     backward: Sequence[str] = ()

@@ -96,14 +96,8 @@ def with_source_text(notebook: NotebookNode, source: NotebookNode, numbers: dict
         raise CourseError(f"A notebook of {unit} is out of step with its source; `byhand build` makes it anew.")
     for cell, original in zip(notebook.cells, source.cells, strict=True):
         if cell.cell_type == "markdown" and not cell.metadata.get("nbgrader", {}).get("solution"):
-            cell.source = _tags_that_sphinx_keeps(number_for_book(original.source, numbers))
+            cell.source = number_for_book(original.source, numbers)
     return notebook
-
-
-def _tags_that_sphinx_keeps(text: str) -> str:
-    """Numbered equations as LaTeX environments: into $$ with several lines Sphinx puts a `split`, which has no tag."""
-    numbered = r"^(\([\w-]+\)=)\n\$\$\n(.*?\n\\tag\{[^}]*\})\n\$\$$"
-    return re.sub(numbered, r"\1\n\\begin{equation*}\n\2\n\\end{equation*}", text, flags=re.DOTALL | re.MULTILINE)
 
 
 def without_widgets(notebook: NotebookNode) -> NotebookNode:

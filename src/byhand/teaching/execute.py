@@ -41,6 +41,8 @@ def _run(path: Path) -> NotebookNode:
         timeout=TIMEOUT,
         kernel_name="python3",
         skip_cells_with_tag="",
+        store_widget_state=False,
+        extra_arguments=["--IPKernelApp.log_level=ERROR"],  # it warns of kernels that talk over TCP
         resources={"metadata": {"path": str(path.parent)}},
     )
     start = time.perf_counter()

@@ -30,7 +30,13 @@ def equation_numbers(notebook: NotebookNode, unit: str) -> dict[str, str]:
 
 def number_for_book(text: str, numbers: Mapping[str, str]) -> str:
     """MyST with the numbers put in: an anchor before each equation, a link for each reference."""
-    text = _EQUATION.sub(lambda m: f"({m[2]})=\n$$\n{m[1]}\n\\tag{{{numbers[m[2]]}}}\n$$", text)
+
+    def one(match: re.Match) -> str:
+        # An environment, since Sphinx puts a `split` into $$ of several lines, and a split has no tag.
+        body = f"{match[1]}\n\\tag{{{numbers[match[2]]}}}"
+        return f"({match[2]})=\n\\begin{{equation*}}\n{body}\n\\end{{equation*}}"
+
+    text = _EQUATION.sub(one, text)
     return _equation_roles(text, numbers, lambda label, number: f"[({number})](#{label})")
 
 

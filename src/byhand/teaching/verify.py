@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import asdict
-from pathlib import Path
 
 from nbformat import NotebookNode
 
@@ -31,10 +30,10 @@ def find_mistakes(unit: Unit) -> dict[str, list[Mistake]]:
     found: dict[str, list[Mistake]] = {}
     for name, exercise in checks.exercises.items():
         [problem] = make_problems(name, exercise)
-        right = fingerprint(exercise, collect(solved.function(name), problem.args))
+        right = fingerprint(exercise, collect(solved.function(name), problem.args, exercise.call))
         found[name] = []
         for variant in variants.of(name).misconceptions:
-            marks = fingerprint(exercise, collect(solved.function(name, variant), problem.args))
+            marks = fingerprint(exercise, collect(solved.function(name, variant), problem.args, exercise.call))
             wrong = {k: m for k, m in marks.items() if k not in right or not same_mark(m, right[k])}
             if not wrong:
                 raise CourseError(f"{unit.misconceptions}: {name}/{variant.id} passes the visible check.")
@@ -90,7 +89,7 @@ def _verify_wrong(
 ) -> Iterator[str]:
     exercise = checks[name]
     [problem] = make_problems(name, exercise)
-    outcome = collect(answers.function(name, variant), problem.args)
+    outcome = collect(answers.function(name, variant), problem.args, exercise.call)
     verdict = judge(exercise, problem, outcome, exercise.reference(**problem.args, **problem.extra))
     if verdict.right:
         yield f"{name}/{variant.id} is wrong but passes the visible check."
