@@ -26,7 +26,7 @@ def executed(path: Path) -> NotebookNode:
     root = find_root(path.parent)
     cached = root / ".cache" / "executed" / f"{_key(path, root)}.ipynb"
     if not cached.exists():
-        notebook = _run(path)
+        notebook = run(path)
         cached.parent.mkdir(parents=True, exist_ok=True)
         half = cached.with_suffix(".part")
         nbformat.write(notebook, half)
@@ -34,14 +34,14 @@ def executed(path: Path) -> NotebookNode:
     return nbformat.read(cached, as_version=4)
 
 
-def _run(path: Path) -> NotebookNode:
+def run(path: Path) -> NotebookNode:
+    """Run all cells of the notebook in its own folder, now. Raises CourseError where a cell fails."""
     notebook = nbformat.read(path, as_version=4)
     client = NotebookClient(
         notebook,
         timeout=TIMEOUT,
         kernel_name="python3",
         skip_cells_with_tag="",
-        store_widget_state=False,
         extra_arguments=["--IPKernelApp.log_level=ERROR"],  # it warns of kernels that talk over TCP
         resources={"metadata": {"path": str(path.parent)}},
     )
@@ -50,6 +50,7 @@ def _run(path: Path) -> NotebookNode:
         client.execute()
     except CellExecutionError as error:
         raise CourseError(f"{path} does not run through:\n{error}") from None
+    notebook.metadata.pop("widgets", None)  # their state needs a kernel, and is large
     notebook.metadata["byhand"] = {"seconds": round(time.perf_counter() - start, 1)}
     return notebook
 
