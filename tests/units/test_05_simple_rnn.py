@@ -6,7 +6,8 @@ import torch
 import torch.nn.functional as F
 from equations import ROOT, labels
 
-from byhand.teaching.execute import executed
+from byhand.teaching.course import Unit
+from byhand.teaching.execute import executed, executed_solution
 
 UNIT = "05-simple-rnn"
 T, D, H, O = 5, 3, 4, 6
@@ -186,7 +187,7 @@ def test_the_prose_states_the_numbers_of_the_worked_example():
 
 @pytest.mark.slow
 def test_the_students_network_learns_to_write():
-    notebook = executed(ROOT / "classroom" / "source" / UNIT / "exercises.ipynb")
+    notebook = executed_solution(Unit(ROOT, UNIT))
     losses = [line.split() for line in printed(notebook).splitlines() if line.startswith("training loss")]
     assert len(losses) == 3
     for line in losses:

@@ -12,7 +12,8 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from nbformat import NotebookNode
 
-from byhand.teaching.course import CourseError, find_root
+from byhand.teaching.course import CourseError, Unit, find_root
+from byhand.teaching.notebooks import notebook_bytes, read_source
 
 TIMEOUT = 300  # seconds a cell may take
 
@@ -32,6 +33,19 @@ def executed(path: Path) -> NotebookNode:
         nbformat.write(notebook, half)
         half.rename(cached)
     return nbformat.read(cached, as_version=4)
+
+
+def executed_solution(unit: Unit) -> NotebookNode:
+    """The exercises with their solutions, run beside the unit's materials; cached as `executed` does."""
+    folder = unit.root / ".cache" / "solved" / unit.name
+    for path in unit.materials:
+        copy = folder / path.relative_to(unit.course)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_bytes(path.read_bytes())
+    folder.mkdir(parents=True, exist_ok=True)
+    notebook = folder / "exercises.ipynb"
+    notebook.write_bytes(notebook_bytes(read_source(unit.exercises).notebook))
+    return executed(notebook)
 
 
 def run(path: Path) -> NotebookNode:
