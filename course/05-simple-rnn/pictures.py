@@ -90,7 +90,7 @@ def bptt_stepper(run):
         frames.append(Frame(drawing, equation, sentence))
 
     frame(
-        "",
+        rf"U = {run['U']:g}, \quad W = {run['W']:g}, \quad b = {run['b']:g}, \quad V = (1, -1)^\top",
         "Before we start: three inputs, a state to start from, and one set of numbers $U$, $W$, $b$, $V$ for all three steps. "
         "Step forward to see the values arrive from left to right.",
     )
