@@ -196,7 +196,7 @@ def test_the_stepper_and_the_sum_over_routes_give_the_same_gradient():
         for o in c.outputs
         if "data" in o and "text/html" in o.data
     ]
-    stepper, routes = (next(html for html in players if kind in html) for kind in ("bh-stepper", "bh-routes"))
+    stepper, routes = (next(html for html in players if kind in html) for kind in ('class="bh bh-stepper', 'class="bh bh-routes'))
     assert "−0.0160" in stepper and "−0.0160" in routes  # dh0
 
 
