@@ -44,7 +44,7 @@ def right(x, w):
 
 def test_a_right_answer_is_told_so_quantity_by_quantity():
     text = told(right)
-    assert text.startswith("both: right. 2 of 2 quantities agree with torch.")
+    assert text.startswith("both: right. s, total agree with torch.")
     assert "s          (5, 3, 4)      error 0.0e+00   right" in text
 
 

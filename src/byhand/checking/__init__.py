@@ -73,10 +73,12 @@ def graded_report(name: str, exercise: Exercise, function: Callable, points: flo
     outcomes = [collect(function, p.args, exercise.call) for p in problems]
     verdicts = [judge(exercise, p, o, _reference(exercise, p)) for p, o in zip(problems, outcomes, strict=True)]
     earned = round(points * share(exercise, verdicts), 2)
-    shown = [v for v in verdicts if not v.right] or verdicts[:1]
-    return Report(
-        name, shown, (), [*_notes(outcomes), f"Graded on {len(problems)} problems, seed {seed}."], (earned, points)
-    )
+    wrong = [v for v in verdicts if not v.right]
+    notes = _notes(outcomes)
+    if len(wrong) > 1:
+        notes.append(f"Not right on {len(wrong)} of {len(problems)} problems; the first of them is shown.")
+    notes.append(f"Graded on {len(problems)} problems with fresh numbers.")  # the seed stays with the instructor
+    return Report(name, (wrong or verdicts)[:1], (), notes, (earned, points))
 
 
 def share(exercise: Exercise, verdicts: list[Verdict]) -> float:

@@ -68,9 +68,9 @@ def unpack(exercise: Exercise, outcome: Outcome) -> tuple[dict[str, Any], str]:
     names = list(exercise.results)
     if outcome.failure:
         failure = outcome.failure
-        if failure.unwritten:
-            return {}, "Not written yet: replace `raise NotImplementedError` by your answer."
         where = f" ({failure.where})" if failure.where else ""
+        if failure.unwritten:
+            return {}, f"Not written yet: replace `raise NotImplementedError()` by your answer{where}."
         return {}, f"Your code stopped with {failure.kind}: {failure.message}{where}"
     returned = outcome.returned
     wanted = f"a dict with the keys {', '.join(names)}" if exercise.as_dict else ", ".join(names)
@@ -109,7 +109,7 @@ def _judge_one(name: str, value: Any, reference: np.ndarray, exercise: Exercise,
     gap = np.abs(array - reference)
     error = float(gap.max(initial=0.0) / scale)
     if error <= (TOLERANCE_SINGLE if single else TOLERANCE):
-        note = "right to single precision; the exercise runs in float64" if single and error > TOLERANCE else ""
+        note = "to single precision; what builds on it needs float64" if single and error > TOLERANCE else ""
         return Row(name, True, array.shape, error, note)
     return Row(
         name, False, array.shape, error, _about_value(name, array, reference, gap / scale, exercise, problem, value)
@@ -185,7 +185,7 @@ def _signature(name: str, array: np.ndarray, reference: np.ndarray, exercise: Ex
     """General marks of a mistake: a constant factor, a transpose, a shift by one step."""
     norm = float((reference**2).sum())
     ratio = float((array * reference).sum()) / norm if norm else 0.0
-    if abs(ratio) > 1e-12 and _close(array, ratio * reference):
+    if array.size > 1 and abs(ratio) > 1e-12 and _close(array, ratio * reference):
         return [_about_ratio(ratio, problem)]
     if not array.any():
         return ["all zeros"]
