@@ -123,7 +123,8 @@ def as_numbers(value: Any) -> tuple[np.ndarray | None, str]:
     if type(value).__module__.split(".")[0] == "torch":
         return None, "is a torch tensor; this exercise is written in numpy"
     if isinstance(value, (list, tuple)):
-        return None, f"is a {type(value).__name__}, not an array: np.stack makes one from a list of arrays"
+        make = "np.stack" if any(isinstance(v, np.ndarray) for v in value) else "np.array"
+        return None, f"is a {type(value).__name__}, not an array: {make} makes one of it"
     if not isinstance(value, (np.ndarray, np.number, int, float)) or isinstance(value, bool):
         return None, f"is {_kind(value)}, not an array of numbers"
     array = np.asarray(value)
