@@ -85,25 +85,30 @@ def windows_stepper(series, T, horizon, stride):
         missing = value is None
         d.node(f"r{i}", x, 60, "nan" if missing else str(value), "muted" if missing else "input", "box", (40, 36))
         d.text(f"i{i}", x, 24, str(i))
+        if i >= T - 1 + horizon and not missing:  # the same reading as a target
+            d.node(f"t{i}", x, 60, str(value), "output", "box", (40, 36))
     left = 5 + width * 3.5
     d.text("x", left - 62, 245, "x")
     d.text("y", left - 62, 352, "y")
     for column, i in enumerate(kept):
         place = left + 1.6 * width * column
         for t in range(T):
+            d.node(f"slot{i},{t}", place, 160 + 40 * t, "", "muted", "box", (40, 34))
+        d.node(f"slot{i}", place, 352, "", "muted", "box", (40, 34))
+        for t in range(T):
             d.node(f"x{i},{t}", place, 160 + 40 * t, str(series[i + t]), "input", "box", (40, 34))
         d.node(f"y{i}", place, 352, str(series[i + T - 1 + horizon]), "output", "box", (40, 34))
+    slots = [name for name in d.nodes if name.startswith("slot")]
     cells = {i: [*(f"x{i},{t}" for t in range(T)), f"y{i}"] for i in kept}
     frames, done = [], []
 
     def frame(equation, sentence, active=(), says=""):
         waiting = [name for i in kept if i not in done for name in cells[i]]
-        # Without a column there is nothing to name yet.
-        hidden = [*waiting, *(["x", "y"] if not done else [])]
+        waiting += [name for name in d.nodes if name[0] == "t" and name not in active]
         held = ", ".join(f"window from {i}" for i in done) or "nothing yet"
         frames.append(
             Frame(
-                d.svg(active=active, hidden=hidden, describe=f"A row of {M} readings. {says} The array x holds {held}."),
+                d.svg(active=active, hidden=waiting, dim=slots, describe=f"A row of {M} readings. {says} The array x holds {held}."),
                 equation, sentence,
             )
         )  # fmt: skip
@@ -124,21 +129,21 @@ def windows_stepper(series, T, horizon, stride):
                 equation,
                 f"The window that begins at reading {i} is whole, and so is its target: it becomes column {len(done)} of x. "
                 + ("The hole lies between window and target, where nothing is read. " if between else ""),
-                active=[*inside, f"r{target}", *cells[i]],
+                active=[*inside, f"t{target}", *cells[i]],
                 says=f"The window from reading {i} to {i + T - 1} and its target, reading {target}, are marked.",
             )
         else:
             frame(
                 equation,
                 "There is a hole in this window. It is left out: a network would take whatever we put there for weather.",
-                active=[name for name in inside if series[int(name[1:])] is not None],
+                active=inside,
                 says=f"The window from reading {i} to {i + T - 1} is marked; it holds the missing reading.",
             )
     frame(
         [
-            rf"N &= \left\lfloor \frac{{M - T - k}}{{s}} \right\rfloor + 1 = \left\lfloor \frac{{{M - T - horizon}}}{{{stride}}} \right\rfloor + 1 = {len(starts)}"
-            rf"\quad\text{{before, and }} {len(kept)} \text{{ after leaving out}}",
-            rf"\inp{{x}} &: ({T}, {len(kept)}, 1), \qquad \out{{y}}: ({len(kept)},)",
+            rf"N &= \left\lfloor \frac{{M - T - k}}{{s}} \right\rfloor + 1 = \left\lfloor \frac{{{M - T - horizon}}}{{{stride}}} \right\rfloor + 1 = {len(starts)}, "
+            rf"\quad\text{{{len(kept)} of them whole}}",
+            rf"&\inp{{\text{{x has shape ({T}, {len(kept)}, 1)}}}}, \quad \out{{\text{{y has shape ({len(kept)},)}}}}",
         ],
         f"The next window would begin at reading {starts[-1] + stride}, and its target would lie beyond the end. Notice that the same reading can stand in "
         "several columns.",
@@ -192,8 +197,8 @@ _CHOOSER = """
   background:var(--bh-paper);color:var(--bh-ink)}
 .bh-choose .bh-title{font-weight:600;margin:.1em 0 .5em}
 .bh-choose input{position:absolute;opacity:0;width:1px;height:1px;margin:0}
-.bh-choose label{display:inline-block;border:1px solid var(--bh-muted);border-radius:1em;padding:.12em .8em;
-  margin:0 .35em .4em 0;cursor:pointer;font-size:.92em;color:var(--bh-ink)}
+.bh-choose label{display:inline-block;border:1px solid var(--bh-muted);border-radius:1em;padding:.12em .6em;
+  margin:0 .2em .4em 0;cursor:pointer;font-size:.84em;color:var(--bh-ink)}
 .bh-choose input:checked+label{background:var(--bh-ink);color:var(--bh-paper);border-color:var(--bh-ink)}
 .bh-choose input:focus-visible+label{outline:2px solid var(--bh-input);outline-offset:2px}
 .bh-choose .bh-drawing{overflow-x:auto}
@@ -241,9 +246,7 @@ def _show(number):
 
 
 def _values(**lists):
-    return {
-        f"{name}{t}": _show(v) for name, values in lists.items() for t, v in enumerate(values) if v is not None
-    }
+    return {f"{name}{t}": _show(v) for name, values in lists.items() for t, v in enumerate(values) if v is not None}
 
 
 def task_chooser(run):
@@ -254,21 +257,6 @@ def task_chooser(run):
     """
     T = len(run["x"]) - 1
     panels = []
-
-    d = Drawing(640, 270)
-    _row(d, T, 150, 80, 135)
-    panels.append(
-        Panel(
-            "Many-to-many",
-            d.svg(
-                values=_values(x=run["x"], h=run["h"], y=[None, *run["h"][1:]]),
-                describe="Unrolled network: each of three inputs leads into a state, each state into the next and into an output.",
-            ),
-            [r"\hid{h^{(t)}} &= \mathrm{cell}\left(\inp{x^{(t)}}, h^{(t-1)}\right)", r"\out{y^{(t)}} &= c + V h^{(t)}"],
-            [("in", "(T, N, D)"), ("out", "(T, N, O), as many outputs as inputs"), ("example", "named entity recognition: for each word, is it part of a name?")],
-            "An output for every input, at once: output t has seen the inputs 1 to t and none of the later ones.",
-        )
-    )  # fmt: skip
 
     d = Drawing(640, 270)
     _row(d, T, 150, 80, 135, output_at=[T])
@@ -296,9 +284,24 @@ def task_chooser(run):
                 values=_values(x=run["x"][:2], h=run["h1"], y=run["y1"]),
                 describe="Unrolled network: one input leads into the first state. Each state has an output, and each output leads into the next state as its input.",
             ),
-            [r"\hid{h^{(t)}} &= \mathrm{cell}\left(\inp{x^{(t)}}, h^{(t-1)}\right), \quad \out{y^{(t)}} = c + V h^{(t)}", r"\inp{x^{(t+1)}} &= \out{y^{(t)}}"],
+            [r"\hid{h^{(t)}} &= \mathrm{cell}\left(\inp{x^{(t)}}, h^{(t-1)}\right)", r"\out{y^{(t)}} &= c + V h^{(t)}, \quad \inp{x^{(t+1)}} = \out{y^{(t)}}"],
             [("in", "(N, D), one vector"), ("out", "(n, N, D), as many as you ask for"), ("example", "music from its first note; a caption from the vector of an image")],
             "After the first input the network hears itself: each output is the next input, so outputs look like inputs.",
+        )
+    )  # fmt: skip
+
+    d = Drawing(640, 270)
+    _row(d, T, 150, 80, 135)
+    panels.append(
+        Panel(
+            "Many-to-many",
+            d.svg(
+                values=_values(x=run["x"], h=run["h"], y=[None, *run["h"][1:]]),
+                describe="Unrolled network: each of three inputs leads into a state, each state into the next and into an output.",
+            ),
+            [r"\hid{h^{(t)}} &= \mathrm{cell}\left(\inp{x^{(t)}}, h^{(t-1)}\right)", r"\out{y^{(t)}} &= c + V h^{(t)}"],
+            [("in", "(T, N, D)"), ("out", "(T, N, O), as many outputs as inputs"), ("example", "named entity recognition: for each word, is it part of a name?")],
+            "An output for every input, at once: output t has seen the inputs 1 to t and none of the later ones.",
         )
     )  # fmt: skip
 
@@ -323,14 +326,14 @@ def task_chooser(run):
                 describe="Unrolled network of two parts. The encoder reads three inputs. Its last state leads into the first state of the decoder, "
                 "which also reads a start symbol. Each decoder state has an output that leads into the next decoder state.",
             ),
-            [r"\hid{h^{(t)}} &= \mathrm{encoder}\left(\inp{x^{(t)}}, h^{(t-1)}\right), \quad \hid{s^{(0)}} = h^{(T)}", r"\hid{s^{(t)}} &= \mathrm{decoder}\left(\out{y^{(t-1)}}, s^{(t-1)}\right), \quad \out{y^{(t)}} = c + V s^{(t)}"],
+            [r"\hid{h^{(t)}} &= \mathrm{encoder}\left(\inp{x^{(t)}}, h^{(t-1)}\right)", r"\hid{s^{(t)}} &= \mathrm{decoder}\left(\out{y^{(t-1)}}, s^{(t-1)}\right)", r"\hid{s^{(0)}} &= h^{(T)}, \quad \out{y^{(t)}} = c + V s^{(t)}"],
             [("in", "(T, N, D)"), ("out", "(n, N, O), another length than the input's"), ("example", "translation; a summary of a text")],
             "A many-to-one followed by a one-to-many. Everything that the decoder learns about the input passes through one state.",
         )
     )  # fmt: skip
 
-    d = Drawing(640, 380)
-    place = {t: 20 + 150 * t for t in range(1, T + 1)}
+    d = Drawing(590, 380)
+    place = {t: 150 * t - 65 for t in range(1, T + 1)}
     for t in place:
         d.node(f"x{t}", place[t], 340, f"x^({t})", "input", size=54)
         d.node(f"h{t}", place[t] - 34, 235, f"h^({t})", "hidden", size=54)
@@ -341,8 +344,8 @@ def task_chooser(run):
     for t in range(1, T):
         d.arrow(f"h{t}", f"h{t + 1}")
         d.arrow(f"g{t + 1}", f"g{t}")
-    d.text("forward", 590, 235, "forward")
-    d.text("backward", 590, 145, "backward")
+    d.text("forward", 510, 235, "forward")
+    d.text("backward", 545, 145, "backward")
     panels.append(
         Panel(
             "Bidirectional",
@@ -351,7 +354,7 @@ def task_chooser(run):
                 describe="Unrolled network with two rows of states. In the lower row arrows lead from left to right, in the upper row from right "
                 "to left. Each input leads into both rows, and each output is read from both.",
             ),
-            [r"\hid{h^{(t)}} &= \mathrm{forward}\left(\inp{x^{(t)}}, h^{(t-1)}\right), \quad \hid{g^{(t)}} = \mathrm{backward}\left(\inp{x^{(t)}}, g^{(t+1)}\right)", r"\out{y^{(t)}} &= c + V_h h^{(t)} + V_g g^{(t)}"],
+            [r"\hid{h^{(t)}} &= \mathrm{forward}\left(\inp{x^{(t)}}, h^{(t-1)}\right)", r"\hid{g^{(t)}} &= \mathrm{backward}\left(\inp{x^{(t)}}, g^{(t+1)}\right)", r"\out{y^{(t)}} &= c + V_h h^{(t)} + V_g g^{(t)}"],
             [("in", "(T, N, D)"), ("out", "(T, N, O), as many outputs as inputs"), ("example", "named entity recognition that may look ahead; speech recognition")],
             "Two cells, one for each direction. Every output has seen the whole sequence, so the whole sequence must be there before the first output.",
         )
@@ -366,7 +369,7 @@ def reach_maps(maps):
     """Square maps: row t, column s is filled where output t depends on input s."""
     fig, axes = plt.subplots(1, len(maps), figsize=(6.6, 2.7))
     for ax, (title, m) in zip(axes, maps.items(), strict=True):
-        T = len(m)
+        T, m = len(m), np.abs(np.asarray(m))
         ax.imshow(np.where(m > 1e-12, 1.0, np.nan), cmap="Greens", vmin=0, vmax=1.5)
         ax.set_title(title, fontsize=10)
         ax.set(xlabel="input s", xticks=range(T), yticks=range(T))
@@ -407,7 +410,7 @@ def reversal_errors(T=8, H=40, N=3000, networks=10):
             row = []
             for t in range(T):
                 target, f = x[T - 1 - t], np.column_stack([features[t], np.ones(2 * N)])
-                w = np.linalg.lstsq(f[:N], target[:N], rcond=1e-9)[0]
+                w = np.linalg.lstsq(f[:N], target[:N], rcond=1e-4)[0]
                 row.append(np.mean((f[N:] @ w - target[N:]) ** 2))
             errors[name].append(row)
     return {name: np.array(rows) for name, rows in errors.items()}
@@ -416,7 +419,11 @@ def reversal_errors(T=8, H=40, N=3000, networks=10):
 def plot_reversal(errors):
     """Median over the networks at each step, with the range as a band."""
     fig, ax = plt.subplots(figsize=(6.4, 3.4))
-    styles = (("one direction", "loss", "o-"), ("both directions", "hidden", "s--"), ("encoder-decoder", "output", "^:"))
+    styles = (
+        ("one direction", "loss", "o-"),
+        ("both directions", "hidden", "s--"),
+        ("encoder-decoder", "output", "^:"),
+    )
     for name, role, style in styles:
         rows = errors[name]
         t = np.arange(1, rows.shape[1] + 1)
@@ -460,7 +467,7 @@ def ctc_stepper(path="hh-e-ll-lo", blank="-"):
         frames.append(Frame(d.svg(active=active, hidden=hidden, dim=faint, describe=describe), equation, sentence))
 
     frame(
-        r"\mathcal{B} : \text{merge what repeats, then delete the blanks}",
+        r"\mathcal{B} = \text{merge what repeats, then delete the blanks}",
         f"The network said one symbol at each of {len(path)} steps. A hyphen is the blank. Step forward to read the path.",
         0,
     )

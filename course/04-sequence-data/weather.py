@@ -190,7 +190,9 @@ def _number(path, line, name, cell):
             return value
     except ValueError:
         pass
-    comma = " (a decimal comma? this loader reads decimal points)" if cell.replace(",", "", 1).lstrip("-").isdigit() else ""
+    comma = (
+        " (a decimal comma? this loader reads decimal points)" if cell.replace(",", "", 1).lstrip("-").isdigit() else ""
+    )
     raise StationFileError(f"{path.name}, line {line}: {cell!r} in column {name!r} is not a number{comma}.")
 
 
