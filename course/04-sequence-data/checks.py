@@ -250,6 +250,11 @@ def collapse(path, blank):
     return numbers(labels=merged[merged != blank])
 
 
+def call_collapse(answer, path, blank):
+    returned = answer(path, blank)
+    return np.array(returned, dtype=int) if isinstance(returned, list) else returned
+
+
 # bidirectional -----------------------------------------------------------------------------------
 
 
@@ -311,6 +316,7 @@ EXERCISES = {
     "ctc_collapse": Exercise(
         make_path, collapse, ["labels"], dict(L=7, labels=4, blank=0),
         [dict(L=1), dict(labels=1), dict(blank=3), dict(ends="blanks"), dict(ends="only blanks"), dict(L=40)],
+        call=call_collapse,
     ),
     "bidirectional": Exercise(
         make_both, both, ["h"], pick("T", "N", "D", "H"), edges("T", "N", "D", "H"),

@@ -11,7 +11,6 @@ from byhand.drawing import Drawing, stylesheet
 from byhand.palette import PALETTE
 from byhand.stepper import Frame, Stepper, mathml
 
-
 # The station -------------------------------------------------------------------------------------
 
 
