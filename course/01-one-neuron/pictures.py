@@ -1,5 +1,6 @@
 """The pictures of lesson 01: loss curves to walk down, a line that finds its place, and figures of what was measured."""
 
+import re
 from html import escape
 
 import matplotlib.pyplot as plt
@@ -109,7 +110,9 @@ class Chart:
 
 
 def _words(x, y, text, kind):
-    return f'<text class="{kind}" x="{x:.1f}" y="{y:.1f}">{escape(text)}</text>'
+    """A text; variables, which are single letters, in italics."""
+    marked = re.sub(r"\b([A-Za-z])\b", r'<tspan class="i">\1</tspan>', escape(text))
+    return f'<text class="{kind}" x="{x:.1f}" y="{y:.1f}">{marked}</text>'
 
 
 def _picture(width, height, content, describe):
@@ -213,7 +216,7 @@ def rate_stepper(steps=12):
     """The same walk with other learning rates: one frame each. Needs no kernel."""
     chart = Chart(56, 34, 560, 290, (-1.2, 4.4), (0, 30))
     curve = [(w, hill(w)) for w in np.linspace(-1.2, 4.4, 281)]
-    best, frames = 11 / 7, []
+    frames = []
     sayings = (
         (0.001, "Far too small. After 12 steps the walker has hardly moved. Nothing is wrong with the direction; it would take thousands of steps."),
         (0.02, "Small. Every step goes the right way and covers 14 percent of what is left."),
@@ -251,7 +254,6 @@ def rate_stepper(steps=12):
                 says,
             )
         )  # fmt: skip
-    assert abs(best - 11 / 7) < 1e-15
     return Stepper(frames, "Turn up the learning rate: twelve steps from w = 0")
 
 
@@ -328,19 +330,16 @@ def _line_saying(epoch):
 # Figures
 
 
-def loss_over_epochs(curves, floor=None):
-    """`curves` maps a label to (x values, losses)."""
+def loss_over_epochs(curves):
+    """`curves` maps a label to (epochs, losses)."""
     fig, ax = plt.subplots()
     styles = ("-", "--", "-.", ":")
     roles = ("input", "output", "hidden", "gradient")
     for (label, (x, J)), dashes, role in zip(curves.items(), styles, roles, strict=False):
         ax.plot(x, J, dashes, color=PALETTE[role][0], label=label)
-    if floor is not None:
-        ax.axhline(floor, color="0.6", lw=1)
-    ax.set(xlabel="epoch", ylabel="loss J")
-    if len(curves) > 1:
-        ax.legend()
-    return ax
+    ax.set(xlabel="epoch", ylabel="loss J", ylim=(0, None))
+    ax.legend()
+    return fig
 
 
 def wave(x, y):
