@@ -116,10 +116,10 @@ def _words(x, y, text, kind):
 
 
 def _picture(width, height, content, describe):
-    """The same frame that byhand's drawings have: named for screen readers, and it scrolls before it becomes too small."""
+    """The same frame that byhand's drawings have, named for screen readers; narrow, so that a telephone shows all of it."""
     return Svg(
         f'<svg class="bh-svg" role="img" aria-label="{escape(describe)}" viewBox="0 0 {width} {height}" width="{width}" '
-        f'height="{height}" style="max-width:{width}px;min-width:{0.62 * width:.0f}px">{content}</svg>'
+        f'height="{height}" style="max-width:{1.2 * width:.0f}px;min-width:{0.6 * width:.0f}px">{content}</svg>'
     )
 
 
@@ -146,18 +146,18 @@ def slope(w):
 
 def fog_stepper(eta=0.1, steps=4):
     """Gradient descent on the hill: look at the slope, take a step, and so on; at the end the fog lifts."""
-    chart = Chart(56, 34, 560, 270, (-0.4, 3.6), (0, 16))
+    chart = Chart(42, 30, 408, 250, (-0.35, 2.75), (0, 14))
     visited, frames = [0.0], []
 
     def drawing(tangent=None, step=None, lifted=False, says=""):
-        parts = [chart.axes("w", "height J", (0, 1, 2, 3), (0, 5, 10, 15))]
+        parts = [chart.axes("w", "height J", (0, 0.5, 1, 1.5, 2, 2.5), (0, 5, 10))]
         if lifted:
-            parts.append(chart.line([(w, hill(w)) for w in np.linspace(-0.4, 3.6, 161)], "loss"))
+            parts.append(chart.line([(w, hill(w)) for w in np.linspace(-0.35, 2.75, 161)], "loss"))
         for w in visited:  # what one can see in the fog: the ground under one's feet
-            around = np.linspace(w - 0.13, w + 0.13, 9)
+            around = np.linspace(w - 0.1, w + 0.1, 9)
             parts.append(chart.line([(v, hill(v)) for v in around], "loss", strong=True))
         if tangent is not None:
-            ends = tangent - 0.55, tangent + 0.55
+            ends = tangent - 0.4, tangent + 0.4
             parts.append(
                 chart.line([(v, hill(tangent) + slope(tangent) * (v - tangent)) for v in np.linspace(*ends, 45)], "gradient", strong=True, dashed=True)
             )  # fmt: skip
@@ -169,7 +169,7 @@ def fog_stepper(eta=0.1, steps=4):
         for w in visited[:-1]:
             parts.append(chart.dot(w, hill(w), "parameter", filled=False, size=5))
         parts.append(chart.dot(visited[-1], hill(visited[-1]), "parameter"))
-        return _picture(640, 350, "".join(parts), f"A curve of the height J over w from -0.4 to 3.6. {says}")
+        return _picture(460, 322, "".join(parts), f"The height J over w, from -0.35 to 2.75. {says}")
 
     frames.append(
         Frame(
@@ -187,16 +187,15 @@ def fog_stepper(eta=0.1, steps=4):
                 rf"\grad{{\frac{{dJ}}{{dw}}}} = 7\cdot {w:.5g} - 11 = \grad{{{g:.5g}}}",
                 "Feel the ground: the dashed line has its slope. It is negative, so the ground falls to the right."
                 if k == 0
-                else f"The slope here is {_plain(g, '.5g')}. It is less steep than before"
-                + (", so the next step will be shorter, though nobody has changed $\\eta$." if k == 1 else "."),
+                else f"The slope here is {_plain(g, '.5g')}"
+                + (", less steep than before. So the next step will be shorter, though nobody has changed $\\eta$." if k == 1 else "."),
             )
         )
         visited.append(w - eta * g)
         frames.append(
             Frame(
                 drawing(step=(w, visited[-1]), says=f"An arrow along the axis leads from w = {w:.5g} to w = {visited[-1]:.5g}."),
-                rf"\par{{w}} \leftarrow {w:.5g} - {eta:g}\cdot {_tex(g, '.5g')} = \par{{{visited[-1]:.5g}}}"
-                rf", \qquad \loss{{J}} = {hill(visited[-1]):.4f}",
+                rf"\par{{w}} \leftarrow {w:.5g} - {eta:g}\cdot {_tex(g, '.5g')} = \par{{{visited[-1]:.5g}}}",
                 f"Step {k + 1}: against the slope, as far as $\\eta$ times the slope. The height is now {hill(visited[-1]):.4f}.",
             )
         )
@@ -214,7 +213,7 @@ def fog_stepper(eta=0.1, steps=4):
 
 def rate_stepper(steps=12):
     """The same walk with other learning rates: one frame each. Needs no kernel."""
-    chart = Chart(56, 34, 560, 290, (-1.2, 4.4), (0, 30))
+    chart = Chart(42, 30, 408, 250, (-1.2, 4.4), (0, 30))
     curve = [(w, hill(w)) for w in np.linspace(-1.2, 4.4, 281)]
     frames = []
     sayings = (
@@ -225,7 +224,7 @@ def rate_stepper(steps=12):
         (0.22, "Too far, but not fatally. Every step jumps over the minimum and lands nearer to it on the other side."),
         (0.27, "Wilder. The jumps still become shorter, by 11 percent each."),
         (2 / 7, "The border, $\\eta = 2/7$. The walker jumps to and fro between two points of the same height, for ever. This is the only learning rate that does."),
-        (0.3, "Beyond the border. Every jump is 10 percent longer than the one before. This is no convergence to another place: the loss grows without bound."),
+        (0.3, "Beyond the border. Every jump is 10 percent longer than the one before, and soon leaves the picture. This is no convergence to another place: the loss grows without bound."),
     )  # fmt: skip
     for eta, says in sayings:
         walk = [0.0]
@@ -238,19 +237,21 @@ def rate_stepper(steps=12):
             parts.append(chart.line([tuple((1 - t) * ends[0] + t * ends[1]) for t in (0, 1)], "parameter", dashed=True))
         for w in shown[:-1]:
             parts.append(chart.dot(w, hill(w), "parameter", filled=False, size=5))
-        parts.append(chart.dot(shown[-1], hill(shown[-1]), "parameter"))
+        parts.append(chart.dot(shown[-1], hill(shown[-1]), "parameter", filled=len(shown) == len(walk), size=6))
         parts.append(chart.note(0, hill(0), "start", "t w", dx=-11, dy=-2))
         factor = 1 - 7 * eta
         name = {1 / 7: r"\tfrac17", 2 / 7: r"\tfrac27"}.get(eta, f"{eta:g}")
         frames.append(
             Frame(
                 _picture(
-                    640, 372, "".join(parts),
+                    460, 322, "".join(parts),
                     f"A parabola with its minimum at w = 1.57. With learning rate {eta:.4g} the walk from w = 0 passes "
                     f"{', '.join(f'{w:.3g}' for w in walk[1:6])} and is at {walk[-1]:.4g} after {steps} steps.",
                 ),
-                rf"\eta = {name}: \qquad 1 - \eta\lambda = {0 if abs(factor) < 1e-12 else factor:.4g}, \qquad "
-                rf"\par{{w}}^{{({steps})}} = {walk[-1]:.4f}",
+                [
+                    rf"\eta &= {name} & \quad 1 - \eta\lambda &= {0 if abs(factor) < 1e-12 else factor:.4g}",
+                    rf"& & \quad \par{{w}}^{{({steps})}} &= {walk[-1]:.4f}",
+                ],
                 says,
             )
         )  # fmt: skip
@@ -273,8 +274,8 @@ def epochs_of(eta, count):
 
 def line_stepper(eta=0.1, shown=(0, 1, 2, 3, 5, 10, 20, 40, 100)):
     """Epoch by epoch: the line in the cloud of points, and its two parameters on a map of the loss."""
-    left = Chart(46, 34, 270, 250, (-0.4, 3.6), (-0.6, 5.6))
-    right = Chart(386, 34, 270, 250, (-0.15, 2.05), (-0.15, 2.05))
+    left = Chart(30, 30, 190, 190, (-0.4, 3.6), (-0.6, 5.6))
+    right = Chart(275, 30, 190, 190, (-0.15, 2.05), (-0.15, 2.05))
     rows = epochs_of(eta, max(shown))
     H = np.array([[7.0, 3.0], [3.0, 2.0]])  # second derivatives of J in w and b
     values, vectors = np.linalg.eigh(H)
@@ -300,13 +301,14 @@ def line_stepper(eta=0.1, shown=(0, 1, 2, 3, 5, 10, 20, 40, 100)):
         frames.append(
             Frame(
                 _picture(
-                    680, 330, "".join(parts),
+                    475, 262, "".join(parts),
                     f"Left: four points and the line y = {w:.4f} x + {b:.4f}. Right: a map of the loss over w and b with rings of equal "
                     f"height around (1.1, 1.1), and the path of the parameters up to epoch {epoch}, now at ({w:.4f}, {b:.4f}).",
                 ),
                 [
-                    rf"\par{{w}} &= {w:.4f} \qquad \par{{b}} = {b:.4f} \qquad \loss{{J}} = {J:.4f}",
-                    rf"\grad{{\partial J/\partial w}} &= \grad{{{dw:.4f}}} \qquad \grad{{\partial J/\partial b}} = \grad{{{db:.4f}}}",
+                    rf"\par{{w}} &= {w:.4f} & \quad \grad{{\partial J/\partial w}} &= \grad{{{dw:.4f}}}",
+                    rf"\par{{b}} &= {b:.4f} & \quad \grad{{\partial J/\partial b}} &= \grad{{{db:.4f}}}",
+                    rf"\loss{{J}} &= {J:.4f} & &",
                 ],
                 first if epoch == 0 else _line_saying(epoch),
             )
@@ -321,7 +323,7 @@ def _line_saying(epoch):
         3: "After three epochs. The steps have become short: we have arrived at the bottom of a narrow valley.",
         5: "After five epochs. Along the valley the slope is small, and so are the steps.",
         10: "After ten epochs: $b$ climbs, and $w$ gives way.",
-        20: "After twenty epochs.",
+        20: "After twenty epochs. In ten epochs the gradient has become about half as large: each epoch leaves 94 percent of it.",
         40: "After forty epochs the line hardly changes any more, though the parameters have still some way to go.",
         100: "After a hundred epochs: $w$ and $b$ are 1.1 to two decimals. The errors do not vanish; no line passes through all four points.",
     }[epoch]
