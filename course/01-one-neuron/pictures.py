@@ -84,9 +84,7 @@ class Chart:
         if not self.inside(x, y):
             return ""
         px, py = self.at(x, y)
-        return (
-            f'<g class="r-{role}{" a" * filled}{" d" * faint}"><circle class="n" cx="{px:.1f}" cy="{py:.1f}" r="{size}"/></g>'
-        )
+        return f'<g class="r-{role}{" a" * filled}{" d" * faint}"><circle class="n" cx="{px:.1f}" cy="{py:.1f}" r="{size}"/></g>'
 
     def arrow(self, start, end, role):
         """A straight arrow in data coordinates; nothing where it would be shorter than its head."""
@@ -188,13 +186,20 @@ def fog_stepper(eta=0.1, steps=4):
                 "Feel the ground: the dashed line has its slope. It is negative, so the ground falls to the right."
                 if k == 0
                 else f"The slope here is {_plain(g, '.5g')}"
-                + (", less steep than before. So the next step will be shorter, though nobody has changed $\\eta$." if k == 1 else "."),
+                + (
+                    ", less steep than before. So the next step will be shorter, though nobody has changed $\\eta$."
+                    if k == 1
+                    else "."
+                ),
             )
         )
         visited.append(w - eta * g)
         frames.append(
             Frame(
-                drawing(step=(w, visited[-1]), says=f"An arrow along the axis leads from w = {w:.5g} to w = {visited[-1]:.5g}."),
+                drawing(
+                    step=(w, visited[-1]),
+                    says=f"An arrow along the axis leads from w = {w:.5g} to w = {visited[-1]:.5g}.",
+                ),
                 rf"\par{{w}} \leftarrow {w:.5g} - {eta:g}\cdot {_tex(g, '.5g')} = \par{{{visited[-1]:.5g}}}",
                 f"Step {k + 1}: against the slope, as far as $\\eta$ times the slope. The height is now {hill(visited[-1]):.4f}.",
             )
@@ -217,10 +222,10 @@ def rate_stepper(steps=12):
     curve = [(w, hill(w)) for w in np.linspace(-1.2, 4.4, 281)]
     frames = []
     sayings = (
-        (0.001, "Far too small. After 12 steps the walker has hardly moved. Nothing is wrong with the direction; it would take thousands of steps."),
+        (0.001, "Far too small. After 12 steps the walker has hardly moved. Nothing is wrong with the direction, but it would take hundreds of steps."),
         (0.02, "Small. Every step goes the right way and covers 14 percent of what is left."),
         (0.1, "Good. Every step covers 70 percent of what is left: the walk through the fog that you have seen."),
-        (1 / 7, "The very best for this curve: $\\eta = 1/7$, one divided by the curvature. A single step lands on the minimum."),
+        (1 / 7, "The very best for this curve: $\\eta = 1/7$, one divided by the second derivative. A single step lands on the minimum."),
         (0.22, "Too far, but not fatally. Every step jumps over the minimum and lands nearer to it on the other side."),
         (0.27, "Wilder. The jumps still become shorter, by 11 percent each."),
         (2 / 7, "The border, $\\eta = 2/7$. The walker jumps to and fro between two points of the same height, for ever. This is the only learning rate that does."),
@@ -283,7 +288,10 @@ def line_stepper(eta=0.1, shown=(0, 1, 2, 3, 5, 10, 20, 40, 100)):
     frames = []
     for epoch in shown:
         w, b, J, dw, db = rows[epoch]
-        parts = [left.axes("x", "y", (0, 1, 2, 3), (0, 2, 4)), right.axes("w", "b", (0, 0.5, 1, 1.5, 2), (0, 0.5, 1, 1.5, 2))]
+        parts = [
+            left.axes("x", "y", (0, 1, 2, 3), (0, 2, 4)),
+            right.axes("w", "b", (0, 0.5, 1, 1.5, 2), (0, 0.5, 1, 1.5, 2)),
+        ]
         parts.append(left.line([(v, w * v + b) for v in np.linspace(-0.4, 3.6, 81)], "output", strong=True))
         for x, y in zip(X, Y, strict=True):
             parts.append(left.line([(x, v) for v in np.linspace(w * x + b, y, 40)], "loss", dashed=True))
