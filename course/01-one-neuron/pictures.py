@@ -16,13 +16,13 @@ X, Y = np.array([0.0, 1.0, 2.0, 3.0]), np.array([1.0, 3.0, 2.0, 5.0])
 
 def neuron():
     """A linear neuron with three inputs and a bias."""
-    d = Drawing(640, 300)
+    d = Drawing(460, 300)
     for j, y in ((1, 110), (2, 190), (3, 270)):
-        d.node(f"x{j}", 70, y, f"x_{j}", "input")
-    d.node("one", 70, 30, "1", "muted")
-    d.node("y_hat", 300, 150, "ŷ", "output", size=60)
-    d.node("J", 520, 150, "J", "loss", size=56)
-    d.node("y", 410, 250, "y", "muted")
+        d.node(f"x{j}", 40, y, f"x_{j}", "input")
+    d.node("one", 40, 30, "1", "muted")
+    d.node("y_hat", 230, 150, "ŷ", "output", size=60)
+    d.node("J", 415, 150, "J", "loss", size=56)
+    d.node("y", 320, 250, "y", "muted")
     d.arrow("one", "y_hat", "b", role="parameter")
     for j in (1, 2, 3):
         d.arrow(f"x{j}", "y_hat", f"w_{j}", role="parameter")
