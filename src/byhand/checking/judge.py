@@ -100,10 +100,9 @@ def _judge_one(name: str, value: Any, reference: np.ndarray, exercise: Exercise,
     if array.shape != reference.shape:
         return Row(name, False, array.shape, says=_about_shape(array, reference))
     if not np.isfinite(array).all():
-        first = np.argwhere(~np.isfinite(array))[0]
-        return Row(
-            name, False, array.shape, says=f"{array[tuple(first)]} at index {_index(first)}: {_about_nonfinite(array)}"
-        )
+        first = np.unravel_index(np.argmin(np.isfinite(array)), array.shape)
+        at = f" at index {_index(first)}" if array.ndim else ""
+        return Row(name, False, array.shape, says=f"{array[first]}{at}: {_about_nonfinite(array)}")
     single = np.asarray(value).dtype in (np.float32, np.float16)
     scale = max(np.abs(reference).max(initial=0.0), SMALLEST_SCALE)
     gap = np.abs(array - reference)
