@@ -151,3 +151,9 @@ def test_outside_a_course_the_command_says_so(tmp_path, monkeypatch, capsys):
 def test_an_answer_that_lies_in_the_students_folder_stops_the_build(copy):
     (copy.course / "notes.json").write_text(json.dumps("    log_p = shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))"))
     assert "holds a line of an answer" in broken(copy)
+
+
+def test_a_bibliography_that_cannot_be_read_is_named(copy):
+    path = copy.root / "book" / "references.bib"
+    path.write_text(path.read_text().rstrip().removesuffix("}"))
+    assert str(path) in broken(copy)
