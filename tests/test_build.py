@@ -37,7 +37,8 @@ def edit(path: Path, old: str, new: str) -> int:
 
 
 @pytest.mark.parametrize("unit", UNITS)
-def test_what_is_committed_is_in_step_with_its_source(unit):
+def test_what_is_committed_is_in_step_with_its_source_and_holds(unit):
+    """Building verifies: each mistake is met with its own hint, each right answer passes, the blank stub earns 0."""
     assert out_of_step(find_units(ROOT, [unit]), ROOT) == []
 
 
