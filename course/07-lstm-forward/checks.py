@@ -53,7 +53,9 @@ def sigmoid(a):
 
 def make_step(rng, N, D, H, scale=1.0, peep=1.0, peepholes=False):
     p = parameters(rng, D, H, scale, peep, peepholes)
-    return dict(x=rng.normal(size=(N, D)), y_prev=np.tanh(rng.normal(size=(N, H))), c_prev=rng.normal(size=(N, H)), params=p)
+    return dict(
+        x=rng.normal(size=(N, D)), y_prev=np.tanh(rng.normal(size=(N, H))), c_prev=rng.normal(size=(N, H)), params=p
+    )
 
 
 def step(x, y_prev, c_prev, params):
@@ -65,7 +67,9 @@ def step(x, y_prev, c_prev, params):
         {"weight_ih": stacked["W"], "weight_hh": stacked["R"], "bias_ih": stacked["b"], "bias_hh": 0 * stacked["b"]}
     )
     y, c = cell(tensor(x), (tensor(y_prev), tensor(c_prev)))
-    i, f, g, o = (linear(tensor(x), cell.weight_ih, cell.bias_ih) + linear(tensor(y_prev), cell.weight_hh)).chunk(4, dim=1)
+    i, f, g, o = (linear(tensor(x), cell.weight_ih, cell.bias_ih) + linear(tensor(y_prev), cell.weight_hh)).chunk(
+        4, dim=1
+    )
     return numbers(dict(z=g.tanh(), i=i.sigmoid(), f=f.sigmoid(), o=o.sigmoid(), c=c, y=y))
 
 
@@ -182,7 +186,9 @@ def play(latch, n, x):
         if not isinstance(params, dict) or name not in params:
             raise ValueError(f"latch should return a dict with {', '.join(shapes)}; {name} is missing")
         if np.shape(params[name]) != shape:
-            raise ValueError(f"{name} has shape {np.shape(params[name])}, expected {shape}: there are D = 2 inputs and H = 1 cell")
+            raise ValueError(
+                f"{name} has shape {np.shape(params[name])}, expected {shape}: there are D = 2 inputs and H = 1 cell"
+            )
     p = {name: tensor(params[name]) for name in shapes}
     start = torch.zeros(x.shape[1], 1, dtype=torch.float64)
     y, c, outputs = start, start, []

@@ -32,7 +32,9 @@ def lstm_stepper(params, x, y0, c0):
     frames, values = [], {}
 
     def frame(equation, sentence, *active):
-        frames.append(Frame(pictures(active=active, values=values, describe=_describe(active, values)), equation, sentence))
+        frames.append(
+            Frame(pictures(active=active, values=values, describe=_describe(active, values)), equation, sentence)
+        )
 
     def learn(s, *names):
         values.update({name: "\n".join(_m(number, 2) for number in s[name]) for name in names})
@@ -127,7 +129,9 @@ def _into(k):
 
 def _describe(active, values):
     known = ", ".join(f"{name} = {value}".replace("\n", " and ") for name, value in values.items())
-    return f"the cell; lit: {', '.join(name for name in active if '->' not in name)}. Values, cell 1 and cell 2: {known}."
+    return (
+        f"the cell; lit: {', '.join(name for name in active if '->' not in name)}. Values, cell 1 and cell 2: {known}."
+    )
 
 
 def _n(number):
@@ -150,7 +154,9 @@ def _m(number, digits):
 
 STEPS = 20
 # What could be written at each step: little things, and three events at steps 3, 8 and 13.
-BLOCK_INPUT = np.array([0.1, -0.2, 0.9, 0.1, -0.1, 0.2, -0.1, -0.8, 0.1, 0.2, -0.2, 0.1, 0.7, -0.1, 0.2, -0.2, 0.1, -0.1, 0.2, -0.1])
+BLOCK_INPUT = np.array(
+    [0.1, -0.2, 0.9, 0.1, -0.1, 0.2, -0.1, -0.8, 0.1, 0.2, -0.2, 0.1, 0.7, -0.1, 0.2, -0.2, 0.1, -0.1, 0.2, -0.1]
+)
 
 
 def keep(z, i, f, o):
@@ -201,9 +207,7 @@ def gate_chart(z, i, f, o):
         if t == 0 or (t + 1) % 5 == 0:
             out.append(f'<text class="v" x="{x[t] + 5}" y="362">{t + 1}</text>')
     label(362, "time step")
-    told = "; ".join(
-        f"step {t + 1}: cell {_m(c[t], 2)}, output {_m(y[t], 2)}" for t in (2, 7, 12, 19)
-    )
+    told = "; ".join(f"step {t + 1}: cell {_m(c[t], 2)}, output {_m(y[t], 2)}" for t in (2, 7, 12, 19))
     about = f"Bars over {STEPS} steps: block input, three gates as squares that are filled when open, cell and output. {told}."
     return Svg(
         f'<svg class="bh-svg" role="img" aria-label="{about}" viewBox="0 0 670 376" width="670" height="376" '
@@ -248,12 +252,23 @@ def gate_player():
 
     def span(name, start, end):
         return widgets.IntRangeSlider(
-            value=(start, end), min=1, max=STEPS, description=name, style={"description_width": "11em"}, continuous_update=False
+            value=(start, end),
+            min=1,
+            max=STEPS,
+            description=name,
+            style={"description_width": "11em"},
+            continuous_update=False,
         )
 
     i, f, o = span("input gate open", 3, 3), span("forget gate open", 1, 20), span("output gate open", 1, 20)
     level = widgets.FloatSlider(
-        1.0, min=0.5, max=1.0, step=0.01, description="f while open", style={"description_width": "11em"}, continuous_update=False
+        1.0,
+        min=0.5,
+        max=1.0,
+        step=0.01,
+        description="f while open",
+        style={"description_width": "11em"},
+        continuous_update=False,
     )
 
     def draw(i, f, o, level):

@@ -367,7 +367,7 @@ def _route(points, aside):
     """Straight lines through the points as a chain of cubics with rounded corners, shifted to their right."""
 
     def mix(p, q, part):
-        return tuple(a + part * (b - a) for a, b in zip(p, q))
+        return tuple(a + part * (b - a) for a, b in zip(p, q, strict=True))
 
     def towards(p, q):
         return mix(p, q, min(0.5, CORNER / (math.dist(p, q) or 1.0)))
@@ -376,13 +376,13 @@ def _route(points, aside):
         length = math.dist(p, q) or 1.0
         return (p[1] - q[1]) / length, (q[0] - p[0]) / length
 
-    normals = [normal(p, q) for p, q in zip(points, points[1:])]
+    normals = [normal(p, q) for p, q in zip(points, points[1:], strict=False)]
     shifted = []
-    for point, m, n in zip(points, (normals[0], *normals), (*normals, normals[-1])):
+    for point, m, n in zip(points, (normals[0], *normals), (*normals, normals[-1]), strict=True):
         by = aside / (1 + m[0] * n[0] + m[1] * n[1])
         shifted.append((point[0] + by * (m[0] + n[0]), point[1] + by * (m[1] + n[1])))
     chain = [shifted[0]]
-    for before, corner, after in zip(shifted, shifted[1:], shifted[2:]):
+    for before, corner, after in zip(shifted, shifted[1:], shifted[2:], strict=False):
         a, b = towards(corner, before), towards(corner, after)
         chain += [mix(chain[-1], a, 1 / 3), mix(chain[-1], a, 2 / 3), a, mix(a, corner, 0.55), mix(b, corner, 0.55), b]
     last = chain[-1]

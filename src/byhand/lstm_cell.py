@@ -141,7 +141,7 @@ NODES = [v for v in VARIABLES if VARIABLES[v].role != "parameter" or v[0] == "b"
 
 # Two layouts
 
-CIRCLE, BAR, SMALL = 54, (68, 48), 25
+CIRCLE, BAR, SMALL = 56, (68, 48), 25
 INPUTS = ("x", "y_prev")
 
 
@@ -269,7 +269,7 @@ class Pictures(tuple):
     """The two SVGs of one cell; a notebook shows them side by side, and a Frame of a stepper takes them as they are."""
 
     def _repr_html_(self) -> str:
-        return f'<div class="bh"><style>{stylesheet()}</style>{self.html()}</div>'
+        return f'<div class="bh"><style>{stylesheet()}</style><div class="bh-drawing">{self.html()}</div></div>'
 
     def html(self) -> str:
         titles = [layout.title for layout in LAYOUTS.values()]
@@ -380,7 +380,7 @@ def _explorer_html(start):
     return (
         f'<div class="bh bh-explorer" role="group" aria-label="The LSTM cell in two pictures" data-cell="{data}">'
         f'<style>{stylesheet()}</style><p class="bh-title">One cell, two pictures: point at a variable, or choose one</p>'
-        f'<p class="bh-choose"><label>Variable <select>{options}</select></label></p>{both.html()}'
+        f'<p class="bh-choose"><label>Variable <select>{options}</select></label></p><div class="bh-drawing">{both.html()}</div>'
         f'<ul class="bh-about" aria-live="polite">{about}</ul><script>{script}</script></div>'
     )
 
