@@ -25,12 +25,12 @@ def _positive_side(w, b):
     corners = []
     for p, q in zip(square, square[1:] + square[:1], strict=True):
         a, c = (w[0] * z[0] + w[1] * z[1] + b for z in (p, q))
-        if a > 0:
+        if a >= 0:
             corners.append(p)
         if a * c < 0:
             share = a / (a - c)
             corners.append((p[0] + share * (q[0] - p[0]), p[1] + share * (q[1] - p[1])))
-    return corners
+    return corners if len(corners) > 2 and (any(w) or b > 0) else []
 
 
 def _crossings(w, b):
@@ -132,8 +132,9 @@ def perceptron_stepper(X, y, updates, title, ending):
         x, label = X[n], y[n]
         a = w @ x + b
         passed = (n - last[1] - 1 if epoch == last[0] else n + len(X) - last[1] - 1) if last else n
-        skipped = ("", "One example was right and changed nothing. ", f"{passed} examples were right and changed nothing. ")
-        side = "lies exactly on the line" if a == 0 else "is on the wrong side"
+        count = ("", "One example was", "Two examples were", "Three examples were")[passed]
+        skipped = f"{count} right and changed nothing. " if passed else ""
+        side = "the sum 0, which counts as a mistake" if a == 0 else "a sum with the wrong sign"
         frames.append(
             Frame(
                 picture(w_new, b_new, n),
@@ -143,7 +144,7 @@ def perceptron_stepper(X, y, updates, title, ending):
                     rf"\par{{\boldsymbol{{w}}}} &\leftarrow {_vector(w)} {'+' if label > 0 else '-'} \inp{{{_vector(x)}}} = \par{{{_vector(w_new)}}}, "
                     rf"\qquad \par{{b}} \leftarrow {b:g} {'+' if label > 0 else '-'} 1 = \par{{{b_new:g}}}",
                 ],
-                f"{skipped[min(passed, 2)]}Update {number}, in epoch {epoch}: the ringed example $({x[0]:g}, {x[1]:g})$ has the label ${label:+d}$ "
+                f"{skipped}Update {number}, in epoch {epoch}: the ringed example $({x[0]:g}, {x[1]:g})$ has the label ${label:+d}$ "
                 f"and {side}. The picture shows the line after the update.",
             )
         )
@@ -163,9 +164,10 @@ def two_layers():
     d.node("and", 270, 170, "AND", "hidden", size=56)
     d.node("y", 460, 115, "XOR", "output", size=60)
     for source, target, label in (
-        ("x1", "or", "1"), ("x2", "or", "1"), ("x1", "and", "1"), ("x2", "and", "1"), ("or", "y", "1"), ("and", "y", "−1"),
+        ("x1", "or", ""), ("x2", "or", ""), ("x1", "and", ""), ("x2", "and", ""), ("or", "y", "1"), ("and", "y", "−1"),
     ):  # fmt: skip
         d.arrow(source, target, label)
+    d.text("w", 150, 214, "all four weights 1")
     d.text("b1", 270, 18, "bias −0.5")
     d.text("b2", 270, 214, "bias −1.5")
     d.text("b3", 460, 66, "bias −0.5")
@@ -231,7 +233,7 @@ def depth_player():
         "L": widgets.IntSlider(20, 2, 50, description="layers L", continuous_update=False),
         "activation": widgets.Dropdown(options=list(ACTIVATIONS), description="activation"),
         "scale": widgets.FloatSlider(
-            1.0, min=0.25, max=8, step=0.25, description="weight scale", continuous_update=False
+            1.0, min=0.5, max=16, step=0.5, description="weight scale", continuous_update=False
         ),
     }
 
@@ -247,14 +249,14 @@ def depth_player():
 
 def pretraining_stepper():
     """What is trained, what is kept and what is thrown away, for three layers."""
-    d = Drawing(640, 360)
-    left, right = 210, 460
+    d = Drawing(640, 420)
+    left, right = 170, 480
     for l in range(4):
-        d.node(f"h{l}", left, 330 - 80 * l, "x" if l == 0 else f"h^({l})", "input" if l == 0 else "hidden", "box", (110, 40))
-    d.node("o", left, 24, "ŷ", "output", "box", (60, 36))
-    d.node("y", right, 24, "label", "muted", "box", (70, 36))
+        d.node(f"h{l}", left, 392 - 94 * l, "x" if l == 0 else f"h^({l})", "input" if l == 0 else "hidden", "box", (110, 36))
+    d.node("o", left, 20, "ŷ", "output", "box", (60, 36))
+    d.node("y", right, 20, "label", "muted", "box", (70, 36))
     for l in range(1, 4):
-        d.node(f"r{l}", right, 330 - 80 * (l - 1), "x̂" if l == 1 else f"ĥ^({l - 1})", "output", "box", (110, 40))
+        d.node(f"r{l}", right, 392 - 94 * (l - 1), "x̂" if l == 1 else f"ĥ^({l - 1})", "output", "box", (110, 36))
         d.arrow(f"h{l - 1}", f"h{l}", f"W^({l})")
         d.arrow(f"h{l}", f"r{l}", f"V^({l})")
         d.arrow(f"r{l}", f"h{l - 1}", "compare", role="loss")
@@ -355,10 +357,10 @@ def plot_memory(T):
     colour, other = PALETTE["loss"][0], PALETTE["hidden"][0]
     ax.fill_between(t, low, high, color=colour, alpha=0.2, lw=0)
     ax.plot(t, middle, color=colour, ls="-.")
-    ax.annotate("simple RNN", (t[T // 3], middle[T // 3]), xytext=(8, -8), textcoords="offset points", color=colour, va="top")
+    ax.annotate("simple RNN", (t[3 * T // 5], low[3 * T // 5]), xytext=(6, -6), textcoords="offset points", color=colour, va="top")
     ax.plot(t, np.ones(T), color=other)
     ax.annotate("a cell that adds", (t[2], 1), xytext=(0, 6), textcoords="offset points", color=other)
     ax.axvspan(1, T / 2, color="0.5", alpha=0.12, lw=0)
-    ax.annotate("marks lie here", (T / 4, ax.get_ylim()[0] * 3), ha="center", va="bottom", color="0.35")
-    ax.set(yscale="log", xlabel="time step t", ylabel="gradient at the state, last = 1", xlim=(1, T))
+    ax.annotate("marks lie here", (T / 4, 1.3e-6), ha="center", va="bottom", color="0.35")
+    ax.set(yscale="log", xlabel="time step t", ylabel="gradient at the state, last = 1", xlim=(1, T), ylim=(1e-6, 10))
     return fig
