@@ -149,9 +149,7 @@ def perceptron_stepper(X, y, updates, title, ending):
             )
         )
         w, b, last = w_new, b_new, (epoch, n)
-    frames.append(
-        Frame(picture(w, b), rf"\par{{\boldsymbol{{w}}}} = {_vector(w)}, \qquad \par{{b}} = {b:g}", ending)
-    )
+    frames.append(Frame(picture(w, b), rf"\par{{\boldsymbol{{w}}}} = {_vector(w)}, \qquad \par{{b}} = {b:g}", ending))
     return Stepper(frames, title)
 
 
@@ -252,7 +250,15 @@ def pretraining_stepper():
     d = Drawing(640, 420)
     left, right = 170, 480
     for l in range(4):
-        d.node(f"h{l}", left, 392 - 94 * l, "x" if l == 0 else f"h^({l})", "input" if l == 0 else "hidden", "box", (110, 36))
+        d.node(
+            f"h{l}",
+            left,
+            392 - 94 * l,
+            "x" if l == 0 else f"h^({l})",
+            "input" if l == 0 else "hidden",
+            "box",
+            (110, 36),
+        )
     d.node("o", left, 20, "ŷ", "output", "box", (60, 36))
     d.node("y", right, 20, "label", "muted", "box", (70, 36))
     for l in range(1, 4):
@@ -357,7 +363,14 @@ def plot_memory(T):
     colour, other = PALETTE["loss"][0], PALETTE["hidden"][0]
     ax.fill_between(t, low, high, color=colour, alpha=0.2, lw=0)
     ax.plot(t, middle, color=colour, ls="-.")
-    ax.annotate("simple RNN", (t[3 * T // 5], low[3 * T // 5]), xytext=(6, -6), textcoords="offset points", color=colour, va="top")
+    ax.annotate(
+        "simple RNN",
+        (t[3 * T // 5], low[3 * T // 5]),
+        xytext=(6, -6),
+        textcoords="offset points",
+        color=colour,
+        va="top",
+    )
     ax.plot(t, np.ones(T), color=other)
     ax.annotate("a cell that adds", (t[2], 1), xytext=(0, 6), textcoords="offset points", color=other)
     ax.axvspan(1, T / 2, color="0.5", alpha=0.12, lw=0)
