@@ -247,22 +247,22 @@ def depth_player():
 
 def pretraining_stepper():
     """What is trained, what is kept and what is thrown away, for three layers."""
-    d = Drawing(640, 420)
+    d = Drawing(640, 424)
     left, right = 170, 480
     for l in range(4):
         d.node(
             f"h{l}",
             left,
-            392 - 94 * l,
+            398 - 94 * l,
             "x" if l == 0 else f"h^({l})",
             "input" if l == 0 else "hidden",
             "box",
             (110, 36),
         )
-    d.node("o", left, 20, "ŷ", "output", "box", (60, 36))
-    d.node("y", right, 20, "label", "muted", "box", (70, 36))
+    d.node("o", left, 26, "ŷ", "output", "box", (60, 36))
+    d.node("y", right, 26, "label", "muted", "box", (70, 36))
     for l in range(1, 4):
-        d.node(f"r{l}", right, 392 - 94 * (l - 1), "x̂" if l == 1 else f"ĥ^({l - 1})", "output", "box", (110, 36))
+        d.node(f"r{l}", right, 398 - 94 * (l - 1), "x̂" if l == 1 else f"ĥ^({l - 1})", "output", "box", (110, 36))
         d.arrow(f"h{l - 1}", f"h{l}", f"W^({l})")
         d.arrow(f"h{l}", f"r{l}", f"V^({l})")
         d.arrow(f"r{l}", f"h{l - 1}", "compare", role="loss")
@@ -278,8 +278,13 @@ def pretraining_stepper():
         )
 
     stack = ["h0"]
-    frame(stack, "There is a pile of examples and no label yet. Each layer will be trained on its own, from the bottom.",
-          says="Only the input x is drawn.", active=["h0"])  # fmt: skip
+    plan = [*stack, *(f"h{l}" for l in range(1, 4)), *(f"h{l - 1}->h{l}" for l in range(1, 4))]
+    frame(
+        plan,
+        "There is a pile of examples and no label yet. Three layers are planned. Each will be trained on its own, from the bottom.",
+        active=["h0"], dim=plan[1:],
+        says="The input x, and above it, faint, the three layers that are to be trained.",
+    )  # fmt: skip
     for l in range(1, 4):
         below = f"h{l - 1}"
         code, link, decode, compare = f"h{l}", f"{below}->h{l}", f"h{l}->r{l}", f"r{l}->{below}"
@@ -330,6 +335,7 @@ def adding_example(x, y):
         ax.annotate(
             f"{value:+.2f}".replace("-", "−"), (step, value), xytext=(0, 4 if value > 0 else -4), color=PALETTE["input"][0],
             textcoords="offset points", ha="center", va="bottom" if value > 0 else "top",
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 1},
         )  # fmt: skip
     ax.axhline(0, color="0.5", lw=0.8)
     ax.axvline(len(x) / 2 + 0.5, color="0.5", lw=1, ls=":")
