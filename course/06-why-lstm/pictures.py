@@ -106,11 +106,22 @@ def _vector(w):
     return rf"({w[0]:g},\, {w[1]:g})"
 
 
+def perceptron_updates(X, y, epochs):
+    """All updates of a perceptron that starts from zeros: a list of (epoch, number of the example, w, b)."""
+    w, b, updates = np.zeros(2), 0.0, []
+    for epoch in range(1, epochs + 1):
+        for n in range(len(X)):
+            if y[n] * (w @ X[n] + b) <= 0:
+                w, b = w + y[n] * X[n], b + y[n]
+                updates.append((epoch, n, w, b))
+    return updates
+
+
 def perceptron_stepper(X, y, updates, title, ending):
     """One frame for each update of a perceptron on four points.
 
     X, y     examples (4, 2) and labels
-    updates  list of (epoch, n, w, b): the weights after the example n was found to be a mistake in that epoch
+    updates  as `perceptron_updates` returns them
     ending   the sentence of the last frame
     """
     points = ", ".join(f"({x1:g}, {x2:g}) with label {label:+d}" for (x1, x2), label in zip(X, y, strict=True))
