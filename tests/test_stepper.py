@@ -6,7 +6,6 @@ import pytest
 from byhand.drawing import Drawing
 from byhand.stepper import Frame, Stepper, mathml
 
-
 GRAPH = Drawing(700, 300)
 for i in range(12):
     GRAPH.node(f"n{i}", 60 + 110 * (i % 6), 80 + 140 * (i // 6), f"h^({i})")

@@ -7,6 +7,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from byhand.drawing import Drawing, Svg
+from byhand.live import live_figure
 from byhand.palette import PALETTE
 from byhand.stepper import Frame, Stepper
 
@@ -409,6 +410,5 @@ def descent_player():
         _, ax = plt.subplots(figsize=(6.4, 3.2))
         w = _walk(ax, start, eta, 25)
         ax.set(xlabel="w", ylabel="loss J", title=f"25 steps, end at w = {w[-1]:.3f}, J = {WAVE[0](w[-1]):.3f}")
-        plt.show()
 
-    return widgets.VBox([start, eta, widgets.interactive_output(draw, {"start": start, "eta": eta})])
+    return live_figure(draw, {"start": start, "eta": eta})

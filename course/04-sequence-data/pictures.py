@@ -8,6 +8,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from byhand.drawing import Drawing, stylesheet
+from byhand.live import live_figure
 from byhand.palette import PALETTE
 from byhand.stepper import Frame, Stepper, mathml
 
@@ -67,10 +68,8 @@ def window_player(series):
 
     def draw(hours, horizon, stride):
         plot_windows(series, hours, horizon, stride)
-        plt.show()
 
-    out = widgets.interactive_output(draw, {"hours": hours, "horizon": horizon, "stride": stride})
-    return widgets.VBox([hours, horizon, stride, out])
+    return live_figure(draw, {"hours": hours, "horizon": horizon, "stride": stride})
 
 
 def windows_stepper(series, T, horizon, stride):

@@ -4,6 +4,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from byhand.drawing import Drawing
+from byhand.live import live_figure
 from byhand.palette import PALETTE
 from byhand.routes import Edge, RoutePicker, Routes
 from byhand.stepper import Frame, Stepper
@@ -139,8 +140,8 @@ def bptt_stepper(run):
         if t == T:
             equation = rf"\grad{{\delta h^{{({t})}}}} = {own} = \grad{{{run['dh'][t]:.4f}}}"
             says = (
-                f"At the last state only one arrow comes back, from its own output. $V$ is 1 for one class and −1 for the other, so the "
-                f"two scores give 2 times the gradient of the first."
+                "At the last state only one arrow comes back, from its own output. $V$ is 1 for one class and −1 for the other, so the "
+                "two scores give 2 times the gradient of the first."
             )
             route = [f"o{t}", f"h{t}", f"h{t}->o{t}"]
         else:
@@ -295,8 +296,4 @@ def distance_player():
     length = widgets.IntSlider(40, 5, 80, 5, description="steps T", continuous_update=False)
     scale = widgets.FloatSlider(1.2, min=0.4, max=2.4, step=0.1, description="scale of W", continuous_update=False)
 
-    def draw(T, scale):
-        plot_distances([scale], T)
-        plt.show()
-
-    return widgets.VBox([length, scale, widgets.interactive_output(draw, {"T": length, "scale": scale})])
+    return live_figure(lambda T, scale: plot_distances([scale], T), {"T": length, "scale": scale})

@@ -6,6 +6,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from byhand.drawing import Drawing, Svg
+from byhand.live import live_figure
 from byhand.palette import PALETTE
 from byhand.stepper import Frame, Stepper
 
@@ -246,11 +247,7 @@ def depth_player():
         ),
     }
 
-    def draw(L, activation, scale):
-        plot_sizes([(activation, scale)], L)
-        plt.show()
-
-    return widgets.VBox([*controls.values(), widgets.interactive_output(draw, controls)])
+    return live_figure(lambda L, activation, scale: plot_sizes([(activation, scale)], L), controls)
 
 
 # Pretraining -------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from byhand.drawing import Svg
+from byhand.live import live_figure
 from byhand.lstm_cell import EDGES, PEEPHOLES, Explorer, forward_numbers, pictures
 from byhand.palette import PALETTE
 from byhand.stepper import Frame, Stepper
@@ -248,7 +249,6 @@ def gate_stepper():
 def gate_player():
     """Sliders for when each gate is open; the chart is computed anew."""
     import ipywidgets as widgets
-    from IPython.display import display
 
     def span(name, start, end):
         return widgets.IntRangeSlider(
@@ -274,9 +274,9 @@ def gate_player():
     def draw(i, f, o, level):
         now = np.arange(1, STEPS + 1)
         gates = [np.where((now >= a) & (now <= b), 1.0, 0.0) for a, b in (i, f, o)]
-        display(gate_chart(BLOCK_INPUT, gates[0], level * gates[1], gates[2]))
+        return gate_chart(BLOCK_INPUT, gates[0], level * gates[1], gates[2])
 
-    return widgets.VBox([i, f, o, level, widgets.interactive_output(draw, {"i": i, "f": f, "o": o, "level": level})])
+    return live_figure(draw, {"i": i, "f": f, "o": o, "level": level})
 
 
 # How long memory lasts
