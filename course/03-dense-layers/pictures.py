@@ -26,10 +26,27 @@ def _m(number, form=".4f"):
 # The network ---------------------------------------------------------------------------------------
 
 
+class _Network(Drawing):
+    """A drawing in which what belongs to an arrow that crosses another stands near its tail, where it cannot be mistaken."""
+
+    def _find_places(self):
+        places = super()._find_places()
+        for name, arrow in self.arrows.items():
+            a, b = self.nodes[arrow.source], self.nodes[arrow.target]
+            if arrow.label and a.y != b.y:
+                length = np.hypot(b.x - a.x, b.y - a.y)
+                left = ((b.y - a.y) / length, (a.x - b.x) / length)
+                x, y = a.x + 0.29 * (b.x - a.x), a.y + 0.29 * (b.y - a.y)
+                for kind, away in (("label", 10), ("gradient", -15)):
+                    lean = 1 if away * left[0] > 0 else -1
+                    places[name, kind] = (x + away * left[0], y + away * left[1], lean)
+        return places
+
+
 def _network(W=None, V=None):
     """The 2-2-2 network. With the weights as numbers on its arrows, or with their names if none are given."""
-    d = Drawing(700, 370)
-    heights = {1: 85, 2: 285}
+    d = _Network(700, 370)
+    heights = {1: 70, 2: 300}
     for i in UNITS:
         d.node(f"x{i}", 50, heights[i], f"x_{i}", "input", size=62)
     for j in UNITS:
@@ -70,7 +87,7 @@ def backprop_stepper(run):
     run  a dict with the numbers of the example: x, t, a, h, o, y, J, W, V, and the gradients dy, do, dV, dh, da, dW; all
          of them lists or arrays in which index 0 belongs to unit 1.
     """
-    x, t, W, V = run["x"], run["t"], run["W"], run["V"]
+    x, W, V = run["x"], run["W"], run["V"]
     d = _network(W, V)
     values, gradients, frames = {f"x{i}": _m(x[i - 1], "g") for i in UNITS}, {}, []
 
@@ -231,8 +248,7 @@ def route_picker(run):
         "the weights V into o1 and o2, to the two outputs, and into the loss J. Each hidden unit leads to both outputs.",
         variables=variables,
         values=values,
-        symbols={"y1": r"\hat y_1", "y2": r"\hat y_2"}
-        | {name: f"{name[0]}_{{{name[1:]}}}" for name in variables},
+        symbols={"y1": r"\hat y_1", "y2": r"\hat y_2"} | {name: f"{name[0]}_{{{name[1:]}}}" for name in variables},
     )
 
 
@@ -265,12 +281,11 @@ def plot_saturation():
     y = 1 / (1 + np.exp(-o))
     fig, ax = plt.subplots(figsize=(6.4, 2.9))
     for values, role, dashes, name, at in (
-        (y - 1, "output", "-", "cross-entropy", -5.0),
-        ((y - 1) * y * (1 - y), "loss", "--", "squared error", -1.0),
+        (y - 1, "output", "-", "cross-entropy", (-7.6, -0.92)),
+        ((y - 1) * y * (1 - y), "loss", "--", "squared error", (-7.6, -0.14)),
     ):
         ax.plot(o, values, dashes, color=PALETTE[role][0])
-        height = np.interp(at, o, values)
-        ax.annotate(name, (at, height), xytext=(0, 7), textcoords="offset points", color=PALETTE[role][0])
+        ax.annotate(name, at, color=PALETTE[role][0])
     ax.axhline(0, color="0.6", lw=1)
     ax.set(xlabel="score of the right class", ylabel="gradient at the score", xlim=(-8, 8))
     return fig
@@ -334,7 +349,8 @@ def dropout_stepper():
         show(
             scaled,
             [rf"&{drawn}", rf"&\out{{o}} = {terms(scaled)} = {total:.3f}"],
-            (f"Mini-batch {number}. " if number == 1 else f"Mini-batch {number}: new random numbers, a new mask. ") + says,
+            (f"Mini-batch {number}. " if number == 1 else f"Mini-batch {number}: new random numbers, a new mask. ")
+            + says,
             dropped=dropped,
             active=["o"],
         )
@@ -423,7 +439,9 @@ def plot_boundaries(settings, seed=0):
     for ax, (p, width) in zip(axes[0], settings, strict=True):
         predict, x, y = fit(p, width, seed=seed)
         height = predict(grid).reshape(across.shape)
-        ax.contourf(across, up, height, levels=[0, 0.5, 1], colors=[PALETTE["input"][0], PALETTE["output"][0]], alpha=0.16)
+        ax.contourf(
+            across, up, height, levels=[0, 0.5, 1], colors=[PALETTE["input"][0], PALETTE["output"][0]], alpha=0.16
+        )
         ax.contour(across, up, height, levels=[0.5], colors=[PALETTE["ink"][0]], linewidths=1.4)
         for number, (role, mark) in enumerate((("input", "o"), ("output", "^"))):
             ax.plot(*x[y == number].T, mark, color=PALETTE[role][0], ms=5, mec="white", mew=0.5)
