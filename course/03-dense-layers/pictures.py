@@ -27,19 +27,23 @@ def _m(number, form=".4f"):
 
 
 class _Network(Drawing):
-    """A drawing in which what belongs to an arrow that crosses another stands near its tail, where it cannot be mistaken."""
+    """A drawing in which numbers at crossing arrows stand near the arrow's tail, where they cannot be mistaken."""
 
     def _find_places(self):
         places = super()._find_places()
         for name, arrow in self.arrows.items():
             a, b = self.nodes[arrow.source], self.nodes[arrow.target]
-            if arrow.label and a.y != b.y:
-                length = np.hypot(b.x - a.x, b.y - a.y)
-                left = ((b.y - a.y) / length, (a.x - b.x) / length)
-                x, y = a.x + 0.29 * (b.x - a.x), a.y + 0.29 * (b.y - a.y)
-                for kind, away in (("label", 10), ("gradient", -15)):
-                    lean = 1 if away * left[0] > 0 else -1
-                    places[name, kind] = (x + away * left[0], y + away * left[1], lean)
+            if not arrow.label:
+                continue
+            if a.y == b.y:
+                middle = (a.x + b.x) / 2
+                places[name, "label"], places[name, "gradient"] = (middle, a.y - 13, 0), (middle, a.y + 20, 0)
+                continue
+            length = np.hypot(b.x - a.x, b.y - a.y)
+            left = ((b.y - a.y) / length, (a.x - b.x) / length)
+            x, y = a.x + 0.29 * (b.x - a.x), a.y + 0.29 * (b.y - a.y)
+            for kind, away in (("label", 10), ("gradient", -15)):
+                places[name, kind] = (x + away * left[0], y + away * left[1], 1 if away * left[0] > 0 else -1)
         return places
 
 
@@ -138,8 +142,8 @@ def backprop_stepper(run):
         frame(
             [
                 rf"\frac{{\partial J}}{{\partial \hat y_{k}}} &= \hat y_{k} - t_{k} = {run['dy'][k - 1]:.4f}",
-                rf"\grad{{\delta^o_{k}}} &= (\hat y_{k} - t_{k})\,\hat y_{k}(1 - \hat y_{k}) "
-                rf"= {_n(run['dy'][k - 1])}\cdot {y:.4f}\cdot {1 - y:.4f} = \grad{{{run['do'][k - 1]:.4f}}}",
+                rf"\grad{{\delta^o_{k}}} &= (\hat y_{k} - t_{k})\,\hat y_{k}(1 - \hat y_{k})",
+                rf"&= {_n(run['dy'][k - 1])}\cdot {y:.4f}\cdot {1 - y:.4f} = \grad{{{run['do'][k - 1]:.4f}}}",
             ],
             f"Back to output {k}: how fast $J$ changes with $\\hat y_{k}$, times the slope of the sigmoid. What stands beside the node is the "
             f"gradient at its sum $o_{k}$.",
@@ -164,8 +168,8 @@ def backprop_stepper(run):
         h = run["h"][j - 1]
         frame(
             [
-                rf"\frac{{\partial J}}{{\partial h_{j}}} &= V_{{1{j}}}\,\grad{{\delta^o_1}} + V_{{2{j}}}\,\grad{{\delta^o_2}} "
-                rf"= {terms} = {run['dh'][j - 1]:.4f}",
+                rf"\frac{{\partial J}}{{\partial h_{j}}} &= V_{{1{j}}}\,\grad{{\delta^o_1}} + V_{{2{j}}}\,\grad{{\delta^o_2}}",
+                rf"&= {terms} = {run['dh'][j - 1]:.4f}",
                 rf"\grad{{\delta_{j}}} &= \frac{{\partial J}}{{\partial h_{j}}}\,h_{j}(1 - h_{j}) "
                 rf"= {_n(run['dh'][j - 1])}\cdot {h:.4f}\cdot {1 - h:.4f} = \grad{{{run['da'][j - 1]:.4f}}}",
             ],
@@ -297,12 +301,12 @@ def plot_saturation():
 def dropout_stepper():
     """One layer of five hidden units with p = 0.2, over three mini-batches and in evaluation."""
     p, h, v = 0.2, (0.4, 0.8, 0.2, 0.6, 1.0), (0.5, 0.5, -0.5, 0.5, -0.5)
-    d = Drawing(680, 330)
-    for i, y in enumerate((90, 165, 240), 1):
+    d = Drawing(680, 390)
+    for i, y in enumerate((115, 195, 275), 1):
         d.node(f"x{i}", 50, y, f"x_{i}", "input", size=50)
     for j in range(1, 6):
-        d.node(f"h{j}", 250, 32 + 66 * (j - 1), f"h_{j}", "hidden", size=56)
-    d.node("o", 480, 164, "o", "output", size=70)
+        d.node(f"h{j}", 250, 35 + 80 * (j - 1), f"h_{j}", "hidden", size=54)
+    d.node("o", 500, 195, "o", "output", size=70)
     for j in range(1, 6):
         for i in range(1, 4):
             d.arrow(f"x{i}", f"h{j}")
@@ -325,30 +329,34 @@ def dropout_stepper():
         frames.append(Frame(drawing, equation, sentence))
 
     def terms(values):
-        return " + ".join(
-            rf"{_n(weight, 'g')}\cdot {value:g}" for value, weight in zip(values, v, strict=True) if value
-        )
+        signed = [
+            rf"{'-' if weight < 0 else '+'} {abs(weight):g}\cdot {value:g}"
+            for value, weight in zip(values, v, strict=True)
+            if value
+        ]
+        return " ".join(signed).removeprefix("+ ")
 
     show(
         h, "",
         "One example on its way through a layer of five hidden units, with dropout behind them and $p = 0.2$. The numbers in the nodes are their "
-        "activations; on the arrows to the right stand the weights.",
+        "activations; on the arrows to the right stand the weights $v_j$.",
     )  # fmt: skip
     batches = ((0.63, 0.11, 0.85, 0.42, 0.30), (0.05, 0.71, 0.94, 0.18, 0.56), (0.83, 0.37, 0.52, 0.66, 0.29))
     for number, r in enumerate(batches, 1):
         dropped = [j for j in range(1, 6) if r[j - 1] < p]
         scaled = [0.0 if j in dropped else round(h[j - 1] / (1 - p), 6) for j in range(1, 6)]
         total = sum(a * b for a, b in zip(scaled, v, strict=True))
-        drawn = rf"r = ({', '.join(f'{u:.2f}' for u in r)})"
+        drawn = rf"r &= ({', '.join(f'{u:.2f}' for u in r)})"
         gone = " and ".join(f"$h_{j}$" for j in dropped)
         says = (
-            f"{gone} {'is' if len(dropped) == 1 else 'are'} dropped: the random number lies below 0.2. The others are divided by 0.8."
+            f"{gone} {'is dropped: its random number lies' if len(dropped) == 1 else 'are dropped: their random numbers lie'} below 0.2. "
+            "The others are divided by 0.8."
             if dropped
             else "No random number lies below 0.2, so nothing is dropped. The scaling by 1/0.8 stays: it belongs to training, whatever was drawn."
         )
         show(
             scaled,
-            [rf"&{drawn}", rf"&\out{{o}} = {terms(scaled)} = {total:.3f}"],
+            [drawn, rf"\out{{o}} &= {terms(scaled)}", rf"&= {total:.3f}"],
             (f"Mini-batch {number}. " if number == 1 else f"Mini-batch {number}: new random numbers, a new mask. ")
             + says,
             dropped=dropped,
@@ -363,14 +371,14 @@ def dropout_stepper():
                     r"m = (1.25,\ 0,\ 1.25,\ 1.25,\ 1.25)",
                 ],
                 "The way back of the same mini-batch, with 1 arriving at $o$: the mask of the way forward closes the same unit and scales the others by "
-                "the same 1.25. Nothing flows to or through $h_2$, so its weights do not change in this step.",
+                "the same 1.25. Nothing flows to or through $h_2$, so this example adds nothing to the gradients of its weights.",
                 dropped=dropped,
                 gradient=["o", *(f"h{j}" for j in range(1, 6)), *(f"h{j}->o" for j in range(1, 6))],
                 gradients=gradients | {"o": "+1"},
             )  # fmt: skip
     total = sum(a * b for a, b in zip(h, v, strict=True))
     show(
-        h, rf"\out{{o}} = {terms(h)} = {total:.3f}",
+        h, [rf"\out{{o}} &= {terms(h)}", rf"&= {total:.3f}"],
         "Evaluation: no unit is dropped and nothing is scaled. The mean of $o$ over all masks is this number, 0.3; the single draws scatter around "
         "it.",
         active=["o"],
