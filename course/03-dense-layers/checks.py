@@ -26,6 +26,11 @@ def numbers(**results):
     return {name: value.detach().numpy() for name, value in results.items()}
 
 
+def send_back(output, gradient):
+    """Backward from `output`, at which `gradient` arrives. (The first use of output.backward(gradient) imports for a second.)"""
+    (output * torch.tensor(gradient)).sum().backward()
+
+
 def weights(rng, *widths, scale=1.0):
     """W1, b1, W2, b2, ... of a network with these widths; no bias is zero."""
     params = {}
@@ -70,7 +75,7 @@ def activate_backward(dh, a, **_):
     gradients = {}
     for kind in KINDS:
         [leaf] = tensors(a)
-        TORCH[kind](leaf).backward(torch.tensor(dh))
+        send_back(TORCH[kind](leaf), dh)
         gradients[kind] = leaf.grad
     return numbers(**gradients)
 
@@ -98,7 +103,7 @@ def make_dense_backward(rng, N, D, H, kind, scale=1.0):
 
 def dense_backward(dh, x, h, W, kind, b):
     layer, [leaf] = linear_with(W, b), tensors(x)
-    TORCH[kind](layer(leaf)).backward(torch.tensor(dh))
+    send_back(TORCH[kind](layer(leaf)), dh)
     return numbers(dx=leaf.grad, dW=layer.weight.grad, db=layer.bias.grad)
 
 
@@ -195,9 +200,9 @@ def make_train_step(rng, N, D, H1, H2, O, kind, p, rate, scale=1.0):
 def train_step(x, y, params, kind, r1, r2, p, rate):
     masks = [torch_dropout(torch.ones(r.shape, dtype=torch.float64), r, p) for r in (r1, r2)]
     _, J, layers = run(x, y, params, kind, masks)
-    leaves = [leaf for layer in layers for leaf in (layer.weight, layer.bias)]
-    torch.optim.SGD(leaves, lr=rate).step()
-    return numbers(J=J, **dict(zip(PARAMETERS, leaves, strict=True)))
+    # By hand what torch.optim.SGD does, since the first use of torch.optim takes more than a second.
+    stepped = [leaf - rate * leaf.grad for layer in layers for leaf in (layer.weight, layer.bias)]
+    return numbers(J=J, **dict(zip(PARAMETERS, stepped, strict=True)))
 
 
 def loss_and_parameters(function, *args):
