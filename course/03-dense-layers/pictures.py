@@ -1,6 +1,9 @@
 """The drawings of lesson 03: the 2-2-2 network step by step and by its routes, the experiments, and dropout."""
 
+import base64
 from functools import cache
+from html import escape
+from io import BytesIO
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -466,9 +469,24 @@ def boundary_player():
     p = widgets.FloatSlider(0.5, min=0, max=0.8, step=0.1, description="p", continuous_update=False)
     width = widgets.IntSlider(64, 4, 128, 4, description="units", continuous_update=False)
     seed = widgets.IntSlider(0, 0, 9, description="seed", continuous_update=False)
+    # A picture in an HTML widget, not interactive_output: where a notebook is run without a browser, the latter can
+    # keep the next cell waiting for minutes.
+    picture = widgets.HTML()
 
-    def draw(p, width, seed):
-        plot_boundaries([(p, width)], seed)
-        plt.show()
+    def draw(change=None):
+        picture.value = _image(plot_boundaries([(p.value, width.value)], seed.value))
 
-    return widgets.VBox([p, width, seed, widgets.interactive_output(draw, {"p": p, "width": width, "seed": seed})])
+    for slider in (p, width, seed):
+        slider.observe(draw, "value")
+    draw()
+    return widgets.VBox([p, width, seed, picture])
+
+
+def _image(figure):
+    """The figure as an HTML image; its title is its description. Closes it."""
+    file = BytesIO()
+    figure.savefig(file, format="svg", metadata={"Date": None})
+    says = escape(figure.axes[0].get_title(loc="left").replace("\n", ", "))
+    plt.close(figure)
+    data = base64.b64encode(file.getvalue()).decode()
+    return f'<img alt="The plane of the two classes, with the boundary. {says}" src="data:image/svg+xml;base64,{data}">'

@@ -1,7 +1,10 @@
 """Unit 03: every equation of the lesson, computed in numpy as it stands there and compared with torch's autograd."""
 
+import importlib
 import re
+import sys
 
+import matplotlib
 import numpy as np
 import pytest
 import torch
@@ -292,6 +295,19 @@ def test_the_stepper_and_the_routes_show_torch_s_gradient(lesson):
     for gradient in (*W.grad.ravel().tolist(), *V.grad.ravel().tolist()):
         assert f"{gradient:+.4f}".replace("-", "−") in stepper
         assert f"{gradient:.4f}".replace("-", "−") in routes
+
+
+def test_the_player_trains_anew_when_a_slider_moves(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "course" / UNIT)
+    monkeypatch.delitem(sys.modules, "pictures", raising=False)
+    matplotlib.use("Agg")
+    player = importlib.import_module("pictures").boundary_player()
+    monkeypatch.delitem(sys.modules, "pictures")
+    *sliders, picture = player.children
+    before = picture.value
+    assert "p = 0.5, 64 units a layer" in before and "new points 88.8%" in before
+    sliders[1].value = 4
+    assert "p = 0.5, 4 units a layer" in picture.value
 
 
 @pytest.mark.slow
