@@ -457,7 +457,9 @@ def plot_boundaries(settings, seed=0):
         for number, (role, mark) in enumerate((("input", "o"), ("output", "^"))):
             ax.plot(*x[y == number].T, mark, color=PALETTE[role][0], ms=5, mec="white", mew=0.5)
         train, new = accuracies(p, width, seed)
-        ax.set_title(f"p = {p:g}, {width} units a layer\ntraining {train:.0%}, new points {new:.1%}", fontsize=10)
+        ax.set_title(
+            f"p = {p:g}, {width} units a layer\ntraining {train:.0%}, new points {new:.1%}", loc="left", fontsize=10
+        )
         ax.set(xticks=[], yticks=[])
     return fig
 
