@@ -43,7 +43,9 @@ def make_operations(rng, n, scale=1.0):
 def inputs(name, a, b, exponents):
     """Pairs on which the operation is defined; None stands for what it does not use."""
     first = np.abs(a) + 0.1 if name in ("power", "log") else a
-    second = exponents if name == "power" else b if name in ("add", "subtract", "multiply", "divide") else [None] * len(a)
+    second = (
+        exponents if name == "power" else b if name in ("add", "subtract", "multiply", "divide") else [None] * len(a)
+    )
     return list(zip(first.tolist(), [None if v is None else float(v) for v in second], strict=True))
 
 
@@ -206,7 +208,9 @@ def call_order(answer, graph):
     place = {name: i for i, name in reversed(list(enumerate(order)))}
     arrows = [(u, v) for u, children in graph.items() for v, _ in children if u in place and v in place]
     return dict(
-        times_listed=np.array([order.count(name) if len(order) < 200 else int(name in place) for name in sorted(graph)]),
+        times_listed=np.array(
+            [order.count(name) if len(order) < 200 else int(name in place) for name in sorted(graph)]
+        ),
         length=np.array(len(order)),
         arrows_backwards=np.array(sum(place[u] > place[v] for u, v in arrows)),
     )
@@ -412,7 +416,10 @@ def differentiated(J, leaves):
 
 def make_linear(rng, N, D, H, scale=1.0):
     return dict(
-        dy=scale * rng.normal(size=(N, H)), x=rng.normal(size=(N, D)), W=scale * rng.normal(size=(H, D)), b=rng.normal(size=H)
+        dy=scale * rng.normal(size=(N, H)),
+        x=rng.normal(size=(N, D)),
+        W=scale * rng.normal(size=(H, D)),
+        b=rng.normal(size=H),
     )
 
 
