@@ -228,3 +228,9 @@ def test_output_is_deterministic_and_displays_itself():
     assert one == two
     assert one._repr_html_().count("<style>") == two_nodes()._repr_html_().count("<style>") == 1
     assert " id=" not in one and "#" not in one  # nothing that could clash with another drawing; colours are in the CSS
+
+
+def test_as_text_a_drawing_is_its_description():
+    drawing = Drawing(100, 100)
+    drawing.node("a", 50, 50)
+    assert repr(drawing.svg(describe="One node & nothing else.")) == "Drawing: One node & nothing else."

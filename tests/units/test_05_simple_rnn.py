@@ -6,7 +6,8 @@ import torch
 import torch.nn.functional as F
 from equations import ROOT, labels
 
-from byhand.teaching.execute import executed
+from byhand.teaching.course import Unit
+from byhand.teaching.execute import executed, executed_solution
 
 UNIT = "05-simple-rnn"
 T, D, H, O = 5, 3, 4, 6
@@ -52,7 +53,9 @@ def softmax(o):
 
 
 def dense(r):
-    assert_close(np.tanh(r["b"] + r["U"] @ r["x"][1]), torch.tanh(F.linear(*tensors(r["x"][1], r["U"], r["b"]))).numpy())
+    assert_close(
+        np.tanh(r["b"] + r["U"] @ r["x"][1]), torch.tanh(F.linear(*tensors(r["x"][1], r["U"], r["b"]))).numpy()
+    )
 
 
 def dense_back(r):
@@ -184,9 +187,22 @@ def test_the_prose_states_the_numbers_of_the_worked_example():
         assert float(by_hand) == float(theirs)
 
 
+def test_the_stepper_and_the_sum_over_routes_give_the_same_gradient():
+    notebook = executed(ROOT / "course" / UNIT / "lesson.ipynb")
+    players = [
+        o.data["text/html"]
+        for c in notebook.cells
+        if c.cell_type == "code"
+        for o in c.outputs
+        if "data" in o and "text/html" in o.data
+    ]
+    stepper, routes = (next(html for html in players if kind in html) for kind in ('class="bh bh-stepper', 'class="bh bh-routes'))
+    assert "−0.0160" in stepper and "−0.0160" in routes  # dh0
+
+
 @pytest.mark.slow
 def test_the_students_network_learns_to_write():
-    notebook = executed(ROOT / "classroom" / "source" / UNIT / "exercises.ipynb")
+    notebook = executed_solution(Unit(ROOT, UNIT))
     losses = [line.split() for line in printed(notebook).splitlines() if line.startswith("training loss")]
     assert len(losses) == 3
     for line in losses:
@@ -198,7 +214,9 @@ def test_the_students_network_learns_to_write():
 
 
 def printed(notebook):
-    return "".join(o.text for c in notebook.cells if c.cell_type == "code" for o in c.outputs if o.get("name") == "stdout")
+    return "".join(
+        o.text for c in notebook.cells if c.cell_type == "code" for o in c.outputs if o.get("name") == "stdout"
+    )
 
 
 def tensors(*arrays):

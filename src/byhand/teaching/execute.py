@@ -12,7 +12,8 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from nbformat import NotebookNode
 
-from byhand.teaching.course import CourseError, find_root
+from byhand.teaching.course import CourseError, Unit, find_root
+from byhand.teaching.notebooks import notebook_bytes, read_source
 
 TIMEOUT = 300  # seconds a cell may take
 
@@ -26,7 +27,7 @@ def executed(path: Path) -> NotebookNode:
     root = find_root(path.parent)
     cached = root / ".cache" / "executed" / f"{_key(path, root)}.ipynb"
     if not cached.exists():
-        notebook = _run(path)
+        notebook = run(path)
         cached.parent.mkdir(parents=True, exist_ok=True)
         half = cached.with_suffix(".part")
         nbformat.write(notebook, half)
@@ -34,14 +35,27 @@ def executed(path: Path) -> NotebookNode:
     return nbformat.read(cached, as_version=4)
 
 
-def _run(path: Path) -> NotebookNode:
+def executed_solution(unit: Unit) -> NotebookNode:
+    """The exercises with their solutions, run beside the unit's materials; cached as `executed` does."""
+    folder = unit.root / ".cache" / "solved" / unit.name
+    for path in unit.materials:
+        copy = folder / path.relative_to(unit.course)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_bytes(path.read_bytes())
+    folder.mkdir(parents=True, exist_ok=True)
+    notebook = folder / "exercises.ipynb"
+    notebook.write_bytes(notebook_bytes(read_source(unit.exercises).notebook))
+    return executed(notebook)
+
+
+def run(path: Path) -> NotebookNode:
+    """Run all cells of the notebook in its own folder, now. Raises CourseError where a cell fails."""
     notebook = nbformat.read(path, as_version=4)
     client = NotebookClient(
         notebook,
         timeout=TIMEOUT,
         kernel_name="python3",
         skip_cells_with_tag="",
-        store_widget_state=False,
         extra_arguments=["--IPKernelApp.log_level=ERROR"],  # it warns of kernels that talk over TCP
         resources={"metadata": {"path": str(path.parent)}},
     )
@@ -50,6 +64,7 @@ def _run(path: Path) -> NotebookNode:
         client.execute()
     except CellExecutionError as error:
         raise CourseError(f"{path} does not run through:\n{error}") from None
+    notebook.metadata.pop("widgets", None)  # their state needs a kernel, and is large
     notebook.metadata["byhand"] = {"seconds": round(time.perf_counter() - start, 1)}
     return notebook
 

@@ -1,0 +1,153 @@
+"""Building: what is generated follows from the sources alone, and a wrong source is met with its file and line."""
+
+import json
+import shutil
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from byhand.teaching.build import build, generate, out_of_step
+from byhand.teaching.cli import main
+from byhand.teaching.course import CourseError, Unit, find_units
+
+ROOT = Path(__file__).resolve().parents[1]
+PATTERN = "05-simple-rnn"  # the unit that the tests of a wrong source break in a copy
+UNITS = [unit.name for unit in find_units(ROOT)]
+
+
+@pytest.fixture
+def copy(tmp_path):
+    """A course with one unit, to break."""
+    for side in ("course", "solutions"):
+        shutil.copytree(ROOT / side / PATTERN, tmp_path / side / PATTERN)
+    shutil.copy(ROOT / "course" / "start.md", tmp_path / "course")
+    shutil.copy(ROOT / "nbgrader_config.py", tmp_path)
+    (tmp_path / "book").mkdir()
+    shutil.copy(ROOT / "book" / "references.bib", tmp_path / "book")
+    return Unit(tmp_path, PATTERN)
+
+
+def edit(path: Path, old: str, new: str) -> int:
+    """Replace text in a file, once; returns the line at which it stood."""
+    text = path.read_text()
+    assert text.count(old) == 1, f"{old!r} occurs {text.count(old)} times"
+    path.write_text(text.replace(old, new))
+    return text[: text.index(old)].count("\n") + 1
+
+
+@pytest.mark.parametrize("unit", UNITS)
+def test_what_is_committed_is_in_step_with_its_source(unit):
+    assert out_of_step(find_units(ROOT, [unit]), ROOT) == []
+
+
+@pytest.mark.parametrize("unit", UNITS)
+def test_a_released_notebook_is_whole_and_shows_its_points(unit):
+    released = nbformat.read(ROOT / "course" / unit / "exercises.ipynb", as_version=4)
+    nbformat.validate(released)
+    text = "\n".join(cell.source for cell in released.cells)
+    assert "BEGIN" not in text and "END SOLUTION" not in text and "HIDDEN" not in text
+    points = sum(cell.metadata.get("nbgrader", {}).get("points", 0) for cell in released.cells)
+    assert points % 10 == 0 and f"**{points} points**" in released.cells[0].source
+    assert len({cell.id for cell in released.cells}) == len(released.cells)
+
+
+def test_a_second_build_changes_no_byte(copy):
+    def everything():
+        return {p: p.read_bytes() for p in sorted(copy.course.rglob("*")) if p.is_file() and "__pycache__" not in p.parts}
+
+    build([copy], copy.root)
+    first = everything()
+    build([copy], copy.root)
+    assert everything() == first
+
+
+def test_check_changes_nothing_and_names_what_is_out_of_step(copy, monkeypatch, capsys):
+    build([copy], copy.root)
+    monkeypatch.chdir(copy.root)
+    assert main(["build", "--check"]) == 0
+    edit(copy.lesson, "## Summary", "## In short")
+    before = (copy.course / "lesson.ipynb").read_bytes()
+    assert main(["build", "--check"]) == 1
+    assert f"run byhand build: course/{PATTERN}/lesson.ipynb" in capsys.readouterr().err
+    assert (copy.course / "lesson.ipynb").read_bytes() == before
+
+
+def test_the_classroom_holds_what_nbgrader_needs_and_no_text_source(copy):
+    build([copy], copy.root)
+    source = copy.root / "classroom" / "source" / PATTERN
+    assert {p.name for p in source.iterdir()} >= {"exercises.ipynb", "checks.py", "mistakes.json", "tale.txt"}
+    assert not list((copy.root / "classroom").rglob("*.md")) and not list((copy.root / "classroom").rglob("*.yml"))
+    assert (source / "mistakes.json").read_bytes() == (copy.course / "mistakes.json").read_bytes()
+
+
+def broken(unit: Unit) -> str:
+    with pytest.raises(CourseError) as error:
+        generate(unit, unit.root / "classroom")
+    return str(error.value)
+
+
+def test_metadata_with_a_trailing_comma_is_found(copy):
+    line = edit(copy.exercises, '"points": 4}}', '"points": 4,}}')
+    assert f"{copy.exercises}:{line}: this cell's metadata is not JSON" in broken(copy)
+
+
+def test_metadata_of_a_code_cell_that_is_not_yaml_is_found(copy):
+    line = edit(copy.exercises, "{grade_id: rnn_step, solution: true}", "{grade_id: rnn_step, solution: true")
+    assert f"{copy.exercises}:{line}: this cell's metadata cannot be read" in broken(copy)
+
+
+def test_a_grade_id_that_is_taken_is_found_with_both_lines(copy):
+    edit(copy.exercises, "grade_id: rnn_forward, solution", "grade_id: rnn_step, solution")
+    says = broken(copy)
+    assert "the grade id 'rnn_step' is already taken by the cell at line" in says and f"{copy.exercises}:" in says
+
+
+def test_a_missing_solution_mark_is_found(copy):
+    text = copy.exercises.read_text()
+    copy.exercises.write_text(text.replace("    ### END SOLUTION\n", "", 1))
+    says = broken(copy)
+    assert f"{copy.exercises}:" in says and "a solution needs one line '### BEGIN SOLUTION'" in says
+
+
+BREAKS = {
+    "an unknown key": ("{grade_id: rnn_step, solution: true}", "{grade_id: rnn_step, solutoin: true}", "unknown nbgrader metadata: solutoin"),
+    "no points": ("{grade_id: rnn_step-check, grade: true, points: 4}", "{grade_id: rnn_step-check, grade: true}", "has no points"),
+    "points that are not announced": ("## Exercise 1: one step (4 points)", "## Exercise 1: one step (5 points)", "should say (4 points)"),
+    "a test that tests something else": ('check("rnn_step", rnn_step, points=4)', 'check("rnn_step", rnn_step, points=3)', "must read:"),
+    "no header": ("jupytext:\n", "jupytxt:\n", "the header must name jupytext and kernelspec"),
+    "an unknown citation": ("## Exercise 1: one step", "{cite:p}`nobody`\n\n## Exercise 1: one step", "no reference 'nobody'"),
+    "an unknown equation": ("## Exercise 1: one step", "{eq}`eq-none`\n\n## Exercise 1: one step", "no equation 'eq-none'"),
+    "a directive without a plain form": ("## Exercise 1: one step", ":::{margin}\nx\n\n## Exercise 1: one step", "has no plain form"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("old, new, says", BREAKS.values(), ids=BREAKS.keys())
+def test_a_wrong_source_is_met_with_file_and_line(copy, old, new, says):
+    edit(copy.exercises, old, new)
+    message = broken(copy)
+    assert says in message
+    assert message.startswith(f"{copy.exercises}:") and message.split(":")[1].isdigit()
+
+
+def test_a_unit_without_checks_is_named(copy):
+    (copy.course / "checks.py").unlink()
+    with pytest.raises(CourseError, match=f"Unit {PATTERN} is incomplete: course/{PATTERN}/checks.py is missing"):
+        find_units(copy.root)
+
+
+def test_an_unknown_unit_is_named(copy, monkeypatch, capsys):
+    monkeypatch.chdir(copy.root)
+    assert main(["build", "06-nothing"]) == 1
+    assert "There is no unit '06-nothing'; the units are 05-simple-rnn." in capsys.readouterr().err
+
+
+def test_outside_a_course_the_command_says_so(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["build"]) == 1
+    assert "is not inside a course" in capsys.readouterr().err
+
+
+def test_an_answer_that_lies_in_the_students_folder_stops_the_build(copy):
+    (copy.course / "notes.json").write_text(json.dumps("    log_p = shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))"))
+    assert "holds a line of an answer" in broken(copy)

@@ -1,0 +1,259 @@
+"""What a student is told: each way of being wrong has its own sentence, and all results are shown."""
+
+import numpy as np
+import pytest
+
+from byhand.checking import check, graded_report, share, visible_report
+from byhand.checking.collect import collect
+from byhand.checking.exercise import Checks, Exercise, make_problems
+from byhand.checking.judge import judge
+from byhand.checking.mistakes import Mistake, fingerprint, recognise
+
+
+def make(rng, T, N, H, scale=1.0):
+    return {"x": scale * rng.normal(size=(T, N, H)), "w": rng.normal(size=H)}
+
+
+EXERCISES = {
+    "both": Exercise(
+        make,
+        lambda x, w: {"s": x * w, "total": (x * w).sum(axis=(0, 1))},
+        ["s", "total"],
+        {"T": 5, "N": 3, "H": 4},
+        [{"T": 1}, {"scale": 0.0}],
+        forward=["s"],
+    ),
+    "back": Exercise(make, lambda x, w: {"s": x * w}, ["s"], {"T": 5, "N": 3, "H": 4}, backward=["s"]),
+    "keys": Exercise(make, lambda x, w: {"a": x, "b": w}, ["a", "b"], {"T": 5, "N": 3, "H": 4}, as_dict=True),
+}
+
+
+def told(function, name="both"):
+    """The text of the check on `function`."""
+    return repr(visible_report(name, Checks(None, EXERCISES), function))
+
+
+@pytest.fixture(autouse=True)
+def no_known_mistakes(monkeypatch):
+    monkeypatch.setattr("byhand.checking.load_mistakes", lambda folder: {})
+
+
+def right(x, w):
+    return x * w, (x * w).sum(axis=(0, 1))
+
+
+def test_a_right_answer_is_told_so_quantity_by_quantity():
+    text = told(right)
+    assert text.startswith("both: right. 2 of 2 quantities agree with torch.")
+    assert "s          (5, 3, 4)      error 0.0e+00   right" in text
+
+
+def crash(x, w):
+    y = x + 1
+    return y @ w[:2]
+
+
+def late(x, w):
+    s = x * w
+    s[3:] = 0
+    return s, s.sum(axis=(0, 1))
+
+
+def early(x, w):
+    s = x * w
+    s[:2] = 0
+    return s
+
+
+def nan_inside(x, w):
+    s = x * w
+    s[2, 1, 0] = np.nan
+    return s, s.sum(axis=(0, 1))
+
+
+def nothing(x, w):
+    pass
+
+
+def changes_its_input(x, w):
+    x *= w
+    return x, x.sum(axis=(0, 1))
+
+
+SENTENCES = {
+    "None": (nothing, "returned None: does it end with a return? It should return s, total."),
+    "unwritten": (lambda x, w: (_ for _ in ()).throw(NotImplementedError()), "Not written yet"),
+    "an exception, with the line": (crash, "(in crash, line"),
+    "too few": (lambda x, w: (x * w, 1, 2), "returned 3 values; it should return 2, in this order: s, total."),
+    "one array": (lambda x, w: x * w, "returned an array of shape (5, 3, 4); it should return 2"),
+    "a list": (lambda x, w: (list(x * w), right(x, w)[1]), "is a list, not an array: np.stack makes one"),
+    "a string": (lambda x, w: ("no", right(x, w)[1]), "is a str, not an array of numbers"),
+    "a boolean": (lambda x, w: (True, right(x, w)[1]), "is a bool, not an array of numbers"),
+    "one None": (lambda x, w: (None, right(x, w)[1]), "is None, not an array"),
+    "complex": (lambda x, w: (x * w + 0j, right(x, w)[1]), "dtype complex128, not real numbers"),
+    "objects": (lambda x, w: ((x * w).astype(object), right(x, w)[1]), "dtype object, not real numbers"),
+    "integers": (lambda x, w: (right(x, w)[0].astype(int), right(x, w)[1]), "the decimals are cut off"),
+    "shape": (lambda x, w: ((x * w)[0], right(x, w)[1]), "has shape (3, 4), expected (5, 3, 4)"),
+    "transposed": (lambda x, w: ((x * w).T, right(x, w)[1]), "its values are right, transposed"),
+    "reshaped": (lambda x, w: ((x * w).reshape(-1), right(x, w)[1]), "its values are right, in another shape"),
+    "NaN": (nan_inside, "nan at index [2, 1, 0]: not a number"),
+    "infinite": (lambda x, w: (x * w, right(x, w)[1] / 0), "inf at index [0]: infinite"),
+    "sign": (lambda x, w: (-x * w, right(x, w)[1]), "every entry has the wrong sign"),
+    "mean": (lambda x, w: (x * w, right(x, w)[1] / 3), "every entry is N = 3 times too small"),
+    "mean over both": (lambda x, w: (x * w, right(x, w)[1] / 15), "every entry is T · N = 15 times too small"),
+    "factor": (lambda x, w: (2 * x * w, right(x, w)[1]), "every entry is 2 times torch's"),
+    "zeros": (lambda x, w: (0 * x, right(x, w)[1]), "all zeros"),
+    "shifted": (lambda x, w: (np.roll(x * w, 1, axis=0), right(x, w)[1]), "what you have at t belongs to t - 1"),
+    "first wrong step": (late, "right up to t = 3, first wrong at t = 4 of 5"),
+    "argument changed": (changes_its_input, "your function changed its argument x"),
+    "sys.exit": (lambda x, w: exit(3), "stopped with SystemExit"),
+}
+
+
+@pytest.mark.parametrize("function, sentence", SENTENCES.values(), ids=SENTENCES.keys())
+def test_each_way_of_being_wrong_has_its_sentence(function, sentence):
+    text = told(function)
+    assert text.startswith("both: not right yet.")
+    assert sentence in text
+
+
+def test_all_results_are_shown_not_only_the_first_that_is_wrong():
+    text = told(lambda x, w: (-x * w, 2 * right(x, w)[1]))
+    assert "Look at s, total." in text
+    assert "wrong sign" in text and "2 times torch's" in text
+
+
+def test_the_line_that_is_named_is_the_students_own():
+    assert "return y @ w[:2]" in told(crash)
+
+
+def test_going_backward_the_first_wrong_step_is_counted_from_the_end():
+    assert "right down to t = 3, first wrong at t = 2 of 5" in told(early, "back")
+
+
+def test_a_missing_key_is_named_and_a_further_one_does_no_harm():
+    assert "The dict that you return lacks b." in told(lambda x, w: {"a": x}, "keys")
+    assert told(lambda x, w: {"b": w, "more": 1, "a": x}, "keys").startswith("keys: right.")
+    assert "returned a tuple; it should return a dict with the keys a, b" in told(lambda x, w: (x, w), "keys")
+
+
+STYLES = {
+    "single precision": lambda x, w: right(x.astype(np.float32), w.astype(np.float32)),
+    "Fortran order": lambda x, w: (np.asfortranarray(x * w), right(x, w)[1]),
+    "a view": lambda x, w: (np.repeat(x * w, 2, axis=0)[::2], right(x, w)[1]),
+    "a list of results": lambda x, w: list(right(x, w)),
+    "numpy's own matrix of one": lambda x, w: (x * w, np.array([float(v) for v in right(x, w)[1]])),
+    "in place on a copy": lambda x, w: changes_its_input(x.copy(), w),
+}
+
+
+@pytest.mark.parametrize("function", STYLES.values(), ids=STYLES.keys())
+def test_a_right_answer_in_another_style_is_right(function):
+    assert told(function).startswith("both: right.")
+
+
+def test_a_torch_tensor_is_not_taken_for_numpy():
+    torch = pytest.importorskip("torch")
+    assert "is a torch tensor" in told(lambda x, w: (torch.tensor(x * w), right(x, w)[1]))
+
+
+def test_what_goes_to_stderr_and_warnings_cost_nothing(capsys):
+    def noisy(x, w):
+        import sys
+
+        print("looking into it", file=sys.stderr)
+        np.float64(1) / np.float64(0)
+        return right(x, w)
+
+    text = told(noisy)
+    out = capsys.readouterr()
+    assert text.startswith("both: right.") and "numpy warned: divide by zero" in text
+    assert out.err == "" and "looking into it" in out.out
+
+
+def test_the_same_seed_makes_the_same_problems_and_another_one_others():
+    one, same, other = (make_problems("both", EXERCISES["both"], seed)[0].args["x"] for seed in (1, 1, 2))
+    assert np.array_equal(one, same) and not np.array_equal(one, other)
+    assert len(make_problems("both", EXERCISES["both"], 1, hidden=True)) == 3
+
+
+def test_points_are_shared_by_quantity_and_by_problem():
+    def graded(function):
+        return graded_report("both", EXERCISES["both"], function, 6, seed=1).points[0]
+
+    assert graded(right) == 6
+    assert graded(lambda x, w: (x * w, 2 * right(x, w)[1])) == 3  # one of two quantities
+    assert graded(nothing) == 0
+    assert graded(lambda x, w: (0 * x, 0 * w)) == 0  # right on the problem of zeros alone, which earns nothing
+    assert graded(lambda x, w: (x * w if len(x) > 1 else -x * w, right(x, w)[1])) == 5  # fails at T = 1, one of three
+    assert graded(changes_its_input) == 4  # two quantities right, and the argument counts as a third
+
+
+def test_share_is_of_all_quantities_even_if_the_call_failed_elsewhere():
+    exercise = EXERCISES["both"]
+    problems = make_problems("both", exercise, 1, hidden=True)
+
+    def fails_at_one_step(x, w):
+        if len(x) == 1:
+            raise ValueError("one step")
+        return right(x, w)
+
+    verdicts = [judge(exercise, p, collect(fails_at_one_step, p.args), exercise.reference(**p.args)) for p in problems]
+    assert share(exercise, verdicts) == pytest.approx(2 / 3)
+
+
+def test_two_mistakes_at_once_are_both_recognised_and_a_contained_one_is_left_out():
+    exercise = EXERCISES["keys"]
+    [problem] = make_problems("keys", exercise)
+
+    def marks(function):
+        return fingerprint(exercise, collect(function, problem.args))
+
+    a_wrong, b_wrong = marks(lambda x, w: {"a": -x, "b": w}), marks(lambda x, w: {"a": x, "b": 2 * w})
+    both_wrong = marks(lambda x, w: {"a": -x, "b": 3 * w})
+    known = [
+        Mistake("a", "", {"a": a_wrong["a"]}),
+        Mistake("b", "", {"b": b_wrong["b"]}),
+        Mistake("a and b", "", {"a": both_wrong["a"], "b": both_wrong["b"]}),
+    ]
+    found = recognise(known, marks(lambda x, w: {"a": -x, "b": 2 * w}))
+    assert [m.id for m in found] == ["a", "b"]
+    assert [m.id for m in recognise(known, both_wrong)] == ["a and b"]
+    assert recognise(known, marks(lambda x, w: {"a": x, "b": w})) == []
+
+
+def test_a_number_that_is_nearly_a_known_mistake_is_not_taken_for_it():
+    exercise = EXERCISES["keys"]
+    [problem] = make_problems("keys", exercise)
+    wrong = fingerprint(exercise, collect(lambda x, w: {"a": -x, "b": w}, problem.args))
+    known = [Mistake("sign", "", {"a": wrong["a"]})]
+    rounded = fingerprint(exercise, collect(lambda x, w: {"a": -x * (1 + 1e-12), "b": w}, problem.args))
+    other = fingerprint(exercise, collect(lambda x, w: {"a": -x * 1.001, "b": w}, problem.args))
+    assert recognise(known, rounded) and not recognise(known, other)
+
+
+def test_the_notebook_table_says_in_words_what_its_marks_say():
+    report = visible_report("both", Checks(None, EXERCISES), lambda x, w: (-x * w, right(x, w)[1]))
+    page = report._repr_html_()
+    assert "✗ wrong: every entry has the wrong sign" in page and "✓ right" in page
+    assert page.count('<th scope="col">') == 4
+    assert "<script" not in page and "http" not in page
+
+
+def test_what_a_student_names_things_is_text_not_html():
+    def shout(x, w):
+        raise ValueError("<script>alert(1)</script>")
+
+    page = visible_report("both", Checks(None, EXERCISES), shout)._repr_html_()
+    assert "<script>" not in page and "&lt;script&gt;" in page
+
+
+def test_using_check_wrongly_is_met_with_a_sentence(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(TypeError, match="without brackets after the name"):
+        check("both", 3)
+    with pytest.raises(ValueError, match="There is no checks.py in"):
+        check("both", right)
+    (tmp_path / "checks.py").write_text("EXERCISES = {'other': None}\n")
+    with pytest.raises(ValueError, match="no exercise 'both' in this unit; it has other"):
+        check("both", right)

@@ -1,0 +1,85 @@
+"""The checks are checked: mistakes are rejected with their own hint, right answers pass, and verify can fail."""
+
+from pathlib import Path
+
+import nbformat
+import pytest
+from test_build import ROOT, UNITS, broken, copy, edit  # noqa: F401 - copy is a fixture
+
+from byhand.checking.exercise import load_checks
+from byhand.checking.mistakes import load_mistakes
+from byhand.teaching.course import CourseError, Unit
+from byhand.teaching.misconceptions import load_variants
+from byhand.teaching.verify import find_mistakes, verify
+
+LEAST = {"05-simple-rnn": (12, 4)}  # misconceptions and alternatives that a unit promises
+
+
+@pytest.mark.parametrize("name", UNITS)
+def test_every_mistake_is_met_with_its_own_hint_and_every_right_answer_passes(name):
+    unit = Unit(ROOT, name)
+    released = nbformat.read(unit.course / "exercises.ipynb", as_version=4)
+    assert list(verify(unit, released, load_mistakes(unit.course))) == []
+
+
+@pytest.mark.parametrize("name", UNITS)
+def test_a_unit_has_as_many_known_mistakes_as_it_promises(name):
+    variants, (wrong, right) = load_variants(Unit(ROOT, name)), LEAST.get(name, (10, 3))
+    assert len(variants.misconceptions) >= wrong and len(variants.alternatives) >= right
+    with_mistakes = {v.exercise for v in variants.misconceptions}
+    assert with_mistakes == set(load_checks(Unit(ROOT, name).course).exercises)
+
+
+@pytest.mark.parametrize("name", UNITS)
+def test_what_students_have_of_the_mistakes_is_numbers_and_hints(name):
+    for mistakes in load_mistakes(ROOT / "course" / name).values():
+        for mistake in mistakes:
+            assert mistake.hint and mistake.wrong
+            assert not set(vars(mistake)) - {"id", "hint", "wrong"}
+
+
+def test_a_misconception_that_the_check_lets_pass_is_found(copy):  # noqa: F811
+    edit(copy.misconceptions, "by: np.tanh(b + x @ U.T)\n      hint: Your", "by: np.tanh(b + x @ U.T + h_prev @ W.T)\n      hint: Your")
+    assert "rnn_step/old-state-forgotten passes the visible check" in broken(copy)
+
+
+def test_two_misconceptions_with_the_same_numbers_are_found(copy):  # noqa: F811
+    edit(copy.misconceptions, "by: np.tanh(b + x @ U.T)\n      hint: Your", "by: np.tanh(h_prev @ W.T + x @ U.T)\n      hint: Your")
+    assert "rnn_step/old-state-forgotten and rnn_step/no-bias give the same numbers" in broken(copy)
+
+
+def test_an_alternative_that_is_wrong_is_found(copy):  # noqa: F811
+    edit(copy.misconceptions, "a = b[j]\n", "a = b[0]\n")
+    assert "rnn_step/loops is right but does not pass" in broken(copy)
+
+
+def test_an_exercise_without_misconceptions_is_found(copy):  # noqa: F811
+    text = copy.misconceptions.read_text()
+    copy.misconceptions.write_text(text[: text.index("\nsample:")])
+    assert "05-simple-rnn/sample has no misconceptions" in broken(copy)
+
+
+def test_an_edit_that_does_not_fit_the_solution_is_found(copy):  # noqa: F811
+    edit(copy.misconceptions, "replace: dW = da.T @ h_prev", "replace: dW = da @ h_prev")
+    with pytest.raises(CourseError, match="paired-with-the-new-state: the text to replace occurs 0 times"):
+        load_variants(copy)
+
+
+def test_a_misconception_without_a_hint_is_found(copy):  # noqa: F811
+    edit(copy.misconceptions, "hint: Count the terms", "hnt: Count the terms")
+    with pytest.raises(CourseError, match="rnn_step/no-bias has no hint"):
+        load_variants(copy)
+
+
+def test_a_stub_that_earns_points_is_found(copy):  # noqa: F811
+    mistakes = find_mistakes(copy)
+    solved = nbformat.read(ROOT / "course" / copy.name / "exercises.ipynb", as_version=4)
+    for cell in solved.cells:
+        if cell.metadata.get("nbgrader", {}).get("grade_id") == "rnn_step":
+            cell.source = cell.source.replace("raise NotImplementedError()", "return np.tanh(b + h_prev @ W.T + x @ U.T)")
+    assert "05-simple-rnn/rnn_step: the blank stub earns 1 points." in list(verify(copy, solved, mistakes))
+
+
+def test_the_pattern_lists_the_mistakes_of_every_part_of_the_backward_pass():
+    ids = {v.id for v in load_variants(Unit(Path(ROOT), "05-simple-rnn")).misconceptions}
+    assert ids >= {"paired-with-the-same-step", "w-transposed", "no-gradient-from-the-future", "not-truncated", "overflow"}
