@@ -11,7 +11,7 @@ import torch
 
 from byhand.checking import Exercise
 
-CHAIN = 5000  # nodes in a row: far more than Python allows nested calls
+CHAIN = 4000  # nodes in a row: more than Python, or Jupyter, allows nested calls
 
 
 def tensors(*arrays):
@@ -81,6 +81,12 @@ def operations(a, b, exponents):
 
 class Counted(float):
     """A local derivative that counts how often it and its fellows are multiplied."""
+
+    def __deepcopy__(self, memo):
+        """A copy that shares its count with the other copies, and not with the original."""
+        copy = Counted(self)
+        copy.tally = memo.setdefault(id(self.tally), list(self.tally))
+        return copy
 
     def _count(self):
         self.tally[0] += 1
@@ -154,6 +160,12 @@ def torch_totals(graph, end):
         values[node] = own[node] + sum(local * values[p] for p, local in parents[node])
     values[end].backward()
     return {node: 0.0 if own[node].grad is None else own[node].grad.item() for node in graph}
+
+
+def chain_totals(locals_):
+    """The same for a chain, from its first node to its last: products of all that lies behind."""
+    behind = torch.tensor([*locals_, 1.0], dtype=torch.float64).flip(0).cumprod(0).flip(0)
+    return behind.numpy()
 
 
 # all_routes --------------------------------------------------------------------------------------
@@ -237,7 +249,10 @@ def call_accumulation(answer, graph, end):
 
 
 def accumulation(graph, end):
-    return by_part(torch_totals(graph, end))
+    row = sorted((n for n in graph if n[0] == "c"), key=lambda n: int(n[1:]))
+    totals = torch_totals({n: children for n, children in graph.items() if n[0] != "c"}, end)
+    behind = chain_totals([float(graph[n][0][1]) for n in row])
+    return by_part(totals | dict(zip(row, behind, strict=False)))
 
 
 def by_part(totals):
@@ -314,6 +329,9 @@ def numbers_of(nodes):
 def backward(graphs):
     grads = {}
     for name, graph in graphs.items():
+        if name == "chain":
+            grads[name] = chain_totals([parents[0][1] for parents in graph[1:]])
+            continue
         children = {str(i): [] for i in range(len(graph))}
         for i, parents in enumerate(graph):
             for parent, local in parents:
@@ -467,7 +485,7 @@ EXERCISES = {
     ),
     "reverse_accumulation": Exercise(
         make_accumulation, accumulation, ["random_part", "ladder", "chain"], dict(nodes=7, ladder=12, chain=CHAIN),
-        [dict(nodes=1, ladder=0, chain=0), dict(nodes=16, chain=0), dict(density=0.0), dict(ladder=40, chain=0)],
+        [dict(nodes=1, ladder=0, chain=0), dict(nodes=16, chain=0), dict(density=0.0, chain=0), dict(ladder=40, chain=0)],
         call=call_accumulation, as_dict=True,
     ),
     "backward": Exercise(

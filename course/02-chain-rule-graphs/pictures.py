@@ -62,11 +62,11 @@ def two_by_two(y1, y2):
 
 def two_steps(r):
     """The graph of h1 = tanh(w x1), h2 = tanh(w x2 + u h1), J = (h1 - 1)^2/2 + (h2 - 1)^2/2, with its edges."""
-    d = Drawing(720, 350)
+    d = Drawing(720, 370)
     for name, x, y, role in (
-        ("x1", 60, 300, "input"), ("a1", 170, 180, "hidden"), ("h1", 300, 180, "hidden"), ("w", 240, 300, "parameter"),
-        ("x2", 430, 300, "input"), ("a2", 430, 180, "hidden"), ("u", 560, 300, "parameter"), ("h2", 560, 180, "hidden"),
-        ("J", 670, 100, "loss"),
+        ("x1", 90, 320, "input"), ("a1", 190, 215, "hidden"), ("h1", 310, 150, "hidden"), ("w", 290, 320, "parameter"),
+        ("x2", 450, 320, "input"), ("a2", 450, 215, "hidden"), ("u", 590, 320, "parameter"), ("h2", 560, 150, "hidden"),
+        ("J", 660, 55, "loss"),
     ):  # fmt: skip
         d.node(name, x, y, f"{name[0]}_{name[1]}" if len(name) > 1 else name, role, size=58)
     edges = {
@@ -76,7 +76,7 @@ def two_steps(r):
         "h2->J": Edge(r["h2"] - 1, "h_2 - 1"),
     }  # fmt: skip
     for name in edges:
-        d.arrow(*name.split("->"), bend=0.28 if name == "h1->J" else 0)
+        d.arrow(*name.split("->"), bend=0.12 if name == "h1->J" else 0)
     return d, Routes(d, edges)
 
 
@@ -158,7 +158,9 @@ def sweep(r):
             numbers.append(f"{_n(total(child))}\\cdot {_n(edge[a].number)}" if child != "J" else _n(edge[a].number))
         left = rf"\grad{{\frac{{dJ}}{{d{_latex(name)}}}}}"
         frame(
-            [f"{left} &= {' + '.join(terms)}", rf"&= {' + '.join(numbers)} = \grad{{{total(name):.4f}}}"],
+            [f"{left} &= {' + '.join(terms)}", rf"&= {' + '.join(numbers)} = \grad{{{total(name):.4f}}}"]
+            if name != "h2"
+            else rf"{left} = \grad{{\frac{{dJ}}{{dJ}}}}\,(h_2 - 1) = \grad{{{total(name):.4f}}}",
             sentence,
             gradient=[name, *arrows, *(d.arrows[a].target for a in arrows)],
         )
