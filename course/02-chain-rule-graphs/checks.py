@@ -56,7 +56,8 @@ def call_operations(answer, a, b, exponents):
         for pair in inputs(name, a, b, exponents):
             row = answer(sign, *pair)
             if not isinstance(row, (tuple, list)) or len(row) != 3:
-                raise TypeError(f"for {sign!r} three numbers are expected: the value, da and db; got {row!r}")
+                says = f"for {sign!r} three numbers are expected: the value, da and db; got {row!r}"
+                raise TypeError(says)
             rows[name].append(row)
         rows[name] = np.array(rows[name], dtype=float)
     return rows
@@ -91,10 +92,8 @@ class Counted(float):
     def _count(self):
         self.tally[0] += 1
         if self.tally[0] > self.tally[1]:
-            raise RuntimeError(
-                f"stopped after {self.tally[1]} multiplications on a graph with {self.tally[2]} arrows: "
-                "the same arrows are used again and again"
-            )
+            says = f"stopped after {self.tally[1]} multiplications on a graph with {self.tally[2]} arrows"
+            raise RuntimeError(says + ": the same arrows are used again and again")
 
     def __mul__(self, other):
         self._count()
@@ -178,7 +177,8 @@ def make_routes(rng, nodes, density=0.5, ladder=0, start="n0"):
 def call_routes(answer, graph, start, end):
     found = answer(graph, start, end)
     if not isinstance(found, dict) or not all(isinstance(route, tuple) for route in found):
-        raise TypeError("expected a dict whose keys are routes, each a tuple of names such as ('n0', 'n2', 'J')")
+        says = "expected a dict whose keys are routes, each a tuple of names such as ('n0', 'n2', 'J')"
+        raise TypeError(says)
     products = np.array([found[route] for route in sorted(found)], dtype=float)
     return dict(
         routes=np.array(len(found)), nodes=np.array(sorted(map(len, found)), dtype=int), products=products,
@@ -215,7 +215,8 @@ def make_graph(rng, nodes, density=0.5, ladder=0, chain=0):
 def call_order(answer, graph):
     order = without_depth(answer, graph)
     if not isinstance(order, (list, tuple)):
-        raise TypeError(f"expected a list of names, got a {type(order).__name__}")
+        says = f"expected a list of names, got a {type(order).__name__}"
+        raise TypeError(says)
     order = [str(name) for name in order]
     place = {name: i for i, name in reversed(list(enumerate(order)))}
     arrows = [(u, v) for u, children in graph.items() for v, _ in children if u in place and v in place]
@@ -242,9 +243,11 @@ def make_accumulation(rng, nodes, density=0.5, ladder=0, chain=0):
 def call_accumulation(answer, graph, end):
     totals = without_depth(answer, graph, end)
     if not isinstance(totals, dict):
-        raise TypeError(f"expected a dict from name to total derivative, got a {type(totals).__name__}")
+        says = f"expected a dict from name to total derivative, got a {type(totals).__name__}"
+        raise TypeError(says)
     if missing := sorted(set(graph) - set(totals)):
-        raise ValueError(f"the dict that you return lacks {len(missing)} nodes, among them {missing[0]}")
+        says = f"the dict that you return lacks {len(missing)} nodes, among them {missing[0]}"
+        raise ValueError(says)
     return by_part({name: float(totals[name]) for name in graph})
 
 
