@@ -217,18 +217,25 @@ def plot_costs(rungs=20):
 # Direct and total
 
 
-def gate():
-    """c, o and y: two routes from c to y."""
-    d = Drawing(520, 220)
-    d.node("c", 70, 160, "c", "hidden", size=62)
+def gate(c, p):
+    """The two routes from c to y = o tanh c, with o = sigmoid(p c)."""
+    o, squashed = 1 / (1 + math.exp(-p * c)), math.tanh(c)
+    d = Drawing(520, 230)
+    d.node("c", 70, 165, "c", "hidden", size=62)
     d.node("o", 260, 60, "o", "hidden", size=62)
-    d.node("y", 450, 160, "y", "output", size=62)
-    d.arrow("c", "o", "p o (1 − o)")
-    d.arrow("o", "y", "tanh c")
-    d.arrow("c", "y", "o (1 − tanh² c)", bend=-0.08)
-    return d.svg(
-        describe="Three nodes. An arrow from c to o, with the local derivative p o (1 - o); from o to y, with tanh c; and from c "
-        "straight to y, with o (1 - tanh squared of c).",
+    d.node("y", 450, 165, "y", "output", size=62)
+    edges = {
+        "c->y": Edge(o * (1 - squashed**2), r"o\,(1 - \tanh^2 c)"),
+        "c->o": Edge(p * o * (1 - o), r"p\,o\,(1 - o)"),
+        "o->y": Edge(squashed, r"\tanh c"),
+    }
+    for name in edges:
+        d.arrow(*name.split("->"))
+    return RoutePicker(
+        Routes(d, edges, target="y"),
+        "A gate that looks at the cell",
+        describe="Three nodes. An arrow from c straight to y, one from c to o, and one from o to y.",
+        values={"c": f"{c:g}", "o": f"{o:.4f}", "y": f"{o * squashed:.4f}"},
     )
 
 
