@@ -220,10 +220,10 @@ def plot_costs(rungs=20):
 def gate(c, p):
     """The two routes from c to y = o tanh c, with o = sigmoid(p c)."""
     o, squashed = 1 / (1 + math.exp(-p * c)), math.tanh(c)
-    d = Drawing(520, 230)
-    d.node("c", 70, 165, "c", "hidden", size=62)
-    d.node("o", 260, 60, "o", "hidden", size=62)
-    d.node("y", 450, 165, "y", "output", size=62)
+    d = Drawing(600, 250)
+    d.node("c", 115, 175, "c", "hidden", size=62)
+    d.node("o", 300, 60, "o", "hidden", size=62)
+    d.node("y", 485, 175, "y", "output", size=62)
     edges = {
         "c->y": Edge(o * (1 - squashed**2), r"o\,(1 - \tanh^2 c)"),
         "c->o": Edge(p * o * (1 - o), r"p\,o\,(1 - o)"),
