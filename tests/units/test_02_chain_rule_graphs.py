@@ -120,7 +120,7 @@ def gated(c, p=1.5):
 
 def gate(pictures):
     c, p = 0.8, 1.5
-    assert_close(math.tanh(c) / (1 + math.exp(-p * c)), gated(torch.tensor(c).double()).item())
+    assert_close(math.tanh(c) / (1 + math.exp(-p * c)), gated(torch.tensor(c, dtype=torch.float64)).item())
 
 
 def once(pictures):
