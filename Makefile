@@ -9,7 +9,7 @@ export PATH := $(BIN):$(PATH)
 .PHONY: lab test build verify book bench clean
 
 lab: .venv/installed course/start.ipynb
-	$(BIN)/jupyter lab --LabApp.default_url=/lab/tree/course/start.ipynb $(ARGS)
+	$(BIN)/jupyter lab --LabApp.default_url=/lab/tree/course/start.ipynb --LabApp.news_url=None $(ARGS)
 
 test: .venv/installed
 	$(BIN)/python -m pytest $(ARGS)

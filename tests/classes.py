@@ -47,11 +47,12 @@ return np.tanh(b + h_prev @ W.T + x @ U.T)
 
 
 def copy_course(root):
-    """The course in a folder of its own, so that no test works in the project's classroom."""
+    """The course with one unit, in a folder of its own, so that no test works in the project's classroom."""
     for folder in ("course", "solutions"):
-        shutil.copytree(ROOT / folder, root / folder, ignore=shutil.ignore_patterns(".ipynb_checkpoints", "__pycache__"))
+        beside = shutil.ignore_patterns(".ipynb_checkpoints", "__pycache__")
+        shutil.copytree(ROOT / folder / UNIT, root / folder / UNIT, ignore=beside)
     (root / "book").mkdir()
-    for name in ("nbgrader_config.py", "requirements.txt", "book/references.bib"):
+    for name in ("course/start.md", "nbgrader_config.py", "requirements.txt", "book/references.bib"):
         shutil.copy(ROOT / name, root / name)
     return root
 

@@ -1,7 +1,12 @@
+import os
 import shutil
 
 import pytest
-from classes import UNIT, copy_course, make_class, run, submit
+
+# The problems of the checks are tiny, and tests may run side by side: one thread each. Set before numpy is imported.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+from classes import UNIT, copy_course, make_class, run, submit  # noqa: E402
 
 CHROMIUM_ARGS = (
     "--no-sandbox --disable-gpu --disable-quic --no-first-run "

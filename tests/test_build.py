@@ -37,7 +37,8 @@ def edit(path: Path, old: str, new: str) -> int:
 
 
 @pytest.mark.parametrize("unit", UNITS)
-def test_what_is_committed_is_in_step_with_its_source(unit):
+def test_what_is_committed_is_in_step_with_its_source_and_holds(unit):
+    """Building verifies: each mistake is met with its own hint, each right answer passes, the blank stub earns 0."""
     assert out_of_step(find_units(ROOT, [unit]), ROOT) == []
 
 
@@ -151,3 +152,9 @@ def test_outside_a_course_the_command_says_so(tmp_path, monkeypatch, capsys):
 def test_an_answer_that_lies_in_the_students_folder_stops_the_build(copy):
     (copy.course / "notes.json").write_text(json.dumps("    log_p = shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))"))
     assert "holds a line of an answer" in broken(copy)
+
+
+def test_a_bibliography_that_cannot_be_read_is_named(copy):
+    path = copy.root / "book" / "references.bib"
+    path.write_text(path.read_text().rstrip().removesuffix("}"))
+    assert str(path) in broken(copy)

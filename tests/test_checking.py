@@ -44,7 +44,7 @@ def right(x, w):
 
 def test_a_right_answer_is_told_so_quantity_by_quantity():
     text = told(right)
-    assert text.startswith("both: right. 2 of 2 quantities agree with torch.")
+    assert text.startswith("both: right. s, total agree with torch.")
     assert "s          (5, 3, 4)      error 0.0e+00   right" in text
 
 
@@ -86,7 +86,7 @@ SENTENCES = {
     "an exception, with the line": (crash, "(in crash, line"),
     "too few": (lambda x, w: (x * w, 1, 2), "returned 3 values; it should return 2, in this order: s, total."),
     "one array": (lambda x, w: x * w, "returned an array of shape (5, 3, 4); it should return 2"),
-    "a list": (lambda x, w: (list(x * w), right(x, w)[1]), "is a list, not an array: np.stack makes one"),
+    "a list": (lambda x, w: (list(x * w), right(x, w)[1]), "is a list, not an array: np.stack makes one of it"),
     "a string": (lambda x, w: ("no", right(x, w)[1]), "is a str, not an array of numbers"),
     "a boolean": (lambda x, w: (True, right(x, w)[1]), "is a bool, not an array of numbers"),
     "one None": (lambda x, w: (None, right(x, w)[1]), "is None, not an array"),

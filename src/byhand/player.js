@@ -52,6 +52,7 @@
     for (const button of buttons) button.addEventListener("click", () => go(moves[button.dataset.go]()));
     slider.addEventListener("input", () => go(slider.value - 1));
     root.addEventListener("keydown", (event) => {
+      if (event.key === "Escape") root.closest(".jp-Cell")?.focus(); // back to JupyterLab's own keys
       const move = moves[keys[event.key]];
       if (!move || event.altKey || event.ctrlKey || event.metaKey || event.shiftKey) return;
       event.preventDefault();

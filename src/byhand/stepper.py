@@ -36,10 +36,11 @@ BUTTONS = {
 class Frame:
     """One step: an SVG with a description (or None), LaTeX (one text or a list of lines, "" for none), a sentence.
 
+    The drawing may also be several such SVGs in an object whose html() arranges them, as lstm_cell.pictures gives.
     The sentence is plain text in which $...$ is LaTeX; \\$ is a dollar sign. Lines are aligned at their &.
     """
 
-    drawing: str | None
+    drawing: str | tuple | None
     equation: str | list[str]
     sentence: str
 
@@ -77,13 +78,15 @@ def _examine(frame, number):
         raise TypeError(f"step {number}: equation must be text or a list of texts, sentence must be text")
     if frame.drawing is None:
         return
-    if not isinstance(frame.drawing, str):
-        raise TypeError(f"step {number}: drawing is a {type(frame.drawing).__name__}, not SVG text; use Drawing.svg(...)")
-    opening = re.match(r"\s*(<svg\b[^>]*>)", frame.drawing)
-    if not opening:
-        raise ValueError(f"step {number}: drawing does not begin with <svg")
-    if not re.search(r'aria-label="[^"]', opening[1]):
-        raise ValueError(f"step {number}: the drawing has no description (aria-label) for those who cannot see it")
+    several = isinstance(frame.drawing, tuple) and hasattr(frame.drawing, "html")
+    for drawing in frame.drawing if several else [frame.drawing]:
+        if not isinstance(drawing, str):
+            raise TypeError(f"step {number}: drawing is a {type(drawing).__name__}, not SVG text; use Drawing.svg(...)")
+        opening = re.match(r"\s*(<svg\b[^>]*>)", drawing)
+        if not opening:
+            raise ValueError(f"step {number}: drawing does not begin with <svg")
+        if not re.search(r'aria-label="[^"]', opening[1]):
+            raise ValueError(f"step {number}: the drawing has no description (aria-label) for those who cannot see it")
 
 
 # HTML
@@ -93,7 +96,7 @@ def _stepper_html(frames, title):
     count = len(frames)
     steps = "".join(
         f'<li class="bh-frame"><p class="bh-count">Step {number} of {count}</p>'
-        f'<div class="bh-drawing">{frame.drawing or ""}</div>'
+        f'<div class="bh-drawing">{_drawing_html(frame.drawing)}</div>'
         f'<div class="bh-equation">{_equation(frame.equation)}</div>'
         f'<p class="bh-sentence">{_sentence(frame.sentence)}</p></li>'
         for number, frame in enumerate(frames, 1)
@@ -116,6 +119,10 @@ def _stepper_html(frames, title):
         f'<div class="bh-aloud" aria-live="polite"></div>'
         f"<script>{_script()}</script></div>"
     )
+
+
+def _drawing_html(drawing):
+    return drawing.html() if isinstance(drawing, tuple) else drawing or ""
 
 
 @cache

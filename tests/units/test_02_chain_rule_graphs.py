@@ -217,6 +217,7 @@ def test_the_equation_holds(label, pictures):
     EQUATIONS[label](pictures)
 
 
+@pytest.mark.slow
 def test_the_prose_states_the_numbers_that_the_code_prints():
     outputs = printed(executed(ROOT / "course" / UNIT / "lesson.ipynb"))
     prose = (ROOT / "course" / UNIT / "lesson.md").read_text()

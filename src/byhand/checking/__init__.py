@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from byhand.checking.collect import Outcome, collect
-from byhand.checking.exercise import Checks, Exercise, Problem, load_checks, make_problems
+from byhand.checking.exercise import Checks, Exercise, load_checks, prepared
 from byhand.checking.judge import TOLERANCE, Verdict, judge
 from byhand.checking.mistakes import fingerprint, load_mistakes, recognise
 from byhand.checking.report import Report
@@ -40,9 +40,9 @@ def check(name: str, function: Callable, points: float | None = None) -> float |
 def visible_report(name: str, checks: Checks, function: Callable) -> Report:
     """The check that a student sees: one problem, from the public seed, with the hints of known mistakes."""
     exercise = checks[name]
-    [problem] = make_problems(name, exercise)
+    [(problem, reference)] = prepared(name, exercise)
     outcome = collect(function, problem.args, exercise.call)
-    verdict = judge(exercise, problem, outcome, _reference(exercise, problem))
+    verdict = judge(exercise, problem, outcome, reference)
     hints, notes = [], _notes([outcome])
     if not verdict.right:
         known = load_mistakes(checks.folder).get(name, [])
@@ -69,14 +69,16 @@ def _used(function: Callable, checks: Checks) -> list[str]:
 
 def graded_report(name: str, exercise: Exercise, function: Callable, points: float, seed: int) -> Report:
     """The check that gives marks: problems from `seed`, and the edge cases."""
-    problems = make_problems(name, exercise, seed, hidden=True)
-    outcomes = [collect(function, p.args, exercise.call) for p in problems]
-    verdicts = [judge(exercise, p, o, _reference(exercise, p)) for p, o in zip(problems, outcomes, strict=True)]
+    problems = prepared(name, exercise, seed, hidden=True)
+    outcomes = [collect(function, problem.args, exercise.call) for problem, _ in problems]
+    verdicts = [judge(exercise, p, o, answer) for (p, answer), o in zip(problems, outcomes, strict=True)]
     earned = round(points * share(exercise, verdicts), 2)
-    shown = [v for v in verdicts if not v.right] or verdicts[:1]
-    return Report(
-        name, shown, (), [*_notes(outcomes), f"Graded on {len(problems)} problems, seed {seed}."], (earned, points)
-    )
+    wrong = [v for v in verdicts if not v.right]
+    notes = _notes(outcomes)
+    if len(wrong) > 1:
+        notes.append(f"Not right on {len(wrong)} of {len(problems)} problems; the first of them is shown.")
+    notes.append(f"Graded on {len(problems)} problems with fresh numbers.")  # the seed stays with the instructor
+    return Report(name, (wrong or verdicts)[:1], (), notes, (earned, points))
 
 
 def share(exercise: Exercise, verdicts: list[Verdict]) -> float:
@@ -92,10 +94,6 @@ def share(exercise: Exercise, verdicts: list[Verdict]) -> float:
     right = [{row.name: row.right for row in v.rows} for v in verdicts]
     earned = sum(sum(r.get(n, False) for r in right) / len(right) for n in names if right[0].get(n, False))
     return earned / len(names)
-
-
-def _reference(exercise: Exercise, problem: Problem) -> dict:
-    return exercise.reference(**problem.args, **problem.extra)
 
 
 def _notes(outcomes: list[Outcome]) -> list[str]:

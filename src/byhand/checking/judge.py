@@ -68,9 +68,9 @@ def unpack(exercise: Exercise, outcome: Outcome) -> tuple[dict[str, Any], str]:
     names = list(exercise.results)
     if outcome.failure:
         failure = outcome.failure
-        if failure.unwritten:
-            return {}, "Not written yet: replace `raise NotImplementedError` by your answer."
         where = f" ({failure.where})" if failure.where else ""
+        if failure.unwritten:
+            return {}, f"Not written yet: replace `raise NotImplementedError()` by your answer{where}."
         return {}, f"Your code stopped with {failure.kind}: {failure.message}{where}"
     returned = outcome.returned
     wanted = f"a dict with the keys {', '.join(names)}" if exercise.as_dict else ", ".join(names)
@@ -100,16 +100,15 @@ def _judge_one(name: str, value: Any, reference: np.ndarray, exercise: Exercise,
     if array.shape != reference.shape:
         return Row(name, False, array.shape, says=_about_shape(array, reference))
     if not np.isfinite(array).all():
-        first = np.argwhere(~np.isfinite(array))[0]
-        return Row(
-            name, False, array.shape, says=f"{array[tuple(first)]} at index {_index(first)}: {_about_nonfinite(array)}"
-        )
+        first = np.unravel_index(np.argmin(np.isfinite(array)), array.shape)
+        at = f" at index {_index(first)}" if array.ndim else ""
+        return Row(name, False, array.shape, says=f"{array[first]}{at}: {_about_nonfinite(array)}")
     single = np.asarray(value).dtype in (np.float32, np.float16)
     scale = max(np.abs(reference).max(initial=0.0), SMALLEST_SCALE)
     gap = np.abs(array - reference)
     error = float(gap.max(initial=0.0) / scale)
     if error <= (TOLERANCE_SINGLE if single else TOLERANCE):
-        note = "right to single precision; the exercise runs in float64" if single and error > TOLERANCE else ""
+        note = "to single precision; what builds on it needs float64" if single and error > TOLERANCE else ""
         return Row(name, True, array.shape, error, note)
     return Row(
         name, False, array.shape, error, _about_value(name, array, reference, gap / scale, exercise, problem, value)
@@ -123,7 +122,8 @@ def as_numbers(value: Any) -> tuple[np.ndarray | None, str]:
     if type(value).__module__.split(".")[0] == "torch":
         return None, "is a torch tensor; this exercise is written in numpy"
     if isinstance(value, (list, tuple)):
-        return None, f"is a {type(value).__name__}, not an array: np.stack makes one from a list of arrays"
+        make = "np.stack" if any(isinstance(v, np.ndarray) for v in value) else "np.array"
+        return None, f"is a {type(value).__name__}, not an array: {make} makes one of it"
     if not isinstance(value, (np.ndarray, np.number, int, float)) or isinstance(value, bool):
         return None, f"is {_kind(value)}, not an array of numbers"
     array = np.asarray(value)
@@ -185,7 +185,7 @@ def _signature(name: str, array: np.ndarray, reference: np.ndarray, exercise: Ex
     """General marks of a mistake: a constant factor, a transpose, a shift by one step."""
     norm = float((reference**2).sum())
     ratio = float((array * reference).sum()) / norm if norm else 0.0
-    if abs(ratio) > 1e-12 and _close(array, ratio * reference):
+    if array.size > 1 and abs(ratio) > 1e-12 and _close(array, ratio * reference):
         return [_about_ratio(ratio, problem)]
     if not array.any():
         return ["all zeros"]

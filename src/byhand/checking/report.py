@@ -16,7 +16,8 @@ _STYLE = """<style>
 .byhand-check table{border-collapse:collapse;margin:.4em 0;font-size:inherit}
 .byhand-check th,.byhand-check td{text-align:left!important;vertical-align:top;padding:.15em .9em .15em 0;
   border:0;white-space:normal;background:none;color:inherit}
-.byhand-check th{font-weight:600}.byhand-check .wide{overflow-x:auto}
+.byhand-check td:not(:last-child){white-space:nowrap}
+.byhand-check th{font-weight:600;white-space:nowrap}.byhand-check .wide{overflow-x:auto}
 .byhand-check code{font-size:.95em;background:none}
 </style>"""
 
@@ -37,8 +38,8 @@ class Report:
 
     def _summary(self) -> str:
         if self.right:
-            rows = self.verdicts[0].rows
-            return f"{self.name}: right. {len(rows)} of {len(rows)} quantities agree with torch."
+            names = ", ".join(row.name for row in self.verdicts[0].rows)
+            return f"{self.name}: right. {names} agree{'' if ',' in names else 's'} with torch."
         wrong = list(dict.fromkeys(r.name for v in self.verdicts for r in v.rows if not r.right))
         if any(v.trouble for v in self.verdicts):
             return f"{self.name}: not right yet."

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
+
+# The problems of the checks are tiny; more threads than one would only get in each other's way.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from byhand.teaching.course import CourseError, find_root, find_units
 

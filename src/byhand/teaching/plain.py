@@ -6,6 +6,7 @@ and `{eq}` roles that refer to it.
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -83,17 +84,21 @@ def _plain_fence(match: re.Match) -> str:
 
 
 def load_references(root: Path) -> dict[str, str]:
-    """Key -> "Elman, 1990", from the book's bibliography."""
+    """Key -> "Elman, 1990", from the book's bibliography. Raises CourseError where that cannot be read."""
+    import latexcodec  # noqa: F401 - registers the codec that turns {\"a} into ä
     from pybtex.database import parse_file
+    from pybtex.exceptions import PybtexError
 
-    return {
-        key: _author_year(entry) for key, entry in parse_file(str(root / "book" / "references.bib")).entries.items()
-    }
+    path = root / "book" / "references.bib"
+    try:
+        entries = parse_file(str(path)).entries
+    except PybtexError as error:
+        raise CourseError(f"{path}: {error}") from None
+    return {key: _author_year(entry) for key, entry in entries.items()}
 
 
 def _author_year(entry) -> str:
-    people = [
-        " ".join(p.prelast_names + p.last_names) for p in entry.persons.get("author", entry.persons.get("editor", []))
-    ]
+    persons = entry.persons.get("author", entry.persons.get("editor", []))
+    people = [" ".join(p.prelast_names + p.last_names) for p in persons]
     names = people[0] if len(people) == 1 else f"{people[0]} et al." if len(people) > 2 else " & ".join(people)
-    return re.sub(r"[{}\\]", "", f"{names}, {entry.fields['year']}")
+    return re.sub(r"[{}]", "", codecs.decode(f"{names}, {entry.fields['year']}", "ulatex"))

@@ -10,7 +10,7 @@ from nbformat import NotebookNode
 
 from byhand.checking import graded_report
 from byhand.checking.collect import collect
-from byhand.checking.exercise import Checks, load_checks, make_problems
+from byhand.checking.exercise import Checks, load_checks, prepared
 from byhand.checking.judge import judge
 from byhand.checking.mistakes import Mistake, fingerprint, recognise, same_mark
 from byhand.teaching.course import CourseError, Unit
@@ -29,7 +29,7 @@ def find_mistakes(unit: Unit) -> dict[str, list[Mistake]]:
     solved = Answers(read_source(unit.exercises).notebook, unit.course)
     found: dict[str, list[Mistake]] = {}
     for name, exercise in checks.exercises.items():
-        [problem] = make_problems(name, exercise)
+        [(problem, _)] = prepared(name, exercise)
         right = fingerprint(exercise, collect(solved.function(name), problem.args, exercise.call))
         found[name] = []
         for variant in variants.of(name).misconceptions:
@@ -88,9 +88,9 @@ def _verify_wrong(
     checks: Checks, answers: Answers, name: str, variant: Variant, mistakes: list[Mistake]
 ) -> Iterator[str]:
     exercise = checks[name]
-    [problem] = make_problems(name, exercise)
+    [(problem, reference)] = prepared(name, exercise)
     outcome = collect(answers.function(name, variant), problem.args, exercise.call)
-    verdict = judge(exercise, problem, outcome, exercise.reference(**problem.args, **problem.extra))
+    verdict = judge(exercise, problem, outcome, reference)
     if verdict.right:
         yield f"{name}/{variant.id} is wrong but passes the visible check."
     if outcome.failure and outcome.failure.unwritten:

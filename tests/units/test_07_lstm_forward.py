@@ -1,0 +1,182 @@
+"""Unit 07: every equation of the lesson, computed in numpy as it stands there and compared with torch."""
+
+import math
+import re
+
+import numpy as np
+import pytest
+import torch
+from equations import ROOT, labels
+
+from byhand.checking.exercise import load_checks
+from byhand.lstm_cell import forward_numbers
+from byhand.teaching.course import Unit
+from byhand.teaching.execute import executed, executed_solution
+
+UNIT = "07-lstm-forward"
+D, H = 3, 4
+
+
+@pytest.fixture(scope="module")
+def run():
+    """Parameters, one input, and the states before it, as column vectors."""
+    rng = np.random.default_rng(7)
+    p = {f"{m}{k}": rng.normal(size=s) for k in "zifo" for m, s in (("W", (H, D)), ("R", (H, H)), ("b", H))}
+    p |= {f"p{k}": rng.normal(size=H) for k in "ifo"}
+    return {**p, "x": rng.normal(size=D), "y0": rng.normal(size=H), "c0": rng.normal(size=H)}
+
+
+def sigma(a):
+    return 1 / (1 + np.exp(-a))
+
+
+def heard(r, k):
+    return r["W" + k] @ r["x"] + r["R" + k] @ r["y0"] + r["b" + k]
+
+
+def torchs_cell(r):
+    """LSTMCell with these parameters, b split over its two biases as torch allows; and its y and c."""
+    cell = torch.nn.LSTMCell(D, H, dtype=torch.float64)
+    W, R, b = (torch.tensor(np.concatenate([r[m + k] for k in "ifzo"])) for m in "WRb")
+    cell.load_state_dict({"weight_ih": W, "weight_hh": R, "bias_ih": 0.25 * b, "bias_hh": 0.75 * b})
+    y, c = cell(torch.tensor(r["x"]), (torch.tensor(r["y0"]), torch.tensor(r["c0"])))
+    return cell, y.detach().numpy(), c.detach().numpy()
+
+
+def gates(r):
+    cell, y, c = torchs_cell(r)
+    total = cell.weight_ih @ torch.tensor(r["x"]) + cell.bias_ih + cell.weight_hh @ torch.tensor(r["y0"]) + cell.bias_hh
+    i, f, g, o = (part.detach() for part in total.chunk(4))
+    assert_close(np.tanh(heard(r, "z")), g.tanh())
+    for k, theirs in zip("ifo", (i, f, o), strict=True):
+        assert_close(sigma(heard(r, k)), theirs.sigmoid())
+
+
+def cell(r):
+    _, _, c = torchs_cell(r)
+    assert_close(np.tanh(heard(r, "z")) * sigma(heard(r, "i")) + r["c0"] * sigma(heard(r, "f")), c)
+
+
+def output(r):
+    _, y, c = torchs_cell(r)
+    assert_close(np.tanh(c) * sigma(heard(r, "o")), y)
+
+
+def half(r):
+    for b in (0.5, 1.0, 5.0):
+        f = sigma(b)
+        assert f ** (math.log(2) / -math.log(f)) == pytest.approx(0.5, rel=1e-12)
+        c = torch.tensor(1.0, dtype=torch.float64)
+        for _ in range(math.ceil(math.log(2) / -math.log(f))):
+            last, c = c, c * torch.sigmoid(torch.tensor(b, dtype=torch.float64))
+        assert c <= 0.5 < last
+
+
+def peephole(r):
+    """Against a step on torch tensors, and each sum against its peephole's partial derivative."""
+    t = {k: torch.tensor(v) for k, v in r.items()}
+    c0 = t["c0"].clone().requires_grad_()
+    sums = {k: t["W" + k] @ t["x"] + t["R" + k] @ t["y0"] + t["b" + k] for k in "zifo"}
+    sums["i"], sums["f"] = torch.addcmul(sums["i"], t["pi"], c0), torch.addcmul(sums["f"], t["pf"], c0)
+    c = torch.addcmul(sums["z"].tanh() * sums["i"].sigmoid(), c0, sums["f"].sigmoid())
+    sums["o"] = torch.addcmul(sums["o"], t["po"], c)
+    y = c.tanh() * sums["o"].sigmoid()
+
+    i_bar, f_bar = heard(r, "i") + r["pi"] * r["c0"], heard(r, "f") + r["pf"] * r["c0"]
+    mine_c = np.tanh(heard(r, "z")) * sigma(i_bar) + r["c0"] * sigma(f_bar)
+    o_bar = heard(r, "o") + r["po"] * mine_c
+    for mine, theirs in (
+        (i_bar, sums["i"]),
+        (f_bar, sums["f"]),
+        (mine_c, c),
+        (o_bar, sums["o"]),
+        (np.tanh(mine_c) * sigma(o_bar), y),
+    ):
+        assert_close(mine, theirs.detach())
+    jacobian = np.stack([torch.autograd.grad(s, c0, retain_graph=True)[0].numpy() for s in sums["i"]])
+    assert_close(jacobian, np.diag(r["pi"]))  # "written as a matrix, p would be diagonal"
+
+
+def stack(r):
+    cell, y, c = torchs_cell(r)
+    state = {k: v.numpy() for k, v in cell.state_dict().items()}
+    both = state["bias_ih"] + state["bias_hh"]
+    for number, k in enumerate("ifzo"):
+        rows = slice(number * H, (number + 1) * H)
+        assert_close(state["weight_ih"][rows], r["W" + k])
+        assert_close(state["weight_hh"][rows], r["R" + k])
+        assert_close(both[rows], r["b" + k])
+    ours = forward_numbers({k: 0 * v if k[0] == "p" else v for k, v in r.items()}, [r["x"]], r["y0"], r["c0"])[1]
+    assert_close(ours["y"], y)  # torch's LSTM is ours with p = 0
+    assert_close(ours["c"], c)
+
+
+def count(r):
+    assert sum(p.numel() for p in torch.nn.LSTM(D, H).parameters()) == 4 * H * (D + H + 2)
+    assert sum(v.size for k, v in r.items() if k[0] in "WRbp") == 4 * H * (D + H + 1) + 3 * H
+    assert sum(p.numel() for p in torch.nn.RNN(D, H).parameters()) - H == H * (D + H + 1)
+
+
+EQUATIONS = {
+    "eq-lstmf-gates": gates, "eq-lstmf-cell": cell, "eq-lstmf-output": output, "eq-lstmf-half": half,
+    "eq-lstmf-peephole": peephole, "eq-lstmf-stack": stack, "eq-lstmf-count": count,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("label", labels(UNIT))
+def test_the_equation_holds(label, run):
+    EQUATIONS[label](run)
+
+
+def test_the_prose_states_what_the_lesson_prints():
+    outputs = printed(executed(ROOT / "course" / UNIT / "lesson.ipynb"))
+    assert (
+        "c = [ 1.0188 -0.7571]   o = [0.8828 0.8528]   y = [ 0.6792 -0.5453]" in outputs
+    )  # "holds 1.0188", "from 0.68"
+    assert (
+        "f = [0.9534 0.9874]" in outputs and "f = [0.9241 0.2689]" in outputs
+    )  # "stays open, at 0.95"; 92 and 27 per cent
+    assert "o = [0.3146 0.8474]   y = [ 0.2029 -0.5199]" in outputs  # "to 0.20", "has shut to 0.31"
+    assert "bias 1: f = 0.7311, half is lost after   2.2 steps, left after 100: 2.5e-14" in outputs
+    assert "bias 5: f = 0.9933, half is lost after 103.2 steps, left after 100: 0.51" in outputs
+    assert "torch:          200 = 200" in outputs and "worked example: 38 = 38" in outputs
+    torchs = re.findall(r"torch and ours: (\[.*?\]) (\[.*?\])", outputs)
+    assert len(torchs) == 2 and all(theirs == ours for theirs, ours in torchs)
+
+
+def test_the_reference_with_peepholes_is_torchs_lstm_where_the_peepholes_are_zero():
+    checks = load_checks(ROOT / "course" / UNIT)
+    exercise = checks["lstm_forward"]
+    args = exercise.make(np.random.RandomState(1), T=6, N=2, D=D, H=H, peep=0.0)
+    p = args["params"]
+    lstm = torch.nn.LSTM(D, H, dtype=torch.float64)
+    stacked = checks["to_torch"].reference({k: v for k, v in p.items() if k[0] != "p"})
+    lstm.load_state_dict({f"{name}_l0": torch.tensor(value) for name, value in stacked.items()})
+    y, (_, c) = lstm(torch.tensor(args["x"]), (torch.tensor(args["y0"])[None], torch.tensor(args["c0"])[None]))
+    found = exercise.reference(**args)
+    assert_close(found["y"], y.detach())
+    assert_close(found["c"][-1], c[0].detach())
+    back = checks["from_torch"].reference(**stacked)
+    assert all(np.array_equal(back[k], p[k]) for k in back)
+
+
+@pytest.mark.slow
+def test_the_students_latch_remembers_for_as_long_as_the_formula_says():
+    lines = [
+        line for line in printed(executed_solution(Unit(ROOT, UNIT))).splitlines() if line.startswith("forget bias")
+    ]
+    assert len(lines) == 8
+    for line in lines:
+        counted, formula = re.search(r"counted +(\d+) steps, formula +(\d+)", line).groups()
+        assert counted == formula
+
+
+def printed(notebook):
+    return "".join(
+        o.text for c in notebook.cells if c.cell_type == "code" for o in c.outputs if o.get("name") == "stdout"
+    )
+
+
+def assert_close(mine, theirs):
+    assert np.shape(mine) == np.shape(theirs)
+    np.testing.assert_allclose(mine, theirs, rtol=1e-10, atol=1e-14)
