@@ -69,16 +69,17 @@ def collect(function: Callable, args: Mapping[str, Any], call: Callable | None =
 
 def _own_line(error: BaseException) -> str:
     """`in f, line 3: h = x @ U` for the deepest frame that is the student's own; '' where there is none."""
-    own = [
-        frame
-        for frame in traceback.extract_tb(error.__traceback__)
-        if not os.path.realpath(frame.filename).startswith(_NOT_THE_STUDENTS)
-        and not frame.filename.startswith("<frozen")
-    ]
+    own = [frame for frame in traceback.extract_tb(error.__traceback__) if _is_own(frame.filename)]
     if not own:
         return ""
     line = f": {own[-1].line.strip()}" if own[-1].line else ""
     return f"in {own[-1].name}, line {own[-1].lineno}{line}"
+
+
+def _is_own(filename: str) -> bool:
+    """Whether code is the student's: a cell or a file of theirs, not a library, and not the unit's checks."""
+    path = os.path.realpath(filename)
+    return not (path.startswith(_NOT_THE_STUDENTS) or filename.startswith("<frozen") or path.endswith("checks.py"))
 
 
 def _same(before: Any, after: Any) -> bool:
