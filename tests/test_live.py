@@ -25,6 +25,7 @@ def picture(box):
 def test_moving_a_slider_draws_the_figure_anew_and_closes_it(slider):
     def draw(n):
         plt.plot(range(n))
+        return plt.gcf()
 
     box = live_figure(draw, {"n": slider})
     first = picture(box)

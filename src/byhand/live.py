@@ -20,8 +20,9 @@ def live_figure(draw: Callable, controls: Mapping):
 
     def show(change=None):
         drawn = draw(**{name: control.value for name, control in controls.items()})
-        drawing = getattr(drawn, "_repr_html_", None)
-        picture.value = drawing() if drawing else _figure(controls.values())
+        # A figure of matplotlib has the method too, and answers None.
+        drawing = drawn._repr_html_() if hasattr(drawn, "_repr_html_") else None
+        picture.value = drawing or _figure(controls.values())
 
     for control in controls.values():
         control.observe(show, "value")
