@@ -52,7 +52,7 @@ def copy_course(root):
         beside = shutil.ignore_patterns(".ipynb_checkpoints", "__pycache__")
         shutil.copytree(ROOT / folder / UNIT, root / folder / UNIT, ignore=beside)
     (root / "book").mkdir()
-    for name in ("course/start.md", "nbgrader_config.py", "requirements.txt", "book/references.bib"):
+    for name in ("course/start.md", "course/start.ipynb", "nbgrader_config.py", "requirements.txt", "book/references.bib"):
         shutil.copy(ROOT / name, root / name)
     return root
 

@@ -305,9 +305,10 @@ def test_the_player_trains_anew_when_a_slider_moves(monkeypatch):
     monkeypatch.delitem(sys.modules, "pictures")
     *sliders, picture = player.children
     before = picture.value
-    assert "p = 0.5, 64 units a layer" in before and "new points 88.8%" in before
+    assert "The figure for p 0.5, units 64, seed 0" in before
     sliders[1].value = 4
-    assert "p = 0.5, 4 units a layer" in picture.value
+    assert "The figure for p 0.5, units 4, seed 0" in picture.value
+    assert picture.value.split("base64,")[1] != before.split("base64,")[1]
 
 
 @pytest.mark.slow
