@@ -18,12 +18,12 @@ def chain_stepper(W, h, g):
     g  (2,)        gradient at h(T), a row
     """
     T = len(h) - 1
-    d = Drawing(700, 190)
+    d = Drawing(620, 150)
     for t in range(T + 1):
-        d.node(f"h{t}", 60 + 130 * t, 95, f"h^({t})", "hidden", size=(92, 62), shape="box")
+        d.node(f"h{t}", 64 + 138 * t, 84, f"h^({t})", "hidden", size=(106, 62), shape="box")
         if t:
             d.arrow(f"h{t - 1}", f"h{t}", "W")
-    d.node("J", 60 + 130 * T + 105, 95, "J", "loss", size=44)
+    d.node("J", 64 + 138 * T + 108, 84, "J", "loss", size=44)
     d.arrow(f"h{T}", "J")
     values = {f"h{t}": f"({_m(h[t, 0])}, {_m(h[t, 1])})" for t in range(T + 1)}
     gradients, frames = {}, []
@@ -61,8 +61,8 @@ def chain_stepper(W, h, g):
         frame(
             [
                 rf"\grad{{\frac{{\partial J}}{{\partial \boldsymbol{{h}}^{{({t - 1})}}}}}} "
-                rf"&= {_matrix(before[None])} {_matrix(J)} = \grad{{{_matrix(row[None])}}}",
-                rf"\lVert\cdot\rVert &= {np.linalg.norm(row):.4f}",
+                rf"&= {_matrix(before[None])} {_matrix(J)}",
+                rf"&= \grad{{{_matrix(row[None])}}}, \quad \lVert\cdot\rVert = {np.linalg.norm(row):.4f}",
             ],
             f"The row meets $J^{{({t})}}$ from the left and becomes the gradient at $h^{{({t - 1})}}$. Its length goes from "
             f"{np.linalg.norm(before):.4f} to {np.linalg.norm(row):.4f}.",
@@ -127,6 +127,7 @@ def plot_growth(radii, T):
         axes[1].plot(bound, ":", color=colour, lw=1)
     for ax, title in zip(axes, ("linear", "tanh (dotted: its bound)"), strict=True):
         ax.set(yscale="log", ylim=(1e-8, 1e8), xlim=(0, 1.25 * T), title=title, xlabel="distance in steps")
+        ax.set_xticks(np.linspace(0, T, 6))
         ax.axhline(1, color="0.6", lw=1)
     axes[0].set_ylabel("spectral norm of the product")
     return fig
@@ -178,7 +179,7 @@ def plot_shares(updates, shares):
 # The cliff ---------------------------------------------------------------------------------------
 
 STEPS, START_STATE, TARGET = 8, 0.5, 0.5
-VIEW = dict(w=(0.8, 3.0), b=(-1.0, 3.4))
+VIEW = dict(w=(0.8, 2.6), b=(-0.9, 0.9))
 
 
 def tiny_loss(w, b):
@@ -205,12 +206,13 @@ def descend(start, rate, max_norm, updates):
 
 def plot_surface():
     """The loss of the tiny network over w and b as a surface."""
-    w, b = np.meshgrid(np.linspace(0.8, 3, 90), np.linspace(-1.0, 1.4, 90))
+    w, b = np.meshgrid(np.linspace(0.4, 2.0, 160), np.linspace(-0.9, 0.7, 160))
     fig = plt.figure(figsize=(6.4, 4.2), layout="none")
-    ax = fig.add_axes((0, 0, 0.95, 1), projection="3d")
-    ax.plot_surface(w, b, tiny_loss(w, b)[0], cmap="Reds", lw=0, rcount=90, ccount=90, rasterized=True)
+    ax = fig.add_axes((0.05, 0.06, 0.9, 0.98), projection="3d")
+    ax.plot_surface(w, b, tiny_loss(w, b)[0], cmap="Reds", lw=0, rcount=160, ccount=160, rasterized=True)
     ax.set(xlabel="w", ylabel="b", zlabel="J")
-    ax.view_init(elev=32, azim=-52)
+    ax.view_init(elev=36, azim=32)
+    ax.locator_params(nbins=5)
     return fig
 
 
@@ -221,24 +223,30 @@ def cliff_stepper(free, clipped, rate, max_norm):
         (w0, b0, J0, n0), (w1, b1, J1, n1) = free[k], clipped[k]
         if k == 0:
             says = "Both start at the same place, on the low plateau, and go downhill towards the edge."
+        elif np.allclose(free[k, :2], clipped[k, :2]) and n1 > max_norm:
+            says = (
+                f"The gradient here has length {n1:.2f}, more than the threshold of {max_norm:g}. With clipping, the next step will be "
+                "shorter."
+            )
         elif np.allclose(free[k, :2], clipped[k, :2]):
             says = "The gradient is shorter than the threshold, clipping does nothing, and both paths are the same."
         elif k == 1 + int(np.argmax(free[:, 3])):
             says = (
-                f"The gradient at the foot of the wall had length {free[k - 1, 3]:.1f}. Without clipping, the step was {rate:g} times as long, and threw "
+                f"On the wall, the gradient without clipping had length {free[k - 1, 3]:.1f}. The step was {rate:g} times as long, and threw "
                 f"the network across the map. With clipping it was {rate * max_norm:g} long."
             )
         elif free[k, 3] < 1e-2:
             says = (
-                "Where the unclipped path has landed, all units are saturated and the gradient is almost zero: it stays there. The clipped "
-                "path walks along the foot of the wall."
+                "Where the unclipped path has landed, the unit is saturated and the gradient almost zero: it stays there. The clipped path walks "
+                "along the foot of the wall."
             )
         else:
-            says = "The paths part. Only the length of the clipped step is limited; its direction is that of the gradient."
+            says = "The paths part. Both now stand on the wall, where the gradient is large. Only the length of the clipped step is limited; its direction stays."
         factor = min(1.0, max_norm / (n1 + 1e-6))
         equation = [
-            rf"\text{{without:}}\quad \loss{{J}} &= {J0:.4f}, & \grad{{\lVert\boldsymbol{{g}}\rVert}} &= {n0:.4f}",
-            rf"\text{{with:}}\quad \loss{{J}} &= {J1:.4f}, & \grad{{\lVert\boldsymbol{{g}}\rVert}} &= {n1:.4f}, & \text{{factor}} &= {factor:.3f}",
+            rf"\text{{without:}} &\quad \loss{{J}} = {J0:.4f} \qquad \grad{{\lVert\boldsymbol{{g}}\rVert}} = {n0:.4f}",
+            rf"\text{{with:}} &\quad \loss{{J}} = {J1:.4f} \qquad \grad{{\lVert\boldsymbol{{g}}\rVert}} = {n1:.4f} "
+            rf"\qquad \text{{factor}} = {factor:.3f}",
         ]
         frames.append(Frame(_map(free[: k + 1], clipped[: k + 1], k), equation, f"Update {k}. {says}"))
     return Stepper(frames, "The cliff, without and with clipping")
@@ -265,9 +273,9 @@ def _background():
     if not _contours:
         from contourpy import contour_generator  # a part of matplotlib
 
-        w, b = np.linspace(*VIEW["w"], 140), np.linspace(*VIEW["b"], 280)
+        w, b = np.linspace(*VIEW["w"], 200), np.linspace(*VIEW["b"], 300)
         lines = contour_generator(w, b, tiny_loss(*np.meshgrid(w, b))[0])
-        for level in (0.005, 0.02, 0.05, 0.1, 0.15, 0.2, 0.22, 0.24, 0.5, 0.9, 1.3, 1.7, 2.0, 2.15):
+        for level in (0.002, 0.02, 0.05, 0.1, 0.15, 0.18, 0.2, 0.22, 0.235, 0.5, 0.9, 1.3, 1.7, 1.9, 2.05, 2.15):
             ways = "".join(_path(line[:: max(1, len(line) // 28)]) for line in lines.lines(level))
             weight = 0.25 + 0.6 * min(1.0, level / 1.5)
             _contours.append(
@@ -281,16 +289,16 @@ def _map(free, clipped, k):
     x0, y0 = _place(VIEW["w"][0], VIEW["b"][0])
     x1, y1 = _place(VIEW["w"][1], VIEW["b"][1])
     parts.append(f'<path d="M{x0} {y1}V{y0}H{x1}" fill="none" stroke="var(--bh-muted)"/>')
-    for value in (1, 1.5, 2, 2.5, 3):
+    for value in (1, 1.5, 2, 2.5):
         parts.append(f'<text class="v" x="{_place(value, 0)[0]:.1f}" y="{y0 + 14}">{value:g}</text>')
-    for value in (-1, 0, 1, 2, 3):
+    for value in (-0.5, 0, 0.5):
         parts.append(f'<text class="v" x="{x0 - 16}" y="{_place(0, value)[1]:.1f}">{_m(value, "g")}</text>')
     parts.append(f'<text class="t i" x="{(x0 + x1) / 2:.0f}" y="{y0 + 32}">w</text>')
     parts.append(f'<text class="t i" x="{x0 - 36}" y="{(y0 + y1) / 2:.0f}">b</text>')
-    for (w, b), text in (((2.55, 0.55), "low plateau, J ≈ 0.25"), ((2.3, -0.82), "high plateau, J ≈ 2.2")):
+    for (w, b), text in (((2.3, 0.45), "low plateau, J ≈ 0.23"), ((1.5, -0.8), "high plateau, J ≈ 2.1")):
         x, y = _place(w, b)
         parts.append(f'<text class="t" x="{x:.1f}" y="{y:.1f}">{text}</text>')
-    for rows, role, dash, name in ((free, "ink", "7 4", "without"), (clipped, "parameter", "none", "with")):
+    for rows, role, dash, name in ((free, "muted", "7 4", "without"), (clipped, "parameter", "none", "with")):
         colour = f"var(--bh-{role})"
         if len(rows) > 1:
             parts.append(
@@ -305,16 +313,22 @@ def _map(free, clipped, k):
                 else f'<rect x="{x - r:.1f}" y="{y - r:.1f}" width="{2 * r}" height="{2 * r}" fill="{colour}"/>'
             )
             parts.append(shape)
-    apart = not np.allclose(free[-1, :2], clipped[-1, :2])
-    for rows, name, dx in ((free, "without clipping", 66), (clipped, "with clipping", -58)):
+    for rows, name, side in ((free, "without clipping", 12), (clipped, "with clipping", -12)):
         x, y = _place(*rows[-1, :2])
-        if apart:
-            parts.append(f'<text class="t" x="{x + dx:.1f}" y="{y:.1f}">{name}</text>')
+        if np.allclose(free[-1, :2], clipped[-1, :2]):
+            continue
+        anchor = "e" if side > 0 else "w"
+        if y < 0:  # off the map: the label stands where the path leaves it
+            first = next(n for n in range(len(rows)) if _place(*rows[n, :2])[1] < 0)
+            (xa, ya), (xb, yb) = _place(*rows[first - 1, :2]), _place(*rows[first, :2])
+            x, y = xa + (xb - xa) * (ya - 24) / (ya - yb), 24
+            name, side, anchor = f"{name}, to w = {rows[-1, 0]:.2f}, b = {rows[-1, 1]:.2f}", -12, "w"
+        parts.append(f'<text class="t {anchor}" x="{x + side:.1f}" y="{y:.1f}">{name}</text>')
     at = "; ".join(
         f"{name} clipping at w = {rows[-1, 0]:.2f}, b = {rows[-1, 1]:.2f}, loss {rows[-1, 2]:.3f}"
         for rows, name in ((free, "without"), (clipped, "with"))
     )
-    describe = f"Contour map of the loss over w and b: a low plateau above, a high one below, and between them a cliff that runs from upper left to lower right. After {k} updates: {at}."
+    describe = f"Contour map of the loss over w and b: a low plateau above, a high one below, and between them a cliff that falls from left to right. After {k} updates: {at}."
     return Svg(
         f'<svg class="bh-svg" role="img" aria-label="{describe}" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}" '
         f'style="max-width:{WIDTH}px;min-width:400px">{"".join(parts)}</svg>'
