@@ -132,7 +132,11 @@ def step_in_slots(p, rest, c_direct, c_peep, y):
 def each_sequence(before, now, p, o_before, rest):
     p = {k: torch.tensor(v) for k, v in p.items()}
     for n in range(len(before["c"])):
-        yield (p, {k: torch.tensor(v[n]) for k, v in rest.items()}, *tensors(before["c"][n], before["y"][n], o_before[n]))
+        yield (
+            p,
+            {k: torch.tensor(v[n]) for k, v in rest.items()},
+            *tensors(before["c"][n], before["y"][n], o_before[n]),
+        )
 
 
 def cell_terms(**args):
@@ -159,14 +163,37 @@ def joint(**args):
             return torch.cat([new, torch.tanh(new) * o])
 
         found.append(jacobian(step, torch.cat([c, y])))
-    return dict(J=torch.stack(found).numpy())
+    return blocks_of(torch.stack(found).numpy(), len(c))
+
+
+def blocks_of(J, H):
+    return {
+        "c by c": J[:, :H, :H], "c by y": J[:, :H, H:], "y by c": J[:, H:, :H], "y by y": J[:, H:, H:],
+    }  # fmt: skip
+
+
+def in_blocks(answer, before, now, p):
+    """The answer, cut into its four blocks, so that the check can say which of them is off."""
+    J = answer(before, now, p)
+    if J is None:
+        return None
+    N, H = before["c"].shape
+    if np.shape(J) != (N, 2 * H, 2 * H):
+        raise ValueError(
+            f"state_jacobian returned the shape {np.shape(J)}; J should be (N, 2H, 2H), here {(N, 2 * H, 2 * H)}"
+        )
+    return blocks_of(np.asarray(J), H)
 
 
 # clip_by_value, clip_by_norm ---------------------------------------------------------------------
 
 
 def make_grads(rng, H, D, scale=1.0):
-    return {"dU": scale * rng.normal(size=(H, D)), "dW": 3 * scale * rng.normal(size=(H, H)), "db": scale * rng.normal(size=H)}
+    return {
+        "dU": scale * rng.normal(size=(H, D)),
+        "dW": 3 * scale * rng.normal(size=(H, H)),
+        "db": scale * rng.normal(size=H),
+    }
 
 
 def make_value(rng, H, D, limit, scale=1.0):
@@ -238,7 +265,10 @@ EXERCISES = {
         make_cell, cell_terms, ["direct", "peepholes", "from_y", "total"], dict(N=3, H=4), EDGES,
         withheld=["o_before", "rest"],
     ),
-    "state_jacobian": Exercise(make_cell, joint, ["J"], dict(N=3, H=4), EDGES, withheld=["o_before", "rest"]),
+    "state_jacobian": Exercise(
+        make_cell, joint, ["c by c", "c by y", "y by c", "y by y"], dict(N=3, H=4), EDGES,
+        withheld=["o_before", "rest"], call=in_blocks, as_dict=True,
+    ),
     "clip_by_value": Exercise(
         make_value, by_value, GRADS, dict(H=4, D=3, limit=0.8),
         [dict(H=1), dict(D=1), dict(scale=0.0), dict(limit=100.0), dict(limit=1e-3), dict(scale=1e6)], as_dict=True,

@@ -220,7 +220,7 @@ def cliff_stepper(free, clipped, rate, max_norm):
     """Both descents on the contour map, one update for each frame; `free` and `clipped` come from `descend`."""
     frames = []
     for k in range(len(free)):
-        (w0, b0, J0, n0), (w1, b1, J1, n1) = free[k], clipped[k]
+        (J0, n0), (J1, n1) = free[k, 2:], clipped[k, 2:]
         if k == 0:
             says = "Both start at the same place, on the low plateau, and go downhill towards the edge."
         elif np.allclose(free[k, :2], clipped[k, :2]) and n1 > max_norm:

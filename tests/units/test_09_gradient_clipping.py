@@ -106,7 +106,10 @@ def bound(rnn, lstm):
         rng = np.random.default_rng(seed)
         W, g = 3 * rng.normal(size=(H, H)), rng.normal(size=H)
         sigma = np.linalg.svd(W, compute_uv=False)[0]
-        for gamma, slope in ((1.0, lambda a: 1 - np.tanh(a) ** 2), (0.25, lambda a: np.exp(-a) / (1 + np.exp(-a)) ** 2)):
+        for gamma, slope in (
+            (1.0, lambda a: 1 - np.tanh(a) ** 2),
+            (0.25, lambda a: np.exp(-a) / (1 + np.exp(-a)) ** 2),
+        ):
             back = g
             for d in range(1, 6):
                 back = back @ np.diag(slope(rng.normal(size=H))) @ W
@@ -311,7 +314,9 @@ def test_the_students_network_diverges_without_clipping_and_learns_with_it():
     assert rows["0.1, max_norm inf"].count("diverged") == 5
     assert all(int(update) <= 15 for update in re.findall(r"\d+$", rows["0.1, max_norm inf"].replace(", ", "\n"), re.M))
     assert all(float(loss) < 0.05 for loss in rows["0.1, max_norm 1.0"].split(", "))  # 1/3 for always answering 0
-    assert "diverged" not in rows["0.03, max_norm inf"] and max(map(float, rows["0.03, max_norm inf"].split(", "))) > 0.3
+    assert (
+        "diverged" not in rows["0.03, max_norm inf"] and max(map(float, rows["0.03, max_norm inf"].split(", "))) > 0.3
+    )
     assert all(float(loss) < 0.2 for loss in rows["0.01, max_norm inf"].split(", "))
     saturated = re.findall(r"seed \d: (\d+)% of the states saturated, rate times curvature ([\d.]+)", text)
     assert len(saturated) == 5 and all(int(share) > 90 and float(product) > 2 for share, product in saturated)
@@ -333,7 +338,9 @@ def pictures():
 
 
 def printed(notebook):
-    return "".join(o.text for c in notebook.cells if c.cell_type == "code" for o in c.outputs if o.get("name") == "stdout")
+    return "".join(
+        o.text for c in notebook.cells if c.cell_type == "code" for o in c.outputs if o.get("name") == "stdout"
+    )
 
 
 def assert_close(mine, theirs):
