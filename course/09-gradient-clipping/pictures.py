@@ -137,7 +137,7 @@ def growth_player():
     """Sliders for spectral radius and length; the figure is computed anew for each setting."""
     import ipywidgets as widgets
 
-    rho = widgets.FloatSlider(1.1, min=0.5, max=1.8, step=0.05, description="radius ρ", continuous_update=False)
+    rho = widgets.FloatSlider(1.3, min=0.5, max=2.2, step=0.05, description="radius ρ", continuous_update=False)
     length = widgets.IntSlider(50, 10, 100, 10, description="steps T", continuous_update=False)
 
     def draw(rho, T):

@@ -9,8 +9,13 @@ import torch
 from equations import ROOT, labels
 from torch.autograd.functional import jacobian
 
+from byhand.checking.collect import collect
+from byhand.checking.exercise import load_checks, make_problems
+from byhand.checking.judge import unpack
 from byhand.teaching.course import Unit
 from byhand.teaching.execute import executed, executed_solution
+from byhand.teaching.misconceptions import Answers
+from byhand.teaching.notebooks import read_source
 
 UNIT = "09-gradient-clipping"
 T, H = 4, 3
@@ -305,6 +310,21 @@ def test_the_unclipped_walker_is_thrown_off_and_the_clipped_one_is_not():
     assert clipped[:, 2].max() < 0.22 and clipped[-1, 2] < 0.01
     steps = np.hypot(*np.diff(clipped[:, :2], axis=0).T)
     assert steps.max() <= 0.3 * 0.4
+
+
+@pytest.mark.parametrize(
+    "name", ["clip_by_norm", "clip_by_value", "cell_jacobian", "state_jacobian", "jacobian_product"]
+)
+def test_the_solution_equals_torch_to_1e_12(name):
+    """Checks allow 1e-8; the lesson promises more, torch's 1e-6 in the denominator included."""
+    unit = Unit(ROOT, UNIT)
+    exercise = load_checks(unit.course)[name]
+    answer = Answers(read_source(unit.exercises).notebook, unit.course).function(name)
+    for problem in make_problems(name, exercise, seed=7, hidden=True):
+        found, trouble = unpack(exercise, collect(answer, problem.args, exercise.call))
+        assert not trouble
+        for key, theirs in exercise.reference(**problem.args, **problem.extra).items():
+            np.testing.assert_allclose(found[key], theirs, rtol=1e-12, atol=1e-12)
 
 
 @pytest.mark.slow
