@@ -1,0 +1,368 @@
+"""Unit 09: every equation of the lesson, computed in numpy as it stands there and compared with torch's autograd."""
+
+import re
+import sys
+
+import numpy as np
+import pytest
+import torch
+from equations import ROOT, labels
+from torch.autograd.functional import jacobian
+
+from byhand.checking.collect import collect
+from byhand.checking.exercise import load_checks, make_problems
+from byhand.checking.judge import unpack
+from byhand.teaching.course import Unit
+from byhand.teaching.execute import executed, executed_solution
+from byhand.teaching.misconceptions import Answers
+from byhand.teaching.notebooks import read_source
+
+UNIT = "09-gradient-clipping"
+T, H = 4, 3
+
+
+@pytest.fixture(scope="module")
+def rnn():
+    """States of a tanh network, columns as in the lesson; index t is time step t. `rest` is b + U x."""
+    rng = np.random.default_rng(9)
+    W, rest, h = rng.normal(size=(H, H)), rng.normal(size=(T + 1, H)), [np.tanh(rng.normal(size=H))]
+    for t in range(1, T + 1):
+        h.append(np.tanh(rest[t] + W @ h[-1]))
+    J = [None] + [np.diag(1 - h[t] ** 2) @ W for t in range(1, T + 1)]
+    g = rng.normal(size=H)
+    start = torch.tensor(h[1], requires_grad=True)
+    state = start
+    for t in range(2, T + 1):
+        state = torch.tanh(torch.tensor(rest[t]) + torch.tensor(W) @ state)
+    state.backward(torch.tensor(g))
+    return dict(W=W, rest=rest, h=h, J=J, g=g, at_1=start.grad.numpy())
+
+
+@pytest.fixture(scope="module")
+def lstm():
+    """Three steps of a peephole LSTM, columns: parameters, the rest of each sum, and c(t), y(t), t = 0 ... 3."""
+    rng = np.random.default_rng(90)
+    p = {f"R{k}": torch.tensor(rng.normal(size=(H, H))) for k in "zifo"}
+    p |= {f"p{k}": torch.tensor(rng.normal(size=H)) for k in "ifo"}
+    rest = [{k: torch.tensor(rng.normal(size=H)) for k in "zifo"} for _ in range(4)]
+    c, y = [torch.tensor(rng.normal(size=H))], [torch.tensor(np.tanh(rng.normal(size=H)))]
+    for t in (1, 2, 3):
+        c.append(cell(p, rest[t], y[-1], c[-1], c[-1]))
+        y.append(output(p, rest[t], y[-1], c[-1]))
+    return dict(p=p, rest=rest, c=c, y=y)
+
+
+def cell(p, rest, y, c, seen):
+    z = torch.tanh(rest["z"] + p["Rz"] @ y)
+    i = torch.sigmoid(rest["i"] + p["Ri"] @ y + p["pi"] * seen)
+    f = torch.sigmoid(rest["f"] + p["Rf"] @ y + p["pf"] * seen)
+    return z * i + c * f
+
+
+def output(p, rest, y, c):
+    return torch.tanh(c) * torch.sigmoid(rest["o"] + p["Ro"] @ y + p["po"] * c)
+
+
+def numbers(lstm, t):
+    """The letters of the equations in numpy, for step t."""
+    p, rest, y, c = lstm["p"], lstm["rest"], lstm["y"], lstm["c"]
+    z = torch.tanh(rest[t]["z"] + p["Rz"] @ y[t - 1])
+    i = torch.sigmoid(rest[t]["i"] + p["Ri"] @ y[t - 1] + p["pi"] * c[t - 1])
+    f = torch.sigmoid(rest[t]["f"] + p["Rf"] @ y[t - 1] + p["pf"] * c[t - 1])
+    o = torch.sigmoid(rest[t]["o"] + p["Ro"] @ y[t - 1] + p["po"] * c[t])
+    return {k: v.numpy() for k, v in dict(p, z=z, i=i, f=f, o=o, c=c[t]).items()}
+
+
+def step(rnn, lstm):
+    rest, W = torch.tensor(rnn["rest"][2]), torch.tensor(rnn["W"])
+    assert_close(rnn["J"][2], jacobian(lambda h: torch.tanh(rest + W @ h), torch.tensor(rnn["h"][1])).numpy())
+
+
+def row(rnn, lstm):
+    J = rnn["J"]
+    assert_close(rnn["g"] @ J[4] @ J[3] @ J[2], rnn["at_1"])
+
+
+def column(rnn, lstm):
+    def transposed(s):
+        return rnn["W"].T @ np.diag(1 - rnn["h"][s] ** 2)
+
+    assert_close(transposed(2), rnn["J"][2].T)
+    assert_close(transposed(2) @ transposed(3) @ transposed(4) @ rnn["g"], rnn["at_1"])
+
+
+SWAP, D = np.array([[0, 1], [1, 0]]), np.diag([1, 0])
+
+
+def example(rnn, lstm):
+    assert (SWAP @ [1, 2] == [2, 1]).all() and (D @ [1, 2] == [1, 0]).all()
+
+
+def commute(rnn, lstm):
+    assert (SWAP.T @ D == [[0, 0], [1, 0]]).all()
+    assert not (SWAP.T @ D @ SWAP.T @ D).any()
+    assert (SWAP.T @ SWAP.T == np.eye(2)).all()
+    assert (SWAP.T @ SWAP.T @ D @ D == D).all()
+
+
+def bound(rnn, lstm):
+    """For tanh and for the sigmoid, over many random networks."""
+    for seed in range(50):
+        rng = np.random.default_rng(seed)
+        W, g = 3 * rng.normal(size=(H, H)), rng.normal(size=H)
+        sigma = np.linalg.svd(W, compute_uv=False)[0]
+        for gamma, slope in (
+            (1.0, lambda a: 1 - np.tanh(a) ** 2),
+            (0.25, lambda a: np.exp(-a) / (1 + np.exp(-a)) ** 2),
+        ):
+            back = g
+            for d in range(1, 6):
+                back = back @ np.diag(slope(rng.normal(size=H))) @ W
+                assert np.linalg.norm(back) <= np.linalg.norm(g) * (gamma * sigma) ** d * (1 + 1e-12)
+
+
+def radius(rnn, lstm):
+    W = torch.tensor([[0.5, 2.0], [0.0, 0.5]], dtype=torch.float64)
+    assert_close(torch.linalg.eigvals(W).abs().max().numpy(), 0.5)
+    assert round(torch.linalg.matrix_norm(W, 2).item(), 2) == 2.12
+
+
+def the_cell(rnn, lstm):
+    """Against torch's own LSTMCell, without peepholes."""
+    p = dict(lstm["p"], pi=torch.zeros(H), pf=torch.zeros(H), po=torch.zeros(H))
+    rest, y, c = lstm["rest"][1], lstm["y"][0], lstm["c"][0]
+    torchs = torch.nn.LSTMCell(1, H).double()
+    with torch.no_grad():
+        torchs.weight_ih.zero_(), torchs.bias_hh.zero_()
+        torchs.weight_hh.copy_(torch.cat([p[f"R{k}"] for k in "ifzo"]))
+        torchs.bias_ih.copy_(torch.cat([rest[k] for k in "ifzo"]))
+        _, theirs = torchs(torch.zeros(1, 1).double(), (y[None], c[None]))
+    assert_close(cell(p, rest, y, c, c).numpy(), theirs[0].numpy())
+
+
+def immediate(rnn, lstm):
+    p, rest, y, c = lstm["p"], lstm["rest"][2], lstm["y"][1], lstm["c"][1]
+    assert_close(np.diag(numbers(lstm, 2)["f"]), jacobian(lambda s: cell(p, rest, y, s, c), c).numpy())
+
+
+def ways_of(lstm, t):
+    n, before = numbers(lstm, t), numbers(lstm, t - 1)
+    c, df, di, dz = before["c"], n["f"] * (1 - n["f"]), n["i"] * (1 - n["i"]), 1 - n["z"] ** 2
+    M = np.diag(c * df) @ n["Rf"] + np.diag(n["z"] * di) @ n["Ri"] + np.diag(n["i"] * dz) @ n["Rz"]
+    do = before["o"] * (1 - before["o"])
+    K = np.diag(before["o"] * (1 - np.tanh(c) ** 2) + np.tanh(c) * do * n["po"])
+    return np.diag(n["f"]), np.diag(c * df * n["pf"] + n["z"] * di * n["pi"]), M, K
+
+
+def total_of(lstm, t):
+    direct, peepholes, M, K = ways_of(lstm, t)
+    return direct + peepholes + M @ K
+
+
+def from_cell(lstm, k, t):
+    """c(t) as a function of c(k); y(k) is made from it, y(k - 1) is held fixed."""
+    p, rest, y = lstm["p"], lstm["rest"], lstm["y"]
+
+    def run(c):
+        out = output(p, rest[k], y[k - 1], c)
+        for s in range(k + 1, t + 1):
+            c = cell(p, rest[s], out, c, c)
+            out = output(p, rest[s], out, c)
+        return c
+
+    return jacobian(run, lstm["c"][k]).numpy()
+
+
+def total(rnn, lstm):
+    for t in (2, 3):
+        np.testing.assert_allclose(total_of(lstm, t), from_cell(lstm, t - 1, t), rtol=0, atol=1e-12)
+
+
+def ways(rnn, lstm):
+    p, rest, y, c = lstm["p"], lstm["rest"], lstm["y"], lstm["c"]
+    _, _, M, K = ways_of(lstm, 2)
+    assert_close(M, jacobian(lambda s: cell(p, rest[2], s, c[1], c[1]), y[1]).numpy())
+    assert_close(K, jacobian(lambda s: output(p, rest[1], y[0], s), c[1]).numpy())
+
+
+def direct(rnn, lstm):
+    f = [numbers(lstm, t)["f"] for t in (1, 2, 3)]
+    assert_close(np.diag(f[2]) @ np.diag(f[1]) @ np.diag(f[0]), np.diag(f[0] * f[1] * f[2]))
+
+
+def closing(rnn, lstm):
+    rng = np.random.default_rng(0)
+    for _ in range(1000):
+        f = 1 - rng.uniform(size=rng.integers(1, 20)) ** 4
+        assert f.prod() >= 1 - (1 - f).sum() - 1e-15
+
+
+def open_enough(rnn, lstm):
+    assert abs((1 - 1e-9) ** 1e9 - np.exp(-1)) < 1e-6 and round(np.exp(-1), 3) == 0.368
+
+
+def half_life(rnn, lstm):
+    for b in (0.0, 1.0, 5.0):
+        f = torch.sigmoid(torch.tensor(b, dtype=torch.float64)).item()
+        d = np.log(0.5) / np.log(f)
+        assert_close(f**d, 0.5)
+        assert abs(np.log(2 ** (-1 / d) / (1 - 2 ** (-1 / d))) - b) < 1e-12
+
+
+def pair(rnn, lstm):
+    """The Jacobians of the pair may be multiplied; those of the cell alone may not."""
+    p, rest = lstm["p"], lstm["rest"]
+
+    def move(s, t):
+        c = cell(p, rest[t], s[H:], s[:H], s[:H])
+        return torch.cat([c, output(p, rest[t], s[H:], c)])
+
+    s = [torch.cat([lstm["c"][t], lstm["y"][t]]) for t in (0, 1, 2)]
+    J = [jacobian(lambda v, t=t: move(v, t + 1), s[t]).numpy() for t in (0, 1, 2)]
+    both = jacobian(lambda v: move(move(move(v, 1), 2), 3), s[0]).numpy()
+    np.testing.assert_allclose(J[2] @ J[1] @ J[0], both, rtol=0, atol=1e-12)
+    assert np.abs(total_of(lstm, 3) @ total_of(lstm, 2) - from_cell(lstm, 1, 3)).max() > 1e-3
+
+
+def clip_norm(rnn, lstm):
+    """Torch's function, up to the small number in its denominator."""
+    g = np.random.default_rng(1).normal(size=7)
+    for v in (0.1, 1.0, 100.0):
+        leaf = torch.zeros(7, dtype=torch.float64, requires_grad=True)
+        leaf.grad = torch.tensor(g)
+        torch.nn.utils.clip_grad_norm_([leaf], v)
+        np.testing.assert_allclose(g * min(1, v / np.linalg.norm(g)), leaf.grad.numpy(), rtol=1e-6)
+
+
+def clip_value(rnn, lstm):
+    g = np.random.default_rng(1).normal(size=7)
+    leaf = torch.zeros(7, dtype=torch.float64, requires_grad=True)
+    leaf.grad = torch.tensor(g)
+    torch.nn.utils.clip_grad_value_([leaf], 0.5)
+    assert_close(np.minimum(np.maximum(g, -0.5), 0.5), leaf.grad.numpy())
+
+
+def tiny(rnn, lstm):
+    for w, b in ((2.0, 0.1), (1.6, -0.25), (0.9, -0.5)):
+        leaves = torch.tensor([w, b], dtype=torch.float64, requires_grad=True)
+        h = torch.tensor(0.5, dtype=torch.float64)
+        for _ in range(8):
+            h = torch.tanh(leaves[0] * h + leaves[1])
+        J = (h - 0.5) ** 2
+        J.backward()
+        assert_close(pictures().tiny_loss(w, b), (J.item(), *leaves.grad.numpy()))
+
+
+EQUATIONS = {
+    "eq-clip-step": step, "eq-clip-row": row, "eq-clip-column": column, "eq-clip-example": example,
+    "eq-clip-commute": commute, "eq-clip-bound": bound, "eq-clip-radius": radius, "eq-clip-cell": the_cell,
+    "eq-clip-immediate": immediate, "eq-clip-total": total, "eq-clip-ways": ways, "eq-clip-direct": direct,
+    "eq-clip-sum": closing, "eq-clip-open": open_enough, "eq-clip-halflife": half_life, "eq-clip-pair": pair,
+    "eq-clip-norm": clip_norm, "eq-clip-value": clip_value, "eq-clip-tiny": tiny,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("label", labels(UNIT))
+def test_the_equation_holds(label, rnn, lstm):
+    EQUATIONS[label](rnn, lstm)
+
+
+@pytest.fixture(scope="module")
+def lesson():
+    return printed(executed(ROOT / "course" / UNIT / "lesson.ipynb"))
+
+
+def test_rows_columns_and_torch_agree_and_the_mixture_does_not(lesson):
+    found = dict(re.findall(r"^(row, newest|column|row with|torch)\b.*?(\[.*\])$", lesson, re.M))
+    assert found["row, newest"] == found["column"] == found["torch"] != found["row with"]
+
+
+def test_the_prose_states_the_numbers_of_the_lesson(lesson):
+    assert "norm 2.118" in lesson and "d =  1   norm 2.118034" in lesson and "d = 20   norm 0.000076" in lesson
+    assert "bias 1   f = 0.7311   after 100 steps 2.5e-14   half-life 2.2" in lesson  # "half is lost every two steps"
+    assert "after 100 steps 0.51" in lesson and "needs a bias of 4.97" in lesson
+    assert "turned by 8.1°" in lesson
+    mine, theirs = re.findall(r"^(?:total|torch) (\d\.\d{12})$", lesson, re.M)
+    assert mine == theirs
+
+
+def test_what_the_trained_lstms_show(lesson):
+    """Both learn; direct is the largest term; its path is lost with bias 1 and kept with bias 5, where the truth grows."""
+    assert all(float(J) < 0.05 for J in re.findall(r"bias \d.0: J = ([\d.]+) after", lesson))
+    for direct_share, through in re.findall(r"direct (\d+)%, peepholes \d+%, through y (\d+)%", lesson):
+        assert int(direct_share) > 70 and int(through) > 5
+    rows = np.array(re.findall(r"distance +(\d+) +direct +([\d.]+) +product +([\d.]+) +true +([\d.]+)", lesson), float)
+    first, second = rows[:5], rows[5:]
+    assert first[-1, 1] < 0.05 and 0.5 < second[-1, 1] < 1 and second[-1, 3] > 2
+    assert np.allclose(rows[[0, 5], 2], rows[[0, 5], 3]) and not np.isclose(rows[1, 2], rows[1, 3], atol=1e-3)
+
+
+def test_what_the_figure_of_radii_shows():
+    """The caption: radius 1 is the border of the linear network, all three tanh networks vanish, all bounds rise."""
+    for rho, holds in ((0.8, lambda d: d < 1e-4), (1.0, lambda d: 1 < d < 4), (1.3, lambda d: d > 1e5)):
+        linear, tanh, ceiling = pictures().growth(rho, 50)
+        assert holds(linear[-1]) and tanh[-1] < 0.05 and ceiling[-1] > 1e5
+
+
+def test_the_unclipped_walker_is_thrown_off_and_the_clipped_one_is_not():
+    free, clipped = (pictures().descend((2.0, 0.1), 0.3, v, updates=19) for v in (np.inf, 0.4))
+    assert free[-1, 2] > 0.24 and free[-1, 3] < 1e-3 and free[-1, 1] > 3
+    assert clipped[:, 2].max() < 0.22 and clipped[-1, 2] < 0.01
+    steps = np.hypot(*np.diff(clipped[:, :2], axis=0).T)
+    assert steps.max() <= 0.3 * 0.4
+
+
+@pytest.mark.parametrize(
+    "name", ["clip_by_norm", "clip_by_value", "cell_jacobian", "state_jacobian", "jacobian_product"]
+)
+def test_the_solution_equals_torch_to_1e_12(name):
+    """Checks allow 1e-8; the lesson promises more, torch's 1e-6 in the denominator included."""
+    unit = Unit(ROOT, UNIT)
+    exercise = load_checks(unit.course)[name]
+    answer = Answers(read_source(unit.exercises).notebook, unit.course).function(name)
+    for problem in make_problems(name, exercise, seed=7, hidden=True):
+        found, trouble = unpack(exercise, collect(answer, problem.args, exercise.call))
+        assert not trouble
+        for key, theirs in exercise.reference(**problem.args, **problem.extra).items():
+            np.testing.assert_allclose(found[key], theirs, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.slow
+def test_the_students_network_diverges_without_clipping_and_learns_with_it():
+    text = printed(executed_solution(Unit(ROOT, UNIT)))
+    rows = dict(re.findall(r"^rate ([\d.]+, max_norm \w+(?:\.\d)?): (.*)$", text, re.M))
+    assert rows["0.1, max_norm inf"].count("diverged") == 5
+    assert all(int(update) <= 15 for update in re.findall(r"\d+$", rows["0.1, max_norm inf"].replace(", ", "\n"), re.M))
+    assert all(float(loss) < 0.05 for loss in rows["0.1, max_norm 1.0"].split(", "))  # 1/3 for always answering 0
+    assert (
+        "diverged" not in rows["0.03, max_norm inf"] and max(map(float, rows["0.03, max_norm inf"].split(", "))) > 0.3
+    )
+    assert all(float(loss) < 0.2 for loss in rows["0.01, max_norm inf"].split(", "))
+    saturated = re.findall(r"seed \d: (\d+)% of the states saturated, rate times curvature ([\d.]+)", text)
+    assert len(saturated) == 5 and all(int(share) > 90 and float(product) > 2 for share, product in saturated)
+    norms = {name: float(n) for name, n in re.findall(r"^(\w+, [\w ]+[\d.]+) +after 60 steps: (\S+)$", text, re.M)}
+    assert norms["RNN, scale 0.8"] < 1e-10 and norms["LSTM, forget bias 0"] < 1e-9
+    assert 0.5 < norms["LSTM, forget bias 4"] < 100 and 0.5 < norms["RNN, scale 2.0"] < 100
+
+
+def pictures():
+    sys.path.insert(0, str(ROOT / "course" / UNIT))
+    try:
+        sys.modules.pop("pictures", None)
+        import pictures
+
+        return pictures
+    finally:
+        sys.path.pop(0)
+        sys.modules.pop("pictures", None)
+
+
+def printed(notebook):
+    return "".join(
+        o.text for c in notebook.cells if c.cell_type == "code" for o in c.outputs if o.get("name") == "stdout"
+    )
+
+
+def assert_close(mine, theirs):
+    assert np.shape(mine) == np.shape(theirs)
+    np.testing.assert_allclose(mine, theirs, rtol=1e-10, atol=1e-14)
