@@ -273,3 +273,9 @@ def test_names_are_left_out_unless_asked_for():
     assert {g.get("data-name") for g in ElementTree.fromstring(d.svg(describe="Two.", named=True)).iter("g")} == {
         "h0", "h1", "W1",
     }  # fmt: skip
+
+
+def test_as_text_a_drawing_is_its_description():
+    drawing = Drawing(100, 100)
+    drawing.node("a", 50, 50)
+    assert repr(drawing.svg(describe="One node & nothing else.")) == "Drawing: One node & nothing else."

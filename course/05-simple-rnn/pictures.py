@@ -5,6 +5,7 @@ import numpy as np
 
 from byhand.drawing import Drawing
 from byhand.palette import PALETTE
+from byhand.routes import Edge, RoutePicker, Routes
 from byhand.stepper import Frame, Stepper
 
 
@@ -192,6 +193,29 @@ def bptt_stepper(run):
         gradient=["h0", "h0->h1"],
     )
     return Stepper(frames, "A simple RNN, three steps forward and three steps back")
+
+
+def routes(run):
+    """Every route to J in the worked example, as unit 02 draws them; `run` as for `bptt_stepper`."""
+    T = len(run["x"]) - 1
+    d = _unrolled(T, slots=False)
+    edges = {}
+    for t in range(1, T + 1):
+        slope, p = 1 - run["h"][t] ** 2, run["p"][t]
+        edges[f"h{t - 1}->h{t}"] = Edge(run["W"] * slope, rf"W\,(1 - h_{t}^2)")
+        edges[f"x{t}->h{t}"] = Edge(run["U"] * slope, rf"U\,(1 - h_{t}^2)")
+        edges[f"h{t}->o{t}"] = Edge(2 * p * (1 - p), rf"2\hat y_{t}(1 - \hat y_{t})")
+        right = run["y"][t] == 0
+        number = -1 / (T * p) if right else 1 / (T * (1 - p))
+        edges[f"o{t}->J"] = Edge(
+            number, rf"-\frac{{1}}{{{T}\hat y_{t}}}" if right else rf"\frac{{1}}{{{T}(1 - \hat y_{t})}}"
+        )
+    return RoutePicker(
+        Routes(d, edges),
+        "Every route to J",
+        describe="The unrolled network of the worked example: hidden states h(0) to h(3) from left to right, an input below and a "
+        "prediction above each of h(1) to h(3), and the loss J at the top.",
+    )
 
 
 def _n(number, form=".4f"):

@@ -11,7 +11,7 @@ import math
 import re
 from dataclasses import dataclass
 from functools import cache, partial
-from html import escape
+from html import escape, unescape
 from importlib.resources import files
 from itertools import product
 
@@ -28,7 +28,10 @@ CORNER = 9  # pixels: radius of the corners of an arrow that goes by way of poin
 
 
 class Svg(str):
-    """An SVG string that displays itself in a notebook."""
+    """An SVG string that displays itself in a notebook; where only text can be shown, its description stands for it."""
+
+    def __repr__(self) -> str:
+        return "Drawing: " + unescape(re.search(r'aria-label="([^"]*)"', self)[1])
 
     def _repr_html_(self) -> str:
         return f'<div class="bh"><style>{stylesheet()}</style><div class="bh-drawing">{self}</div></div>'

@@ -53,7 +53,9 @@ def softmax(o):
 
 
 def dense(r):
-    assert_close(np.tanh(r["b"] + r["U"] @ r["x"][1]), torch.tanh(F.linear(*tensors(r["x"][1], r["U"], r["b"]))).numpy())
+    assert_close(
+        np.tanh(r["b"] + r["U"] @ r["x"][1]), torch.tanh(F.linear(*tensors(r["x"][1], r["U"], r["b"]))).numpy()
+    )
 
 
 def dense_back(r):
@@ -185,6 +187,19 @@ def test_the_prose_states_the_numbers_of_the_worked_example():
         assert float(by_hand) == float(theirs)
 
 
+def test_the_stepper_and_the_sum_over_routes_give_the_same_gradient():
+    notebook = executed(ROOT / "course" / UNIT / "lesson.ipynb")
+    players = [
+        o.data["text/html"]
+        for c in notebook.cells
+        if c.cell_type == "code"
+        for o in c.outputs
+        if "data" in o and "text/html" in o.data
+    ]
+    stepper, routes = (next(html for html in players if kind in html) for kind in ('class="bh bh-stepper', 'class="bh bh-routes'))
+    assert "−0.0160" in stepper and "−0.0160" in routes  # dh0
+
+
 @pytest.mark.slow
 def test_the_students_network_learns_to_write():
     notebook = executed_solution(Unit(ROOT, UNIT))
@@ -199,7 +214,9 @@ def test_the_students_network_learns_to_write():
 
 
 def printed(notebook):
-    return "".join(o.text for c in notebook.cells if c.cell_type == "code" for o in c.outputs if o.get("name") == "stdout")
+    return "".join(
+        o.text for c in notebook.cells if c.cell_type == "code" for o in c.outputs if o.get("name") == "stdout"
+    )
 
 
 def tensors(*arrays):
