@@ -104,9 +104,7 @@ def make_c(rng, N, H, D=2, scale=1.0, peephole=0.8):
 def make_gates(rng, N, H, D=2, scale=1.0, peephole=0.8):
     (before, s, _), _, _ = middle(rng, N, D, H, scale, peephole)
     names = ("df_bar", "di_bar", "dz_bar")
-    return dict(
-        dc=s["dc"], c_prev=before["c"], c=s["c"], z=s["z"], i=s["i"], f=s["f"], truth={n: s[n] for n in names}
-    )
+    return dict(dc=s["dc"], c_prev=before["c"], c=s["c"], z=s["z"], i=s["i"], f=s["f"], truth={n: s[n] for n in names})
 
 
 def make_y(rng, N, H, D=2, scale=1.0, peephole=0.8):
