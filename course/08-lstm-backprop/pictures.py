@@ -343,8 +343,8 @@ def scalar_routes(params, here, after, *, c_prev, Delta, beyond):
     here    this step's z, i, f, o, c; after: the next step's; c_prev, Delta: numbers
     beyond  the total derivatives at the variables of the next step: "z+", "i+", "f+", "o+" at its sums, "c+" at its cell
     """
-    v = {name: float(number) for name, number in here.items()} | {"c_prev": float(c_prev), "f_next": float(after["f"])}
-    W, R, p = ({k: float(params[kind + k]) for k in "zifo" if kind + k in params} for kind in "WRp")
+    v = here | {"c_prev": c_prev, "f_next": after["f"]}
+    W, R, p = ({k: params[kind + k] for k in "zifo" if kind + k in params} for kind in "WRp")
     d = Drawing(690, 470)
     at = {
         "y_prev": (36, 84, "y^(t−1)", "output"), "x": (36, 204, "x^(t)", "input"), "c_prev": (36, 390, "c^(t−1)", "hidden"),
