@@ -502,13 +502,13 @@ def sums_stepper(steps, d, p):
 def table(steps):
     """The forward values of the worked example as text, one row for each variable, one column for each step."""
     T = len(steps) - 1
-    lines = [f"{'':8}" + "".join(f"{'t = ' + str(t):^20}" for t in range(T + 1))]
+    lines = [f"{'':7}" + "".join(f"{'t = ' + str(t):^17}" for t in range(T + 1))]
     for name in ("x", "z_bar", "i_bar", "f_bar", "z", "i", "f", "c", "o_bar", "o", "tanh_c", "y"):
         cells = []
         for s in steps:
             numbers = s.get(name)
-            cells.append("" if numbers is None else "  ".join(f"{n:+.4f}" for n in numbers))
-        lines.append(f"{name:8}" + "".join(f"{c:^20}" for c in cells))
+            cells.append("" if numbers is None else " ".join(f"{n:+.4f}" for n in numbers))
+        lines.append(f"{name:7}" + "".join(f"{c:^17}" for c in cells))
     return "\n".join(line.rstrip() for line in lines)
 
 
