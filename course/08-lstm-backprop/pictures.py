@@ -499,15 +499,12 @@ def sums_stepper(steps, d, p):
 # Numbers
 
 
-def table(steps):
-    """The forward values of the worked example as text, one row for each variable, one column for each step."""
-    T = len(steps) - 1
-    lines = [f"{'':7}" + "".join(f"{'t = ' + str(t):^17}" for t in range(T + 1))]
-    for name in ("x", "z_bar", "i_bar", "f_bar", "z", "i", "f", "c", "o_bar", "o", "tanh_c", "y"):
-        cells = []
-        for s in steps:
-            numbers = s.get(name)
-            cells.append("" if numbers is None else " ".join(f"{n:+.4f}" for n in numbers))
+def table(steps, names=("x", "z_bar", "i_bar", "f_bar", "z", "i", "f", "c", "o_bar", "o", "tanh_c", "y"), first=0):
+    """The numbers of the worked example as text, one row for each variable, one column for each step from `first` on."""
+    columns = range(first, 4)
+    lines = [f"{'':7}" + "".join(f"{'t = ' + str(t):^17}" for t in columns)]
+    for name in names:
+        cells = (" ".join(f"{n:+.4f}" for n in steps[t].get(name, ())) for t in columns)
         lines.append(f"{name:7}" + "".join(f"{c:^17}" for c in cells))
     return "\n".join(line.rstrip() for line in lines)
 
