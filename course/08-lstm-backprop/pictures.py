@@ -249,13 +249,13 @@ def routes_of_c_and_y(steps, d, p, Delta):
     heads = {
         "y": ("y^(2)", e["y"][0], s["o"][0] * (1 - s["tanh_c"][0] ** 2), r"\frac{\partial^{+} y^{(2)}}{\partial c^{(2)}} &= o^{(2)} (1 - \tanh^2 c^{(2)})",
               "into $y^{(2)}$, in the slot of the tanh. The other slot, $o$, is held fixed."),
-        "o_bar": ("ō ^(2)", e["o_bar"][0], p["po"][0], r"\frac{\partial^{+} \bar{o}^{(2)}}{\partial c^{(2)}} &= p_o",
+        "o_bar": ("ō\u200a^(2)", e["o_bar"][0], p["po"][0], r"\frac{\partial^{+} \bar{o}^{(2)}}{\partial c^{(2)}} &= p_o",
                   "by the peephole into the output gate of this same step. This is where it is accounted for that $o$ depends on $c$."),
         "c": ("c^(3)", ahead["c"][0], after["f"][0], r"\frac{\partial^{+} c^{(3)}}{\partial c^{(2)}} &= f^{(3)}",
               "along the highway, in the slot of the old cell; $f^{(3)}$ is held fixed."),
-        "i_bar": ("ī ^(3)", ahead["i_bar"][0], p["pi"][0], r"\frac{\partial^{+} \bar{\imath}^{(3)}}{\partial c^{(2)}} &= p_i",
+        "i_bar": ("ī\u200a^(3)", ahead["i_bar"][0], p["pi"][0], r"\frac{\partial^{+} \bar{\imath}^{(3)}}{\partial c^{(2)}} &= p_i",
                   "by the peephole into the next input gate."),
-        "f_bar": ("f̄ ^(3)", ahead["f_bar"][0], p["pf"][0], r"\frac{\partial^{+} \bar{f}^{(3)}}{\partial c^{(2)}} &= p_f",
+        "f_bar": ("f̄\u200a^(3)", ahead["f_bar"][0], p["pf"][0], r"\frac{\partial^{+} \bar{f}^{(3)}}{\partial c^{(2)}} &= p_f",
                   "by the peephole into the next forget gate."),
     }  # fmt: skip
     g = _fan("c^(2)", "hidden", {name: label for name, (label, *_) in heads.items()})
@@ -291,7 +291,7 @@ def routes_of_c_and_y(steps, d, p, Delta):
         "Together: five arrows, five terms. Without peepholes three of them would be gone, and only the routes through $y^{(2)}$ and along the highway "
         "would be left.",
     ))  # fmt: skip
-    h = _fan("y^(2)", "output", {k: f"{k}̄ ^(3)" for k in ("z", "i")} | {"J": ""} | {k: f"{k}̄ ^(3)" for k in ("f", "o")})
+    h = _fan("y^(2)", "output", {k: f"{k}̄\u200a^(3)" for k in ("z", "i")} | {"J": ""} | {k: f"{k}̄\u200a^(3)" for k in ("f", "o")})
     frames.append(Frame(
         h.svg(gradient=["u", "J", "u->J"], gradients={"u->J": _g(Delta[2][0])}, describe="y(2) has an arrow straight to J and four to the sums of step 3."),
         rf"\loss{{\Delta^{{(2)}}_1}} = y_1^{{(2)}} - \text{{target}}_1^{{(2)}} = {Delta[2][0]:.4f}",
@@ -350,8 +350,8 @@ def scalar_routes(params, here, after, *, c_prev, Delta, beyond):
         "y_prev": (36, 84, "y^(t−1)", "output"), "x": (36, 204, "x^(t)", "input"), "c_prev": (36, 390, "c^(t−1)", "hidden"),
         "z": (176, 176, "z̄", "hidden"), "i": (176, 262, "ī", "hidden"), "f": (176, 350, "f̄", "hidden"),
         "c": (300, 300, "c^(t)", "hidden"), "o": (300, 90, "ō", "hidden"), "y": (420, 150, "y^(t)", "output"),
-        "o+": (552, 40, "ō ^(t+1)", "hidden"), "z+": (552, 122, "z̄ ^(t+1)", "hidden"), "i+": (552, 244, "ī ^(t+1)", "hidden"),
-        "f+": (552, 328, "f̄ ^(t+1)", "hidden"), "c+": (552, 420, "c^(t+1)", "hidden"), "J": (656, 214, "J", "loss"),
+        "o+": (552, 40, "ō\u200a^(t+1)", "hidden"), "z+": (552, 122, "z̄\u200a^(t+1)", "hidden"), "i+": (552, 244, "ī\u200a^(t+1)", "hidden"),
+        "f+": (552, 328, "f̄\u200a^(t+1)", "hidden"), "c+": (552, 420, "c^(t+1)", "hidden"), "J": (656, 214, "J", "loss"),
     }  # fmt: skip
     for name, (x, y, label, role) in at.items():
         bar = _barred(label)
@@ -419,8 +419,8 @@ def sums_stepper(steps, d, p):
         g.node(f"y{t}", x - 44, rows["R"], f"y^({t - 1})", "output", size=56)
         g.node(f"c_prev{t}", x - 44, rows["pf"], f"c^({t - 1})", "hidden", size=56)
         g.node(f"c{t}", x - 44, rows["po"], f"c^({t})", "hidden", size=56)
-        g.node(f"f{t}", x + 44, 126, f"δf̄ ^({t})", "gradient", shape="box", size=(76, 44))
-        g.node(f"o{t}", x + 44, 386, f"δō ^({t})", "gradient", shape="box", size=(76, 44))
+        g.node(f"f{t}", x + 44, 126, f"δf̄\u200a^({t})", "gradient", shape="box", size=(76, 44))
+        g.node(f"o{t}", x + 44, 386, f"δō\u200a^({t})", "gradient", shape="box", size=(76, 44))
         for row, y in rows.items():
             g.node(f"{row}{t}", x + 44, y, f"step {t}", "gradient", shape="box", size=(76, 44))
         for source, row in (("y", "R"), ("c_prev", "pf"), ("c", "po")):
