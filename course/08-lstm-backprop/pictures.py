@@ -6,7 +6,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from byhand.drawing import Drawing, Svg
-from byhand.lstm_cell import GATES, PEEPHOLES, forward_numbers, pictures
+from byhand.lstm_cell import GATES, PEEPHOLES, Pictures, forward_numbers, pictures
 from byhand.palette import PALETTE
 from byhand.routes import Edge, RoutePicker, Routes
 from byhand.stepper import Frame, Stepper
@@ -227,7 +227,8 @@ def whole_step(steps, d, t=2):
     gradients = {name: _g(d[t][name][0]) for name in ("y", "o_bar", "c", "f_bar", "i_bar", "z_bar")}
     lit = [*gradients, "o->y", "o_bar->o", "tanh_c->y", "c->tanh_c", "c->o_bar", "cf->c", "zi->c", "f->cf", "i->zi", "z->zi",
            "f_bar->f", "i_bar->i", "z_bar->z"]  # fmt: skip
-    return pictures(gradient=lit, values=values, gradients=gradients, loss=True)
+    both = pictures(gradient=lit, values=values, gradients=gradients, loss=True)
+    return Pictures(_at_step(svg, t) for svg in both)
 
 
 # The routes of c and of y
@@ -347,8 +348,8 @@ def scalar_routes(params, here, after, *, c_prev, Delta, beyond):
     W, R, p = ({k: params[kind + k] for k in "zifo" if kind + k in params} for kind in "WRp")
     d = Drawing(690, 470)
     at = {
-        "y_prev": (36, 84, "y^(t−1)", "output"), "x": (36, 204, "x^(t)", "input"), "c_prev": (36, 390, "c^(t−1)", "hidden"),
-        "z": (176, 176, "z̄", "hidden"), "i": (176, 262, "ī", "hidden"), "f": (176, 350, "f̄", "hidden"),
+        "y_prev": (36, 84, "y^(t−1)", "output"), "x": (36, 204, "x^(t)", "input"), "c_prev": (36, 430, "c^(t−1)", "hidden"),
+        "z": (176, 176, "z̄", "hidden"), "i": (176, 246, "ī", "hidden"), "f": (176, 316, "f̄", "hidden"),
         "c": (300, 300, "c^(t)", "hidden"), "o": (300, 90, "ō", "hidden"), "y": (420, 150, "y^(t)", "output"),
         "o+": (552, 40, "ō\u200a^(t+1)", "hidden"), "z+": (552, 122, "z̄\u200a^(t+1)", "hidden"), "i+": (552, 244, "ī\u200a^(t+1)", "hidden"),
         "f+": (552, 328, "f̄\u200a^(t+1)", "hidden"), "c+": (552, 420, "c^(t+1)", "hidden"), "J": (656, 214, "J", "loss"),
