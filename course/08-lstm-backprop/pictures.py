@@ -82,10 +82,10 @@ def backward_stepper(steps, d, p, Delta):
             r",\quad ".join(rf"\grad{{\delta {LATEX[k]}^{{(3)}}}} = {_v(e3[k + '_bar'])}" for k in pair)
             for pair in ("zi", "fo")
         ],
-        "This is the next cell, that of step 3, and it is done already: its four gradients at the sums are there. It was worked out as step 2 "
+        "This is the next cell, that of step 3, and it is done already: the gradients at its four sums and at its cell are there. It was worked out as step 2 "
         "will be now, with zeros for everything beyond the end. Our $y^{(2)}$ "
         "and $c^{(2)}$ stand on its left: here they are the old ones.",
-        [f"{k}_bar" for k in BARS], step=3, extra=three,
+        [f"{k}_bar" for k in BARS], step=3, extra=three | {"c": _g(e3["c"][0])},
     )  # fmt: skip
     back = {k: p["R" + k].T @ e3[f"{k}_bar"] for k in BARS}
     frame(
@@ -292,7 +292,11 @@ def routes_of_c_and_y(steps, d, p, Delta):
         "Together: five arrows, five terms. Without peepholes three of them would be gone, and only the routes through $y^{(2)}$ and along the highway "
         "would be left.",
     ))  # fmt: skip
-    h = _fan("y^(2)", "output", {k: f"{k}̄\u200a^(3)" for k in ("z", "i")} | {"J": ""} | {k: f"{k}̄\u200a^(3)" for k in ("f", "o")})
+    h = _fan(
+        "y^(2)",
+        "output",
+        {k: f"{k}̄\u200a^(3)" for k in ("z", "i")} | {"J": ""} | {k: f"{k}̄\u200a^(3)" for k in ("f", "o")},
+    )
     frames.append(Frame(
         h.svg(gradient=["u", "J", "u->J"], gradients={"u->J": _g(Delta[2][0])}, describe="y(2) has an arrow straight to J and four to the sums of step 3."),
         rf"\loss{{\Delta^{{(2)}}_1}} = y_1^{{(2)}} - \text{{target}}_1^{{(2)}} = {Delta[2][0]:.4f}",
@@ -487,8 +491,8 @@ def sums_stepper(steps, d, p):
     W, b = sum(np.outer(d[t]["f_bar"], steps[t]["x"]) for t in X), sum(d[t]["f_bar"] for t in X)
     frame(
         [
-            rf"\delta R_f &= \grad{{{_matrix(R)}}}, \quad \delta p_f = \grad{{{_v(pf)}}}, \quad \delta p_o = \grad{{{_v(po)}}}",
-            rf"\delta W_f &= \sum_t \grad{{\delta\bar{{f}}^{{(t)}}}} \left(x^{{(t)}}\right)^\top = \grad{{{_v(W.ravel())}}}, \quad \delta b_f = \grad{{{_v(b)}}}",
+            rf"\delta R_f &= \grad{{{_matrix(R)}}}, \quad \delta W_f = \sum_t \grad{{\delta\bar{{f}}^{{(t)}}}} \left(x^{{(t)}}\right)^\top = \grad{{{_v(W.ravel())}}}",
+            rf"\delta p_f &= \grad{{{_v(pf)}}}, \quad \delta p_o = \grad{{{_v(po)}}}, \quad \delta b_f = \grad{{{_v(b)}}}",
         ],
         f"The gradients, whole. $W_f$ is paired with the input, $b_f$ with 1, and the other gates get theirs in the same way. All {T} steps are in; now "
         "the parameters are changed, once.",
