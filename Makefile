@@ -12,7 +12,7 @@ lab: .venv/installed course/start.ipynb
 	$(BIN)/jupyter lab --LabApp.default_url=/lab/tree/course/start.ipynb --LabApp.news_url=None $(ARGS)
 
 test: .venv/installed
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
 
 build: .venv/installed
 	$(BIN)/byhand build $(ARGS)
@@ -25,7 +25,8 @@ book: .venv/installed
 
 bench: .venv/installed
 	$(BIN)/python benchmarks/unit_times.py $(ARGS)
-	$(BIN)/python benchmarks/numpy_against_torch.py $(ARGS)
+	$(BIN)/python benchmarks/numpy_against_torch.py
+	$(BIN)/python benchmarks/lstm_against_torch.py
 
 clean:
 	rm -rf .venv .cache book/_build
