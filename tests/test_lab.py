@@ -88,7 +88,7 @@ def test_lab_opens_on_the_start_page_from_which_a_link_leads_to_the_lesson(page,
     assert page.url.endswith("/lab/tree/course/start.ipynb")
     expect(start.get_by_role("listitem").filter(has_text="05 The simple RNN")).to_be_visible()
     expect(page.get_by_role("dialog")).to_have_count(0)
-    start.get_by_role("link", name="lesson").click()
+    start.locator(f'a[href*="{UNIT}/lesson.ipynb"]').click()
     expect(page.get_by_role("heading", name="05 The simple RNN")).to_be_visible(timeout=TO_OPEN)
     assert page.url.endswith(f"/lab/tree/course/{UNIT}/lesson.ipynb")
 
