@@ -1,4 +1,4 @@
-"""Every labelled equation of a lesson is computed and compared: the labels of a unit, for its tests to go through."""
+"""What the tests of all units share: the labels of a lesson's equations, each to be computed, and what a notebook printed."""
 
 from pathlib import Path
 
@@ -12,3 +12,10 @@ ROOT = Path(__file__).resolve().parents[2]
 def labels(unit: str) -> list[str]:
     """The labels `eq-...` of the unit's lesson, in order."""
     return list(equation_numbers(read_source(Unit(ROOT, unit).lesson).notebook, unit))
+
+
+def printed(notebook) -> str:
+    """All that the cells of an executed notebook wrote to stdout."""
+    return "".join(
+        o.text for c in notebook.cells if c.cell_type == "code" for o in c.outputs if o.get("name") == "stdout"
+    )

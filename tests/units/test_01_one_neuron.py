@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from equations import ROOT, labels
+from equations import ROOT, labels, printed
 
 from byhand.teaching.course import Unit
 from byhand.teaching.execute import executed, executed_solution
@@ -259,12 +259,6 @@ def test_the_numbers_in_the_exercises_prose():
     benign = load_breast_cancer().target
     assert (len(benign), len(benign) // 5, round(100 * benign.mean())) == (569, 113, 63)
     assert 2 / np.linalg.eigvalsh([[7.0, 3.0], [3.0, 2.0]]).max() < 0.25
-
-
-def printed(notebook):
-    return "".join(
-        o.text for c in notebook.cells if c.cell_type == "code" for o in c.outputs if o.get("name") == "stdout"
-    )
 
 
 def assert_close(mine, theirs):

@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 import torch
-from equations import ROOT, labels
+from equations import ROOT, labels, printed
 
 from byhand.checking import visible_report
 from byhand.checking.exercise import load_checks
@@ -268,12 +268,6 @@ def test_the_students_engine_trains_a_network():
     assert len(losses) == 3
     for words in losses:
         assert float(words[1]) > 0.3 and float(words[5]) < 0.005
-
-
-def printed(notebook):
-    return "".join(
-        o.text for c in notebook.cells if c.cell_type == "code" for o in c.outputs if o.get("name") == "stdout"
-    )
 
 
 def assert_close(mine, theirs):

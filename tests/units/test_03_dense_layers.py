@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from equations import ROOT, labels
+from equations import ROOT, labels, printed
 
 from byhand.teaching.course import Unit
 from byhand.teaching.execute import executed, executed_solution
@@ -320,12 +320,6 @@ def test_the_students_network_reads_digits():
     assert tests[1347, 0.0] > 95 and tests[1347, 0.25] > 95
     assert abs(tests[1347, 0.0] - tests[1347, 0.25]) < 1  # the statement promises no clear winner
     assert 88 < tests[200, 0.0] < 95 and 88 < tests[200, 0.25] < 95
-
-
-def printed(notebook):
-    return "".join(
-        o.text for c in notebook.cells if c.cell_type == "code" for o in c.outputs if o.get("name") == "stdout"
-    )
 
 
 def assert_close(mine, theirs):

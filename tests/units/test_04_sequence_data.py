@@ -6,7 +6,7 @@ import itertools
 import numpy as np
 import pytest
 import torch
-from equations import ROOT, labels
+from equations import ROOT, labels, printed
 
 from byhand.teaching.course import Unit
 from byhand.teaching.execute import executed, executed_solution
@@ -374,12 +374,6 @@ def test_another_encoding_is_named(tmp_path):
     with pytest.raises(weather.StationFileError, match="is not written in utf-8-sig: name its encoding"):
         weather.read_station(path, "t in °C")
     assert weather.read_station(path, "t in °C", encoding="latin-1").values[0, 0] == 1
-
-
-def printed(notebook):
-    return "".join(
-        o.text for c in notebook.cells if c.cell_type == "code" for o in c.outputs if o.get("name") == "stdout"
-    )
 
 
 def assert_close(mine, theirs):

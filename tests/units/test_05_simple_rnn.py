@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from equations import ROOT, labels
+from equations import ROOT, labels, printed
 
 from byhand.teaching.course import Unit
 from byhand.teaching.execute import executed, executed_solution
@@ -211,12 +211,6 @@ def test_the_students_network_learns_to_write():
     words = set((ROOT / "course" / UNIT / "tale.txt").read_text().split())
     text = printed(notebook).rsplit("per character\n", 1)[1].split()
     assert sum(word in words for word in text) > 0.7 * len(text)
-
-
-def printed(notebook):
-    return "".join(
-        o.text for c in notebook.cells if c.cell_type == "code" for o in c.outputs if o.get("name") == "stdout"
-    )
 
 
 def tensors(*arrays):

@@ -7,7 +7,7 @@ from functools import cache
 import numpy as np
 import pytest
 import torch
-from equations import ROOT, labels
+from equations import ROOT, labels, printed
 
 from byhand.teaching.course import Unit
 from byhand.teaching.execute import executed, executed_solution
@@ -293,12 +293,6 @@ def test_pretraining_makes_the_deep_net_trainable_and_the_rnn_fails():
 
 def lines(out, word):
     return [(line.split(word)[0].strip(), line) for line in out.splitlines() if word in line]
-
-
-def printed(notebook):
-    return "".join(
-        o.text for c in notebook.cells if c.cell_type == "code" for o in c.outputs if o.get("name") == "stdout"
-    )
 
 
 def load_pictures():

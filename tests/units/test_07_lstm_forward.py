@@ -6,7 +6,7 @@ import re
 import numpy as np
 import pytest
 import torch
-from equations import ROOT, labels
+from equations import ROOT, labels, printed
 
 from byhand.checking.exercise import load_checks
 from byhand.lstm_cell import forward_numbers
@@ -169,12 +169,6 @@ def test_the_students_latch_remembers_for_as_long_as_the_formula_says():
     for line in lines:
         counted, formula = re.search(r"counted +(\d+) steps, formula +(\d+)", line).groups()
         assert counted == formula
-
-
-def printed(notebook):
-    return "".join(
-        o.text for c in notebook.cells if c.cell_type == "code" for o in c.outputs if o.get("name") == "stdout"
-    )
 
 
 def assert_close(mine, theirs):

@@ -6,7 +6,7 @@ import re
 import numpy as np
 import pytest
 import torch
-from equations import ROOT, labels
+from equations import ROOT, labels, printed
 
 from byhand.lstm_cell import forward_numbers
 from byhand.teaching.course import Unit
@@ -306,12 +306,6 @@ def load_pictures():
 def slope(a):
     s = 1 / (1 + np.exp(-a))
     return s * (1 - s)
-
-
-def printed(notebook):
-    return "".join(
-        o.text for c in notebook.cells if c.cell_type == "code" for o in c.outputs if o.get("name") == "stdout"
-    )
 
 
 def assert_close(mine, theirs):

@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 import torch
-from equations import ROOT, labels
+from equations import ROOT, labels, printed
 from torch.autograd.functional import jacobian
 
 from byhand.checking.collect import collect
@@ -355,12 +355,6 @@ def pictures():
     finally:
         sys.path.pop(0)
         sys.modules.pop("pictures", None)
-
-
-def printed(notebook):
-    return "".join(
-        o.text for c in notebook.cells if c.cell_type == "code" for o in c.outputs if o.get("name") == "stdout"
-    )
 
 
 def assert_close(mine, theirs):
