@@ -8,7 +8,8 @@ export PATH := $(BIN):$(PATH)
 
 .PHONY: lab test build verify book bench clean
 
-lab: .venv/installed course/start.ipynb
+lab: .venv/installed
+	$(BIN)/python -m byhand.start
 	$(BIN)/jupyter lab --LabApp.default_url=/lab/tree/course/start.ipynb --LabApp.news_url=None $(ARGS)
 
 test: .venv/installed
@@ -38,7 +39,3 @@ clean:
 	$(BIN)/python -m pip install --quiet --requirement requirements.txt
 	$(BIN)/python -m pip install --quiet --no-deps --editable .
 	touch $@
-
-# The notebooks are part of the repository; this is for a checkout in which they are missing.
-course/start.ipynb: | .venv/installed
-	$(BIN)/byhand build

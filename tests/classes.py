@@ -16,7 +16,15 @@ from byhand.teaching.notebooks import BEGIN, END, read_source, solution_regions,
 
 ROOT = Path(__file__).parents[1]
 UNIT = "05-simple-rnn"
-EXERCISES = ("rnn_step", "rnn_forward", "cross_entropy", "rnn_step_backward", "rnn_backward", "truncated_bptt", "sample")
+EXERCISES = (
+    "rnn_step",
+    "rnn_forward",
+    "cross_entropy",
+    "rnn_step_backward",
+    "rnn_backward",
+    "truncated_bptt",
+    "sample",
+)
 ESSAY = "Imagine one W for each step; moving the one real W moves them all, so the effects add. V and c stay exact."
 
 # Works for the sequence of the visible check and for no other length.
@@ -52,14 +60,16 @@ def copy_course(root):
         beside = shutil.ignore_patterns(".ipynb_checkpoints", "__pycache__")
         shutil.copytree(ROOT / folder / UNIT, root / folder / UNIT, ignore=beside)
     (root / "book").mkdir()
-    for name in ("course/start.md", "course/start.ipynb", "nbgrader_config.py", "requirements.txt", "book/references.bib"):
+    for name in ("course/start.md", "nbgrader_config.py", "requirements.txt", "book/references.bib"):
         shutil.copy(ROOT / name, root / name)
     return root
 
 
 def clean_environment(root):
     """The environment without anyone's own Jupyter settings, and with no seed but the classroom's."""
-    env = {name: value for name, value in os.environ.items() if name != "BYHAND_SEED" and not name.startswith("JUPYTER")}
+    env = {
+        name: value for name, value in os.environ.items() if name != "BYHAND_SEED" and not name.startswith("JUPYTER")
+    }
     for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR"):
         env[name] = str(root / ".jupyter" / name.lower())
         Path(env[name]).mkdir(parents=True, exist_ok=True)

@@ -6,6 +6,7 @@ import pytest
 # The problems of the checks are tiny, and tests may run side by side: one thread each. Set before numpy is imported.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+from book_site import address, pages, site, visit  # noqa: E402, F401 - fixtures
 from classes import UNIT, copy_course, make_class, run, submit  # noqa: E402
 
 CHROMIUM_ARGS = (

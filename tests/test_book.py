@@ -1,12 +1,9 @@
 """The rendered book: it builds without a warning, reads the same with no internet, and gives no solution away."""
 
-import contextlib
 import functools
 import html
-import http.server
 import re
 import shutil
-import threading
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -17,79 +14,11 @@ import pytest
 from byhand.teaching.book import build_book, statement, with_source_text, without_widgets
 from byhand.teaching.course import CourseError
 
-sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-
 ROOT = Path(__file__).parents[1]
 
 # One worker builds the book, whatever `pytest -n` is asked for (with --dist loadgroup).
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("book")]
 
-
-# The site, and pages of it in a browser that reaches nothing else
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory):
-    """The folder of the built book. Built from scratch in a copy, so that no earlier build hides a warning."""
-    root = tmp_path_factory.mktemp("book")
-    shutil.copytree(ROOT / "book", root / "book", ignore=shutil.ignore_patterns("_build"))
-    for folder in ("course", "solutions"):
-        (root / folder).symlink_to(ROOT / folder)
-    return build_book(root).parent
-
-
-@pytest.fixture(scope="module")
-def pages(site):
-    return sorted(path.relative_to(site).as_posix() for path in site.rglob("*.html") if "_static" not in path.parts)
-
-
-@pytest.fixture(scope="module")
-def address(site):
-    """The address at which the site is served."""
-
-    class Quiet(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, *args):
-            pass
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=site))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}/"
-    server.shutdown()
-    server.server_close()
-
-
-@pytest.fixture(scope="module")
-def visit(browser, address):
-    """A function that opens a page and waits until its formulas are set; `visit.faults` collects what goes wrong."""
-    context = browser.new_context()
-    context.route(lambda url: not url.startswith(address), lambda route: route.abort())
-    page = context.new_page()
-    faults = []
-
-    def fault(text):
-        faults.append(f"{page.url.removeprefix(address)}: {text}")
-
-    page.on("console", lambda message: message.type in ("error", "warning") and fault(f"console: {message.text}"))
-    page.on("pageerror", lambda error: fault(f"script: {error}"))
-    page.on("requestfailed", lambda request: fault(f"failed: {request.url}"))
-    page.on("response", lambda response: response.status >= 400 and fault(f"{response.status}: {response.url}"))
-
-    def open_page(name):
-        page.goto(address + name, wait_until="networkidle")
-        # On a page with hundreds of formulas the first promise can be kept before they are set, so ask until they are;
-        # formulas that never are set fail the test that counts them.
-        with contextlib.suppress(sync_api.TimeoutError):
-            page.wait_for_function(ALL_SET, timeout=30_000)
-        page.evaluate("document.fonts.ready.then(() => null)")
-        return page
-
-    open_page.faults = faults
-    yield open_page
-    context.close()
-
-
-ALL_SET = """() => document.querySelectorAll("span.math, div.math").length ===
-    document.querySelectorAll(".math > mjx-container").length"""
 
 # A formula that MathJax cannot read is an error, or has the unknown macro in red.
 FORMULAS = """({

@@ -55,7 +55,9 @@ def test_a_released_notebook_is_whole_and_shows_its_points(unit):
 
 def test_a_second_build_changes_no_byte(copy):
     def everything():
-        return {p: p.read_bytes() for p in sorted(copy.course.rglob("*")) if p.is_file() and "__pycache__" not in p.parts}
+        return {
+            p: p.read_bytes() for p in sorted(copy.course.rglob("*")) if p.is_file() and "__pycache__" not in p.parts
+        }
 
     build([copy], copy.root)
     first = everything()
@@ -150,7 +152,9 @@ def test_outside_a_course_the_command_says_so(tmp_path, monkeypatch, capsys):
 
 
 def test_an_answer_that_lies_in_the_students_folder_stops_the_build(copy):
-    (copy.course / "notes.json").write_text(json.dumps("    log_p = shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))"))
+    (copy.course / "notes.json").write_text(
+        json.dumps("    log_p = shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))")
+    )
     assert "holds a line of an answer" in broken(copy)
 
 

@@ -8,6 +8,8 @@ from classes import ESSAY, EXERCISES, UNIT, Answers, copy_course
 from lab import running_lab
 from nbgrader.api import Gradebook
 
+from byhand.start import write_start_page
+
 expect = pytest.importorskip("playwright.sync_api", reason="playwright is not installed").expect
 
 pytestmark = pytest.mark.slow
@@ -31,6 +33,7 @@ def course(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def lab(course):
+    write_start_page(course)
     with running_lab(course, "--LabApp.default_url=/lab/tree/course/start.ipynb") as server:
         yield server
 
@@ -83,12 +86,12 @@ def output_of(page, code):
 
 def test_lab_opens_on_the_start_page_from_which_a_link_leads_to_the_lesson(page, lab):
     page.goto(lab.address(""))
-    start = page.locator(".jp-NotebookPanel", has_text="The units.")
+    start = page.locator(".jp-NotebookPanel", has_text="How to work.")
     expect(start).to_be_visible(timeout=TO_OPEN)
     assert page.url.endswith("/lab/tree/course/start.ipynb")
-    expect(start.get_by_role("listitem").filter(has_text="05 The simple RNN")).to_be_visible()
+    expect(start.get_by_role("row").filter(has_text="05 The simple RNN")).to_be_visible()
     expect(page.get_by_role("dialog")).to_have_count(0)
-    start.locator(f'a[href*="{UNIT}/lesson.ipynb"]').click()
+    start.get_by_role("link", name="lesson 05").click()
     expect(page.get_by_role("heading", name="05 The simple RNN")).to_be_visible(timeout=TO_OPEN)
     assert page.url.endswith(f"/lab/tree/course/{UNIT}/lesson.ipynb")
 

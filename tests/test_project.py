@@ -72,14 +72,19 @@ def test_importing_byhand_does_not_wait_for_torch():
 
 def test_students_files_import_nothing_that_students_do_not_have():
     for path in (ROOT / "course").rglob("*.py"):
-        assert not re.search(r"^\s*(from|import) (byhand\.teaching|nbgrader|jupytext|yaml)", path.read_text(), re.M), path
+        assert not re.search(r"^\s*(from|import) (byhand\.teaching|nbgrader|jupytext|yaml)", path.read_text(), re.M), (
+            path
+        )
 
 
 def test_no_file_names_a_machine():
     """Paths of a machine have no place in the project."""
     for name in TRACKED:
         path = ROOT / name
-        if path.suffix in {".md", ".py", ".yml", ".toml", ".ipynb", ".json", ".txt", ".bib", ".css", ".js"} and path.exists():
+        if (
+            path.suffix in {".md", ".py", ".yml", ".toml", ".ipynb", ".json", ".txt", ".bib", ".css", ".js"}
+            and path.exists()
+        ):
             found = re.search(r"/(work|root|home)/\w+", path.read_text())
             assert not found or name == "tests/test_project.py", f"{name}: {found[0]}"
 

@@ -31,7 +31,9 @@ FRAME = Frame(
 
 def test_one_frame_for_each_step():
     html = Stepper([FRAME] * 5, title="Five steps")._repr_html_()
-    assert html.count('<li class="bh-frame">') == html.count('role="img"') == html.count('aria-label="Twelve nodes') == 5
+    assert (
+        html.count('<li class="bh-frame">') == html.count('role="img"') == html.count('aria-label="Twelve nodes') == 5
+    )
     assert "Step 5 of 5" in html and 'max="5"' in html
     assert repr(Stepper([FRAME] * 5, title="Five steps")) == "Stepper: Five steps (5 frames)"
 

@@ -32,12 +32,20 @@ def test_what_students_have_of_the_mistakes_is_numbers_and_hints(name):
 
 
 def test_a_misconception_that_the_check_lets_pass_is_found(copy):  # noqa: F811
-    edit(copy.misconceptions, "by: np.tanh(b + x @ U.T)\n      hint: Your", "by: np.tanh(b + x @ U.T + h_prev @ W.T)\n      hint: Your")
+    edit(
+        copy.misconceptions,
+        "by: np.tanh(b + x @ U.T)\n      hint: Your",
+        "by: np.tanh(b + x @ U.T + h_prev @ W.T)\n      hint: Your",
+    )
     assert "rnn_step/old-state-forgotten passes the visible check" in broken(copy)
 
 
 def test_two_misconceptions_with_the_same_numbers_are_found(copy):  # noqa: F811
-    edit(copy.misconceptions, "by: np.tanh(b + x @ U.T)\n      hint: Your", "by: np.tanh(h_prev @ W.T + x @ U.T)\n      hint: Your")
+    edit(
+        copy.misconceptions,
+        "by: np.tanh(b + x @ U.T)\n      hint: Your",
+        "by: np.tanh(h_prev @ W.T + x @ U.T)\n      hint: Your",
+    )
     assert "rnn_step/old-state-forgotten and rnn_step/no-bias give the same numbers" in broken(copy)
 
 
@@ -69,10 +77,18 @@ def test_a_stub_that_earns_points_is_found(copy):  # noqa: F811
     solved = nbformat.read(ROOT / "course" / copy.name / "exercises.ipynb", as_version=4)
     for cell in solved.cells:
         if cell.metadata.get("nbgrader", {}).get("grade_id") == "rnn_step":
-            cell.source = cell.source.replace("raise NotImplementedError()", "return np.tanh(b + h_prev @ W.T + x @ U.T)")
+            cell.source = cell.source.replace(
+                "raise NotImplementedError()", "return np.tanh(b + h_prev @ W.T + x @ U.T)"
+            )
     assert "05-simple-rnn/rnn_step: the blank stub earns 1 points." in list(verify(copy, solved, mistakes))
 
 
 def test_the_pattern_lists_the_mistakes_of_every_part_of_the_backward_pass():
     ids = {v.id for v in load_variants(Unit(Path(ROOT), "05-simple-rnn")).misconceptions}
-    assert ids >= {"paired-with-the-same-step", "w-transposed", "no-gradient-from-the-future", "not-truncated", "overflow"}
+    assert ids >= {
+        "paired-with-the-same-step",
+        "w-transposed",
+        "no-gradient-from-the-future",
+        "not-truncated",
+        "overflow",
+    }

@@ -30,7 +30,7 @@ def css_variables() -> str:
 
     # Printed pages are white whatever the screen shows.
     return (
-        f".bh{rule(0)}\n@media not print{{html[data-theme=\"dark\"] .bh,"
+        f'.bh{rule(0)}\n@media not print{{html[data-theme="dark"] .bh,'
         f'body[data-jp-theme-light="false"] .bh{rule(1)}}}\n'
     )
 

@@ -104,7 +104,9 @@ def make_problems(name: str, exercise: Exercise, seed: int = PUBLIC_SEED, hidden
 
 
 @lru_cache(maxsize=256)
-def prepared(name: str, exercise: Exercise, seed: int = PUBLIC_SEED, hidden: bool = False) -> list[tuple[Problem, dict]]:
+def prepared(
+    name: str, exercise: Exercise, seed: int = PUBLIC_SEED, hidden: bool = False
+) -> list[tuple[Problem, dict]]:
     """`make_problems`, each with torch's answer. Kept, because a check is run again and again; nothing changes them."""
     problems = make_problems(name, exercise, seed, hidden)
     return [(problem, exercise.reference(**problem.args, **problem.extra)) for problem in problems]

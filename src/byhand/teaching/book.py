@@ -16,15 +16,22 @@ from pathlib import Path
 
 import nbformat
 from nbformat import NotebookNode
+from nbformat.v4 import new_output
 
+from byhand.teaching.accessible import make_accessible
 from byhand.teaching.course import CourseError, Unit, find_units
 from byhand.teaching.execute import executed
 from byhand.teaching.notebooks import read_source
+from byhand.teaching.opening import with_figures
 from byhand.teaching.plain import equation_numbers, number_for_book
 
 # What a page asks of MathJax: the TeX-to-HTML component, its fonts, and the extensions that it loads on first use.
 MATHJAX = ("tex-chtml.js", "output/chtml/fonts/woff-v2/", "input/tex/extensions/")
 MATHJAX_NOT = ("all-packages.js", "mhchem.js", "bussproofs.js", "physics.js")  # large, and no formula here wants them
+
+LIVE = """\
+<p class="byhand-live">The picture is one setting. In JupyterLab there are sliders here: see \
+<a href="../../how-to-use.html#run-it-live">how to run it live</a>.</p>"""
 
 PICTURES = {".svg", ".png", ".jpg", ".gif"}
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
@@ -53,6 +60,7 @@ def build_book(root: Path) -> Path:
         shutil.rmtree(build / ".doctrees", ignore_errors=True)
     clean.unlink(missing_ok=True)
     _run_jupyter_book(build)
+    make_accessible(build / "html")
     clean.touch()
     return build / "html" / "index.html"
 
@@ -65,7 +73,8 @@ def _staged(root: Path) -> Iterator[tuple[str, bytes]]:
     for path in _files(root / "book"):
         name = path.relative_to(root / "book").as_posix()
         if not name.startswith("_build/"):
-            yield name, path.read_bytes()
+            made = with_figures(path.read_text(encoding="utf-8"), root).encode() if name == "index.md" else None
+            yield name, made or path.read_bytes()
     for name, path in _mathjax():
         yield f"_extra/mathjax/{name}", path.read_bytes()
     for unit in find_units(root):
@@ -103,13 +112,24 @@ def with_source_text(notebook: NotebookNode, source: NotebookNode, numbers: dict
 def without_widgets(notebook: NotebookNode) -> NotebookNode:
     """The notebook without widget views and states, which on a page need a kernel and the html-manager.
 
-    An output that has nothing else to show but the widget's name goes; a picture or HTML beside the view stays.
+    An output that has nothing else to show but the widget's name gives way to a sentence that says how to have it
+    live; a picture or HTML beside the view stays.
     """
     notebook.metadata.pop("widgets", None)
     for cell in notebook.cells:
         if cell.cell_type == "code":
+            views = [output for output in cell.outputs if WIDGET_VIEW in output.get("data", {})]
             cell.outputs = [output for output in cell.outputs if _drop_view(output)]
+            if views and not _is_progress(views):
+                cell.outputs.append(new_output("display_data", {"text/html": LIVE}))
     return notebook
+
+
+def _is_progress(views: list[NotebookNode]) -> bool:
+    """Whether the widgets are progress bars, of which nothing is missing on a page. (tqdm shows its text beside.)"""
+    return all(
+        "it/s" in view["data"].get("text/plain", "") or "%|" in view["data"].get("text/plain", "") for view in views
+    )
 
 
 def _drop_view(output: NotebookNode) -> bool:

@@ -10,7 +10,7 @@ import nbformat
 from traitlets.config import Config, PyFileConfigLoader
 
 from byhand.checking.exercise import load_checks
-from byhand.teaching.course import CourseError, Unit, find_units
+from byhand.teaching.course import CourseError, Unit
 from byhand.teaching.notebooks import lint_exercises, notebook_bytes, read_source
 from byhand.teaching.plain import equation_numbers, load_references, to_plain
 from byhand.teaching.verify import find_mistakes, mistakes_bytes, verify
@@ -21,7 +21,6 @@ def build(units: list[Unit], root: Path) -> None:
 
     Raises CourseError, before anything is published, where a source is wrong or a gate does not hold.
     """
-    _write(start_page(root))
     for unit in units:
         _write(generate(unit, root / "classroom"))
         print(f"{unit.name}: built.")
@@ -35,23 +34,11 @@ def _write(files: dict[Path, bytes]) -> None:
 
 def out_of_step(units: list[Unit], root: Path) -> list[Path]:
     """The generated files that differ from what their sources give. Changes nothing."""
-    files = start_page(root)
+    files = {}
     with tempfile.TemporaryDirectory() as scratch:
         for unit in units:
             files |= generate(unit, Path(scratch))
     return [path for path, content in files.items() if not path.exists() or path.read_bytes() != content]
-
-
-def start_page(root: Path) -> dict[Path, bytes]:
-    """The page on which JupyterLab opens: `course/start.md` with a list of the units that there are."""
-    notebook = read_source(root / "course" / "start.md").notebook
-    entries = []
-    for unit in find_units(root):
-        title = read_source(unit.lesson).notebook.cells[0].source.splitlines()[0].lstrip("# ")
-        entries.append(f"- **{title}**: [lesson]({unit.name}/lesson.ipynb), [exercises]({unit.name}/exercises.ipynb)")
-    for cell in notebook.cells:
-        cell.source = cell.source.replace("%UNITS%", "\n".join(entries))
-    return {root / "course" / "start.ipynb": notebook_bytes(notebook)}
 
 
 def generate(unit: Unit, classroom: Path) -> dict[Path, bytes]:

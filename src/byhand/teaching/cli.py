@@ -5,11 +5,13 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from pathlib import Path
 
 # The problems of the checks are tiny; more threads than one would only get in each other's way.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from byhand.teaching.course import CourseError, find_root, find_units
+from byhand.update import Changes, UpdateError, update
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -23,12 +25,19 @@ def main(argv: list[str] | None = None) -> int:
             "units", nargs="*", metavar="UNIT", help="for example 05-simple-rnn; all where none is named"
         )
     commands.add_parser("book", help="build the book into book/_build/html")
+    hand = commands.add_parser("handout", help="pack the course for students, without solutions")
+    hand.add_argument("file", metavar="FILE.zip", type=Path)
+    renew = commands.add_parser("update", help="bring corrected units; whatever you have edited stays as it is")
+    renew.add_argument("source", nargs="?", metavar="FILE.zip", type=Path, help="a newer handout; in a git clone: none")
     args = parser.parse_args(argv)
     try:
         return _COMMANDS[args.command](args)
     except CourseError as error:
         print(error, file=sys.stderr)
         return 1
+    except UpdateError as error:
+        print(error, file=sys.stderr)
+        return 2
 
 
 def _build(args: argparse.Namespace) -> int:
@@ -66,4 +75,28 @@ def _book(args: argparse.Namespace) -> int:
     return 0
 
 
-_COMMANDS = {"build": _build, "verify": _verify, "book": _book}
+def _handout(args: argparse.Namespace) -> int:
+    from byhand.teaching.handout import handout
+
+    print(f"{args.file}: {handout(find_root(), args.file)} files, no solutions.")
+    return 0
+
+
+def _update(args: argparse.Namespace) -> int:
+    here = Path.cwd()
+    root = next((folder for folder in (here, *here.parents) if (folder / "course" / "start.md").is_file()), None)
+    if root is None:
+        raise UpdateError(f"{here} is not inside a course: no folder here or above holds course/start.md.")
+    changes = update(root, args.source)
+    for what, names in (("New", changes.added), ("Corrected", changes.corrected), ("Removed", changes.removed)):
+        if names:
+            print(f"{what}: {', '.join(names)}.")
+    for name in changes.kept:
+        path = Path(name)
+        print(f"Kept as you edited it: {name}. The corrected one lies beside it, as {path.stem}.new{path.suffix}.")
+    if changes == Changes():
+        print("Nothing to do: this is the newest version.")
+    return 0
+
+
+_COMMANDS = {"build": _build, "verify": _verify, "book": _book, "handout": _handout, "update": _update}

@@ -1,0 +1,26 @@
+"""What Sphinx and the theme leave out for readers who do not see the page: names and roles, put in after the build."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+# In the table of contents the arrow that unfolds a unit has no name.
+_UNFOLD = re.compile(
+    r'(<a class="reference internal" href="[^"]*">([^<]*)</a><details[^>]*>)<summary><span class="toctree-toggle"'
+)
+# docutils gives each entry of the bibliography a role that has since been withdrawn; in a list it is a list item.
+_ENTRY = re.compile(r'(<div class="citation" id="[^"]*") role="doc-biblioentry"')
+
+
+def make_accessible(site: Path) -> None:
+    """Mend all pages of the built site. Doing it twice changes nothing more."""
+    for page in site.rglob("*.html"):
+        text = page.read_text(encoding="utf-8")
+        if (mended := mend(text)) != text:
+            page.write_text(mended, encoding="utf-8")
+
+
+def mend(page: str) -> str:
+    page = _UNFOLD.sub(r'\1<summary aria-label="Pages of \2"><span class="toctree-toggle"', page)
+    return _ENTRY.sub(r'\1 role="listitem"', page)

@@ -1,0 +1,78 @@
+"""Every page of the book for every reader: axe-core finds nothing on level A or AA, in light and in dark, wide and narrow."""
+
+from pathlib import Path
+
+import pytest
+from book_site import visitor
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("book")]
+
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+SIZES = {"wide": {"width": 1280, "height": 800}, "narrow": {"width": 360, "height": 740}}
+
+
+@pytest.fixture(scope="module")
+def axe():
+    package = pytest.importorskip("axe_playwright_python", reason="axe-playwright-python is not installed")
+    return (Path(package.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
+
+
+def violations(page, axe):
+    """What axe finds on a page, as texts."""
+    page.evaluate(axe)
+    found = page.evaluate("rules => axe.run(document, {runOnly: rules, resultTypes: ['violations']})", RULES)[
+        "violations"
+    ]
+    return [
+        f"{rule['id']} at {node['target'][0]}: {node['html'][:120]}" for rule in found for node in rule["nodes"][:3]
+    ]
+
+
+@pytest.mark.parametrize(("theme", "size"), [("light", "wide"), ("dark", "wide"), ("light", "narrow")])
+def test_no_page_shuts_anyone_out(browser, address, pages, axe, theme, size):
+    with visitor(browser, address, color_scheme=theme, viewport=SIZES[size]) as visit:
+        found = {name: violations(visit(name), axe) for name in pages}
+    assert {name: faults for name, faults in found.items() if faults} == {}
+
+
+def test_the_check_itself_can_fail(browser, axe):
+    page = browser.new_page()
+    page.set_content(
+        '<html lang="en"><title>x</title><main><h1>x</h1><img src="x.png"><p style="color:#bbb">pale</p></main></html>'
+    )
+    found = violations(page, axe)
+    page.close()
+    assert any(line.startswith("image-alt") for line in found) and any(
+        line.startswith("color-contrast") for line in found
+    )
+
+
+MOVES = """() => [...document.getAnimations()].filter(a => a.playState === "running").length"""
+
+
+def test_nothing_moves_without_being_asked(visit, pages):
+    for name in pages:
+        assert visit(name).evaluate(MOVES) == 0, name
+
+
+def test_a_page_can_be_walked_with_the_tab_key_in_the_order_of_reading(visit):
+    """The stops of the text come in the order in which they stand on the page, and each of them shows that it has the focus."""
+    page = visit("units/05-simple-rnn/lesson.html")
+    page.evaluate("document.querySelector('article a, article button, article input').focus()")
+    heights = []
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        here = page.evaluate(
+            """() => {
+                const e = document.activeElement, box = e.getBoundingClientRect(), style = getComputedStyle(e);
+                const shown = style.outlineStyle !== "none" || style.boxShadow !== "none" || style.borderStyle !== "none";
+                return e.closest("article") ? {top: box.top + scrollY, shown, html: e.outerHTML.slice(0, 80)} : null;
+            }"""
+        )
+        if here is None:
+            break
+        assert here["shown"], here["html"]
+        heights.append(here["top"])
+    assert len(heights) > 10
+    backwards = [b - a for a, b in zip(heights, heights[1:], strict=False) if b < a - 60]
+    assert backwards == []
