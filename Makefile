@@ -6,7 +6,7 @@ BIN := $(CURDIR)/.venv/bin
 ARGS ?=
 export PATH := $(BIN):$(PATH)
 
-.PHONY: lab test build verify book bench clean
+.PHONY: lab test build verify book pictures links bench clean
 
 lab: .venv/installed
 	$(BIN)/python -m byhand.start
@@ -23,6 +23,14 @@ verify: .venv/installed
 
 book: .venv/installed
 	$(BIN)/byhand book
+
+# The README's pictures, made from the built book and a real check.
+pictures: book
+	$(BIN)/python book/readme_pictures.py
+
+# Asks every address of book/links.txt whether it answers; needs the internet.
+links: .venv/installed
+	$(BIN)/python book/links.py check
 
 bench: .venv/installed
 	$(BIN)/python benchmarks/unit_times.py $(ARGS)

@@ -135,3 +135,15 @@ def test_the_search_index_knows_the_lessons(site):
     index = (site / "searchindex.js").read_text()
     titles = json.dumps([unit.title for unit in UNITS])
     assert all(unit.title.split(",")[0].lower() in index.lower() for unit in UNITS), titles
+
+
+# Links to other hosts
+
+
+def test_the_list_of_links_to_other_hosts_is_complete(site, monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "book")
+    import links
+
+    found = links.links_of(site)
+    assert found == (ROOT / "book" / "links.txt").read_text().split(), "run `python book/links.py list` after `make book`"
+    assert all(address.startswith("https://") for address in found)
