@@ -1,0 +1,73 @@
+"""The instructor's pages: what they tell an instructor to type works, in the order in which they tell it."""
+
+import re
+import shutil
+import zipfile
+
+import pytest
+from classes import ROOT, UNIT, Answers, copy_course, run
+
+PAGES = ("planning-a-term", "instructors")
+
+
+def commands(page):
+    """The commands of a page's shell blocks, in order."""
+    blocks = re.findall(r"^ *```bash\n(.*?)^ *```", (ROOT / "book" / f"{page}.md").read_text(), re.S | re.M)
+    return [line.split("#")[0].strip() for block in blocks for line in block.splitlines() if line.split("#")[0].strip()]
+
+
+NAMES = {  # as platforms give them, and the students' ids in them
+    "Ada Lovelace_1234567_assignsubmission_file/exercises.ipynb": "1234567",
+    "Ida B_Wells_7654321_assignsubmission_file_/exercises.ipynb": "7654321",
+    "lovelaceada_4711_98765_exercises.ipynb": "4711",
+    "hoppergrace_LATE_4712_98766_exercises-1.ipynb": "4712",
+    "rnn_emmy_attempt_2026-10-30-15-00-00_exercises.ipynb": "emmy",
+    "sofia/exercises.ipynb": "sofia",
+}
+
+
+@pytest.mark.slow
+def test_a_platforms_zip_file_is_sorted_into_submissions(tmp_path):
+    root = copy_course(tmp_path)
+    archive = root / "classroom" / "downloaded" / UNIT / "archive"
+    archive.mkdir(parents=True)
+    (root / "classroom" / "release" / UNIT).mkdir(parents=True)
+    shutil.copy(root / "course" / UNIT / "exercises.ipynb", root / "classroom" / "release" / UNIT)
+    with zipfile.ZipFile(archive / "all.zip", "w") as packed:
+        for name in NAMES:
+            packed.write(root / "course" / UNIT / "exercises.ipynb", name)
+        packed.writestr("readme.txt", "not a notebook")
+    command = next(line for line in commands("planning-a-term") if "zip_collect" in line)
+    run(root, *command.split())
+    collected = {path.parts[-3] for path in (root / "classroom" / "submitted").glob(f"*/{UNIT}/exercises.ipynb")}
+    assert collected == set(NAMES.values())
+
+
+# Commands that other tests run, or that change the shell alone.
+ELSEWHERE = {
+    "source .venv/bin/activate": "what the tests run in",
+    "jupyter lab": "test_lab",
+    "byhand handout course.zip": "test_update",
+    "byhand update course.zip": "test_update",
+    f"nbgrader zip_collect {UNIT} --force": "above",
+    "byhand verify": "test_verify",
+}
+
+
+@pytest.mark.slow
+def test_every_command_of_the_guide_works_in_its_order(tmp_path):
+    root = copy_course(tmp_path)
+    answers = Answers(root)
+    import nbformat
+
+    for student, notebook in {"ada": answers.solved(), "bob": answers.notebook({})}.items():
+        folder = root / "classroom" / "submitted" / student / UNIT
+        folder.mkdir(parents=True)
+        nbformat.write(notebook, folder / "exercises.ipynb")
+    listed = [line for page in PAGES for line in commands(page)]
+    assert set(ELSEWHERE) <= set(listed), "a command is listed here that no page has"
+    for command in dict.fromkeys(listed):
+        if command not in ELSEWHERE:
+            run(root, *command.split())
+    assert (root / "classroom" / "feedback" / "ada" / UNIT / "exercises.html").is_file()
+    assert "ada" in (root / "grades.csv").read_text()
