@@ -102,9 +102,9 @@ def likelihood_stepper(data, theta, best):
     )
     frame(
         [
-            r"\loss{J(\theta)} &= \underbrace{-\sum_x \inp{\hat p(x)} \log \inp{\hat p(x)}}_{\text{entropy}}"
-            r" + \underbrace{\sum_x \inp{\hat p(x)} \log \frac{\inp{\hat p(x)}}{\out{p_\theta(x)}}}_{\text{KL}}",
-            rf"&= {entropy:.4f} + {nll - entropy:.4f}",
+            r"\loss{J(\theta)} &= -\sum_x \inp{\hat p(x)} \log \inp{\hat p(x)}"
+            r" + \sum_x \inp{\hat p(x)} \log \frac{\inp{\hat p(x)}}{\out{p_\theta(x)}}",
+            rf"&= H(\inp{{\hat p}}) + \mathrm{{KL}}(\inp{{\hat p}}\,\|\,\out{{p_\theta}}) = {entropy:.4f} + {nll - entropy:.4f}",
         ],
         r"Take the expectation of both parts. The first is the entropy of the data, in which no $\theta$ occurs. The second is the KL from the data to the model.",
     )
@@ -227,8 +227,8 @@ def fit(p, start, reverse):
 
 def _view(p, models, describe):
     """The target as a blue area and the models as lines: (density, role, dashes, label) each."""
-    W, H = 600, 230
-    base, scale = H - 26, (H - 60) / max(p.max(), *(q.max() for q, *_ in models))
+    W, H = 600, 250
+    base, scale = H - 26, (H - 78) / max(p.max(), *(q.max() for q, *_ in models))
     inside = np.flatnonzero(np.abs(GRID) <= 6.5)[::5]
 
     def path(density):
@@ -261,9 +261,11 @@ def directions_stepper():
         mean = (p * GRID).sum() / p.sum()
         return np.array([mean, 0.5 * np.log((p * (GRID - mean) ** 2).sum() / p.sum())])
 
-    def frame(p, models, sentence):
-        lines = [_line(label, q, p) for q, _, _, label in models]
-        says = "; ".join(f"{label}: highest at {GRID[q.argmax()]:.1f}, at height {q.max():.2f}" for q, _, _, label in models)
+    def frame(p, models, sentence, names=("forward", "reverse")):
+        lines = [_line(name, q, p) for name, (q, *_) in zip(names, models, strict=True)]
+        says = "; ".join(
+            f"{label}: highest at {GRID[q.argmax()]:.1f}, at height {q.max():.2f}" for q, _, _, label in models
+        )
         view = _view(p, models, f"Two clumps of probability as a filled curve, and lines over it. {says}.")
         frames.append(Frame(view, lines, sentence))
 
@@ -291,6 +293,7 @@ def directions_stepper():
         [(left, "parameter", "8 4", "reverse, started left"), (right, "output", "3 3", "reverse, started right")],
         "The reverse KL has two minima. Started near the smaller clump, the fit stays there. Gradient descent cannot know that the other one is better; the forward KL has one "
         "minimum here, and no such choice.",
+        names=("left", "right"),
     )
     bad = np.array([0.0, 0.0, -0.5, 0.5, 0.8, 0.8])
     frame(
@@ -322,7 +325,9 @@ def directions_player():
 
     controls = {
         "distance": widgets.FloatSlider(4.0, min=0, max=8, step=0.5, description="distance", continuous_update=False),
-        "weight": widgets.FloatSlider(0.6, min=0.1, max=0.9, step=0.1, description="left weight", continuous_update=False),
+        "weight": widgets.FloatSlider(
+            0.6, min=0.1, max=0.9, step=0.1, description="left weight", continuous_update=False
+        ),
         "start": widgets.FloatSlider(0.0, min=-6, max=6, step=0.5, description="start", continuous_update=False),
     }
 
@@ -350,11 +355,14 @@ def plot_estimates(sizes, prior, fitted, truth):
     fig, ax = plt.subplots(figsize=(6.4, 3.3))
     ax.axhline(truth, color=PALETTE["ink"][0], lw=1, ls=":")
     ax.annotate("exact", (sizes[-1], truth), xytext=(6, 0), textcoords="offset points", va="center")
-    for runs, name, role, dashes in ((prior, "samples of the prior", "output", "-"), (fitted, "fitted proposal", "parameter", "--")):
+    for runs, name, role, dashes in (
+        (prior, "samples of the prior", "output", "-"),
+        (fitted, "fitted proposal", "parameter", "--"),
+    ):
         low, middle, high = np.quantile(runs, (0.05, 0.5, 0.95), axis=1)
         ax.fill_between(sizes, low, high, color=PALETTE[role][0], alpha=0.25, lw=0)
         ax.plot(sizes, middle, dashes, color=PALETTE[role][0], marker="o", ms=3, label=name)
-    ax.set(xscale="log", xlabel="samples S", ylabel="estimate of log p(x)")
+    ax.set(xscale="log", xlabel="samples S", ylabel="estimate of log p(x)", ylim=(-6, -1.2))
     ax.legend(loc="lower right")
     return fig
 
@@ -374,30 +382,33 @@ TREATED = {
 
 def family_tree():
     """Explicit and implicit, tractable and approximate; each leaf is a link to the place where it is treated."""
-    d = Drawing(720, 350)
-    d.node("all", 330, 32, "generative models", "hidden", shape="box", size=(170, 44))
-    d.node("explicit", 250, 118, "explicit: p_θ(x) is defined", "parameter", shape="box", size=(210, 44))
-    d.node("implicit", 625, 118, "implicit: only samples", "parameter", shape="box", size=(180, 44))
-    d.node("tractable", 160, 204, "tractable: computed exactly", "parameter", shape="box", size=(216, 44))
-    d.node("approximate", 455, 204, "approximate: bounded or estimated", "parameter", shape="box", size=(256, 44))
-    for name, x, label, where in (
-        ("mixture", 58, "mixtures", "exercises"), ("ar", 186, "autoregressive", "units 11, 12"),
-        ("flow", 314, "flows", "below"), ("vae", 455, "VAE", "unit 13"), ("gan", 625, "GAN", "below"),
-    ):  # fmt: skip
-        d.node(name, x, 300, label, "output", shape="box", size=(112, 56))
+    d = Drawing(640, 420)
+    inner = {
+        "all": (340, 30, "generative models", ""), "explicit": (275, 112, "explicit", "a density is defined"),
+        "implicit": (570, 112, "implicit", "samples only"), "tractable": (186, 200, "tractable", "computed exactly"),
+        "approximate": (436, 200, "approximate", "a bound or an estimate"),
+    }  # fmt: skip
+    leaves = {
+        "mixture": (58, 296, "mixtures", "exercises"), "ar": (186, 296, "autoregressive", "unit 11"),
+        "flow": (314, 296, "flows", "below"), "vae": (436, 296, "VAE", "unit 13"),
+        "gan": (570, 296, "GAN", "below"), "pixel": (186, 384, "pixel models", "unit 12"),
+    }  # fmt: skip
+    for name, (x, y, label, _) in (inner | leaves).items():
+        wide = 150 if name in inner else 116
+        d.node(name, x, y, label, "parameter" if name in inner else "output", shape="box", size=(wide, 50))
     for source, target in (
         ("all", "explicit"), ("all", "implicit"), ("explicit", "tractable"), ("explicit", "approximate"),
-        ("tractable", "mixture"), ("tractable", "ar"), ("tractable", "flow"), ("approximate", "vae"), ("implicit", "gan"),
+        ("tractable", "mixture"), ("tractable", "ar"), ("tractable", "flow"), ("approximate", "vae"),
+        ("implicit", "gan"), ("ar", "pixel"),
     ):  # fmt: skip
         d.arrow(source, target)
-    where = {"mixture": "exercises", "ar": "units 11 and 12", "flow": "below", "vae": "unit 13", "gan": "below"}
     svg = d.svg(
-        values=where,
+        values={name: where for name, (*_, where) in (inner | leaves).items() if where},
         named=True,
         describe="A tree. Generative models are explicit, with a defined density, or implicit, with samples only. Explicit ones are tractable, where "
-        "the density is computed exactly, or approximate, where it is bounded or estimated. Tractable: mixtures, treated in the exercises; autoregressive models, "
-        "units 11 and 12; flows, named below. Approximate: variational autoencoders, unit 13. Implicit: GANs, named below.",
+        "the density is computed exactly, or approximate, where there is a bound or an estimate. Tractable: mixtures, treated in the exercises; autoregressive "
+        "models, unit 11, and among them pixel models, unit 12; flows, named below. Approximate: variational autoencoders, unit 13. Implicit: GANs, named below.",
     )
-    for name in where:
+    for name in leaves:
         svg = re.sub(rf'(<g [^>]*data-name="{name}">.*?</g>)', rf'<a href="{TREATED[name]}">\1</a>', svg)
     return Svg(svg.replace('role="img"', 'role="group"', 1))  # a picture would hide its links from screen readers
