@@ -87,7 +87,7 @@ def likelihood_stepper(data, theta, best):
     )
     frame(
         [
-            rf"\loss{{J(\theta)}} &= \sum_x \inp{{\hat p(x)}}\,\big(-\log \out{{p_\theta(x)}}\big)",
+            r"\loss{J(\theta)} &= \sum_x \inp{\hat p(x)}\,\big(-\log \out{p_\theta(x)}\big)",
             rf"&= {p[0]:g} \cdot {-np.log(q[0]):.4f} + {p[1]:g} \cdot {-np.log(q[1]):.4f} + {p[2]:g} \cdot {-np.log(q[2]):.4f} = \loss{{{nll:.4f}}}",
         ],
         f"Divide by $N = {N}$. The counts become frequencies, and the mean over the pulls becomes an expectation over $\\hat p$. This is the negative log-likelihood per "
@@ -385,13 +385,13 @@ def family_tree():
     d = Drawing(640, 420)
     inner = {
         "all": (340, 30, "generative models", ""), "explicit": (275, 112, "explicit", "a density is defined"),
-        "implicit": (570, 112, "implicit", "samples only"), "tractable": (186, 200, "tractable", "computed exactly"),
+        "implicit": (556, 112, "implicit", "samples only"), "tractable": (186, 200, "tractable", "computed exactly"),
         "approximate": (436, 200, "approximate", "a bound or an estimate"),
     }  # fmt: skip
     leaves = {
         "mixture": (58, 296, "mixtures", "exercises"), "ar": (186, 296, "autoregressive", "unit 11"),
         "flow": (314, 296, "flows", "below"), "vae": (436, 296, "VAE", "unit 13"),
-        "gan": (570, 296, "GAN", "below"), "pixel": (186, 384, "pixel models", "unit 12"),
+        "gan": (556, 296, "GAN", "below"), "pixel": (186, 384, "pixel models", "unit 12"),
     }  # fmt: skip
     for name, (x, y, label, _) in (inner | leaves).items():
         wide = 150 if name in inner else 116
@@ -410,5 +410,9 @@ def family_tree():
         "models, unit 11, and among them pixel models, unit 12; flows, named below. Approximate: variational autoencoders, unit 13. Implicit: GANs, named below.",
     )
     for name in leaves:
-        svg = re.sub(rf'(<g [^>]*data-name="{name}">.*?</g>)', rf'<a href="{TREATED[name]}">\1</a>', svg)
+        svg = re.sub(
+            rf'(<g [^>]*data-name="{name}">.*?</g>)',
+            rf'<a href="{TREATED[name]}" style="text-decoration:underline">\1</a>',
+            svg,
+        )
     return Svg(svg.replace('role="img"', 'role="group"', 1))  # a picture would hide its links from screen readers
