@@ -389,12 +389,12 @@ def family_tree():
         "approximate": (436, 200, "approximate", "a bound or an estimate"),
     }  # fmt: skip
     leaves = {
-        "mixture": (58, 296, "mixtures", "exercises"), "ar": (186, 296, "autoregressive", "unit 11"),
+        "mixture": (60, 296, "mixtures", "exercises"), "ar": (186, 296, "autoregressive", "unit 11"),
         "flow": (314, 296, "flows", "below"), "vae": (436, 296, "VAE", "unit 13"),
         "gan": (556, 296, "GAN", "below"), "pixel": (186, 384, "pixel models", "unit 12"),
     }  # fmt: skip
     for name, (x, y, label, _) in (inner | leaves).items():
-        wide = 150 if name in inner else 116
+        wide = 150 if name in inner else 124 if name == "ar" else 116
         d.node(name, x, y, label, "parameter" if name in inner else "output", shape="box", size=(wide, 50))
     for source, target in (
         ("all", "explicit"), ("all", "implicit"), ("explicit", "tractable"), ("explicit", "approximate"),
