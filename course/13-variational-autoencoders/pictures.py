@@ -107,14 +107,20 @@ def _elbo_picture(e, lit=(), levels=(), point=False, q=None, describe=""):
     parts = [f'<g class="r-plain"><path class="f" d="M{left} {top + height}H{left + width}"/>']
     for tick in range(-2, 4):
         x, y = at(tick, 0)
-        parts.append(f'<path class="f" d="M{x:.1f} {y:.1f}v5"/><text class="v" x="{x:.1f}" y="{y + 15:.1f}">{_m(tick, "g")}</text>')
-    parts.append(f'<text class="t" x="{left + width / 2}" y="{top + height + 34}"><tspan class="i">z</tspan></text></g>')
+        parts.append(
+            f'<path class="f" d="M{x:.1f} {y:.1f}v5"/><text class="v" x="{x:.1f}" y="{y + 15:.1f}">{_m(tick, "g")}</text>'
+        )
+    parts.append(
+        f'<text class="t" x="{left + width / 2}" y="{top + height + 34}"><tspan class="i">z</tspan></text></g>'
+    )
     grid = np.linspace(-2.6, 3.6, 90)
     names = {"prior": ("p(z)", -1.35, 0.27), "q": ("q(z|x)", -0.35, 0.46), "posterior": ("p(z|x)", 1.85, 0.5)}
     if q:
         names["q"] = ("q(z|x)", 2.1, 0.42)
     for name, (role, dash) in CURVES.items():
-        path = "L".join("{:.1f} {:.1f}".format(*at(z, y)) for z, y in zip(grid, _density(grid, *curves[name]), strict=True))
+        path = "L".join(
+            "{:.1f} {:.1f}".format(*at(z, y)) for z, y in zip(grid, _density(grid, *curves[name]), strict=True)
+        )
         style = f' style="stroke-dasharray:{dash[0]} {dash[1]}"' if dash else ""
         text, z, y = names[name]
         (x, y), on = at(z, y), name in lit
@@ -125,7 +131,9 @@ def _elbo_picture(e, lit=(), levels=(), point=False, q=None, describe=""):
         )
     if point:
         (x, y0), (_, y1) = at(1.0, 0), at(1.0, 0.6)
-        parts.append(f'<g class="r-muted"><path class="f p" d="M{x:.1f} {y0:.1f}V{y1:.1f}"/><text class="t e" x="{x + 6:.1f}" y="{y1 + 2:.1f}">z = 1</text></g>')
+        parts.append(
+            f'<g class="r-muted"><path class="f p" d="M{x:.1f} {y0:.1f}V{y1:.1f}"/><text class="t e" x="{x + 6:.1f}" y="{y1 + 2:.1f}">z = 1</text></g>'
+        )
 
     def level(value):
         return top + height * (-1.9 - value) / 0.75
@@ -133,17 +141,29 @@ def _elbo_picture(e, lit=(), levels=(), point=False, q=None, describe=""):
     x0, x1 = 452, 520
     parts.append('<g class="r-plain"><text class="t" x="530" y="10">nats</text></g>')
     exact, elbo = level(e["log_p"]), level(e["elbo"] if not q else e["log_p"])
-    parts.append(f'<g class="r-loss{" a" if "log_p" in levels else ""}"><path class="f" d="M{x0} {exact:.1f}H{x1}"/></g>')
-    parts.append(f'<g class="r-plain"><text class="t e" x="{x1 + 8}" y="{exact - 1:.1f}">log p(x) {_m(e["log_p"])}</text></g>')
+    parts.append(
+        f'<g class="r-loss{" a" if "log_p" in levels else ""}"><path class="f" d="M{x0} {exact:.1f}H{x1}"/></g>'
+    )
+    parts.append(
+        f'<g class="r-plain"><text class="t e" x="{x1 + 8}" y="{exact - 1:.1f}">log p(x) {_m(e["log_p"])}</text></g>'
+    )
     if "elbo" in levels:
         if elbo - exact > 4:
-            parts.append(f'<g class="r-gradient"><path class="f" d="M{(x0 + x1) / 2} {exact + 3:.1f}V{elbo - 3:.1f}"/></g>')
-            parts.append(f'<g class="r-plain"><text class="t w" x="{(x0 + x1) / 2 - 6}" y="{(exact + elbo) / 2:.1f}">gap</text></g>')
+            parts.append(
+                f'<g class="r-gradient"><path class="f" d="M{(x0 + x1) / 2} {exact + 3:.1f}V{elbo - 3:.1f}"/></g>'
+            )
+            parts.append(
+                f'<g class="r-plain"><text class="t w" x="{(x0 + x1) / 2 - 6}" y="{(exact + elbo) / 2:.1f}">gap</text></g>'
+            )
             y = elbo
         else:
             y = elbo + 18
-        parts.append(f'<g class="r-hidden a"><path class="f" d="M{x0} {elbo:.1f}H{x1}" style="stroke-dasharray:7 4"/></g>')
-        parts.append(f'<g class="r-plain"><text class="t e" x="{x1 + 8}" y="{y:.1f}">ELBO {_m(e["elbo"] if not q else e["log_p"])}</text></g>')
+        parts.append(
+            f'<g class="r-hidden a"><path class="f" d="M{x0} {elbo:.1f}H{x1}" style="stroke-dasharray:7 4"/></g>'
+        )
+        parts.append(
+            f'<g class="r-plain"><text class="t e" x="{x1 + 8}" y="{y:.1f}">ELBO {_m(e["elbo"] if not q else e["log_p"])}</text></g>'
+        )
     return Svg(
         f'<svg class="bh-svg" role="img" aria-label="{escape(describe)}" viewBox="0 0 660 260" width="660" height="260" '
         f'style="max-width:660px;min-width:430px">{"".join(parts)}</svg>'
@@ -237,7 +257,11 @@ def elbo_stepper(e):
     for equation, sentence, look in steps:
         says = base
         if "elbo" in look["levels"]:
-            says += f"Below it the level of the ELBO, {_m(e['elbo'])}. " if "q" not in look else "The ELBO is at the same level, and q lies on the posterior. "
+            says += (
+                f"Below it the level of the ELBO, {_m(e['elbo'])}. "
+                if "q" not in look
+                else "The ELBO is at the same level, and q lies on the posterior. "
+            )
         frames.append(Frame(_elbo_picture(e, **look, describe=says.strip()), equation, sentence))
     return Stepper(frames, "The ELBO, line by line, with numbers")
 
@@ -371,7 +395,9 @@ def plot_bounds(counts, values, exact):
     fig, ax = plt.subplots(figsize=(6.4, 3.2))
     ax.plot(counts, values, "o-", color=PALETTE["hidden"][0])
     ax.axhline(exact, color=PALETTE["loss"][0], ls="-.", lw=1.5)
-    ax.annotate("exact log-likelihood", (counts[0], exact), xytext=(0, 5), textcoords="offset points", color=PALETTE["loss"][0])
+    ax.annotate(
+        "exact log-likelihood", (counts[0], exact), xytext=(0, 5), textcoords="offset points", color=PALETTE["loss"][0]
+    )
     ax.annotate("ELBO", (counts[0], values[0]), xytext=(8, -4), textcoords="offset points", color=PALETTE["hidden"][0])
     ax.set(xscale="log", xlabel="samples K", ylabel="nats per image", ylim=(min(values) - 0.1, exact + 0.15))
     ax.set_xticks(counts, labels=[str(k) for k in counts])
@@ -447,7 +473,15 @@ class LatentPlane:
         tiles = np.ones((rows, columns, 9, 9))
         tiles[:, :, :8, :8] = 1 - shown.reshape(rows, columns, 8, 8)
         file = BytesIO()
-        plt.imsave(file, tiles.transpose(0, 2, 1, 3).reshape(9 * rows, 9 * columns), cmap="gray", vmin=0, vmax=1, format="png", metadata={"Software": None})
+        plt.imsave(
+            file,
+            tiles.transpose(0, 2, 1, 3).reshape(9 * rows, 9 * columns),
+            cmap="gray",
+            vmin=0,
+            vmax=1,
+            format="png",
+            metadata={"Software": None},
+        )
         data = base64.b64encode(file.getvalue()).decode()
         says = (
             f"{rows} by {columns} decoded images over the plane, z from {-self.reach} to {self.reach} in both directions. Neighbours look alike; regions of "
@@ -549,7 +583,7 @@ def plot_blur(columns, names):
 
 def plot_betas(samples, betas):
     """A strip of samples for each weight of the KL divergence."""
-    fig, axes = plt.subplots(len(betas), 1, figsize=(6.4, 3.2))
+    fig, axes = plt.subplots(len(betas), 1, figsize=(6.4, 2.7))
     for ax, beta, images in zip(axes, betas, samples, strict=True):
         _tiles(ax, images, columns=len(images))
         ax.set_ylabel(f"β = {beta:g}", rotation=0, ha="right", va="center")
