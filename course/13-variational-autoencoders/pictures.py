@@ -88,7 +88,7 @@ def _tiles(ax, images, columns):
 
 # The ELBO, line by line, on the example with one number z
 
-CURVES = {"prior": ("parameter", (4, 4)), "q": ("hidden", ()), "posterior": ("loss", (9, 3))}
+CURVES = {"prior": ("muted", (4, 4)), "q": ("hidden", ()), "posterior": ("ink", (9, 3))}
 
 
 def _density(z, mean, var):
@@ -121,13 +121,13 @@ def _elbo_picture(e, lit=(), levels=(), point=False, q=None, describe=""):
         path = "L".join(
             "{:.1f} {:.1f}".format(*at(z, y)) for z, y in zip(grid, _density(grid, *curves[name]), strict=True)
         )
-        style = f' style="stroke-dasharray:{dash[0]} {dash[1]}"' if dash else ""
+        style = f' style="stroke:var(--bh-{role})' + (f';stroke-dasharray:{dash[0]} {dash[1]}"' if dash else '"')
         text, z, y = names[name]
         (x, y), on = at(z, y), name in lit
         state = " a" if on else " d" if lit else ""
         parts.append(
-            f'<g class="r-{role}{state}"><path class="f" d="M{path}"{style}/>'
-            f'<text class="t" x="{x:.1f}" y="{y:.1f}" style="fill:var(--c)">{text}</text></g>'
+            f'<g class="r-{"hidden" if name == "q" else "muted"}{state}"><path class="f" d="M{path}"{style}/>'
+            f'<text class="t" x="{x:.1f}" y="{y:.1f}" style="fill:var(--bh-{role})">{text}</text></g>'
         )
     if point:
         (x, y0), (_, y1) = at(1.0, 0), at(1.0, 0.6)
@@ -139,7 +139,7 @@ def _elbo_picture(e, lit=(), levels=(), point=False, q=None, describe=""):
         return top + height * (-1.9 - value) / 0.75
 
     x0, x1 = 452, 520
-    parts.append('<g class="r-plain"><text class="t" x="530" y="10">nats</text></g>')
+    parts.append(f'<g class="r-plain"><text class="t" x="{x0 + 34}" y="{level(-2.0):.0f}">level, in nats</text></g>')
     exact, elbo = level(e["log_p"]), level(e["elbo"] if not q else e["log_p"])
     parts.append(
         f'<g class="r-loss{" a" if "log_p" in levels else ""}"><path class="f" d="M{x0} {exact:.1f}H{x1}"/></g>'
@@ -150,7 +150,7 @@ def _elbo_picture(e, lit=(), levels=(), point=False, q=None, describe=""):
     if "elbo" in levels:
         if elbo - exact > 4:
             parts.append(
-                f'<g class="r-gradient"><path class="f" d="M{(x0 + x1) / 2} {exact + 3:.1f}V{elbo - 3:.1f}"/></g>'
+                f'<g class="r-muted"><path class="f" d="M{(x0 + x1) / 2} {exact + 3:.1f}V{elbo - 3:.1f}"/></g>'
             )
             parts.append(
                 f'<g class="r-plain"><text class="t w" x="{(x0 + x1) / 2 - 6}" y="{(exact + elbo) / 2:.1f}">gap</text></g>'
@@ -177,7 +177,7 @@ def elbo_stepper(e):
         f"N({e['post_mean']:g}, {e['post_var']:g}). At the side the level of log p(x), {_m(e['log_p'])}. "
     )
     at = e["at_one"]
-    three = r"\underbrace{E_q\big[\log p(x|z)\big]}_{%s} - \underbrace{E_q\Big[\log\tfrac{q(z|x)}{p(z)}\Big]}_{%s} + \underbrace{E_q\Big[\log\tfrac{q(z|x)}{p(z|x)}\Big]}_{%s}"
+    three = r"\underbrace{E_q[\log p(x|z)]}_{%s} - \underbrace{E_q\left[\log\tfrac{q(z|x)}{p(z)}\right]}_{%s} + \underbrace{E_q\left[\log\tfrac{q(z|x)}{p(z|x)}\right]}_{%s}"
     rec, kl, gap = (f"{e[k]:.4f}" for k in ("rec", "kl", "gap"))
     steps = [
         (
@@ -187,7 +187,7 @@ def elbo_stepper(e):
             dict(levels=["log_p"]),
         ),
         (
-            rf"\loss{{\log p(x)}} = E_{{q(z|x)}}\big[\log p(x)\big] = {e['log_p']:.4f}",
+            rf"\loss{{\log p(x)}} = E_{{q(z|x)}}[\log p(x)] = {e['log_p']:.4f}",
             "First line. There is no $z$ in $\\log p(x)$. It is a constant, and the average of a constant is the constant, under any distribution, so under $q$ too.",
             dict(lit=["q"], levels=["log_p"]),
         ),
@@ -202,8 +202,9 @@ def elbo_stepper(e):
         ),
         (
             [
-                r"\loss{\log p(x)} &= E_q\bigg[\log \frac{p(x|z)\,p(z)}{p(z|x)}\cdot\frac{q(z|x)}{q(z|x)}\bigg]",
-                rf"z = 1: \quad & {at['lik']:.4f} + {_n(at['prior'])} - {_n(at['post'])} + {_n(at['q'])} - {_n(at['q'])} = {e['log_p']:.4f}",
+                r"\loss{\log p(x)} &= E_q\left[\log \frac{p(x|z)\,p(z)}{p(z|x)}\cdot\frac{q(z|x)}{q(z|x)}\right]",
+                rf"z = 1: \quad & {at['lik']:.4f} + {_n(at['prior'])} - {_n(at['post'])}",
+                rf"& \quad + {_n(at['q'])} - {_n(at['q'])} = {e['log_p']:.4f}",
             ],
             "Third line. Numerator and denominator get the same factor $q$. That is a multiplication by one, and the number stays. It is done so that the factors can "
             "be grouped anew.",
@@ -211,7 +212,7 @@ def elbo_stepper(e):
         ),
         (
             [
-                r"\loss{\log p(x)} &= E_q\bigg[\log p(x|z) - \log\frac{q(z|x)}{p(z)} + \log\frac{q(z|x)}{p(z|x)}\bigg]",
+                r"\loss{\log p(x)} &= E_q\left[\log p(x|z) - \log\frac{q(z|x)}{p(z)} + \log\frac{q(z|x)}{p(z|x)}\right]",
                 rf"z = 1: \quad & {at['lik']:.4f} - {_n(at['q'] - at['prior'])} + {_n(at['q'] - at['post'])} = {e['log_p']:.4f}",
             ],
             "Fourth line. The logarithm turns products into sums; each $q$ is paired with one of the two densities of $z$. At this one point the last term is negative. "
@@ -228,7 +229,7 @@ def elbo_stepper(e):
         ),
         (
             [
-                r"\loss{\log p(x)} &= E_q\big[\log p(x|z)\big] - \mathrm{KL}\big(q(z|x)\,\Vert\,p(z)\big)",
+                r"\loss{\log p(x)} &= E_q[\log p(x|z)] - \mathrm{KL}\big(q(z|x)\,\Vert\,p(z)\big)",
                 r"&\quad + \mathrm{KL}\big(q(z|x)\,\Vert\,p(z|x)\big)",
             ],
             f"Sixth line, names. The second and third averages are KL divergences, from the prior, {kl}, and from the true posterior, {gap}. Both are averages over $q$, so $q$ stands first.",
@@ -236,7 +237,7 @@ def elbo_stepper(e):
         ),
         (
             [
-                r"\hid{\mathcal{L}} &= E_q\big[\log p(x|z)\big] - \mathrm{KL}\big(q(z|x)\,\Vert\,p(z)\big)",
+                r"\hid{\mathcal{L}} &= E_q[\log p(x|z)] - \mathrm{KL}\big(q(z|x)\,\Vert\,p(z)\big)",
                 rf"&= {rec} - {kl} = \hid{{{e['elbo']:.4f}}} \;\le\; \loss{{{e['log_p']:.4f}}}",
             ],
             f"Seventh line. The last divergence needs the posterior, which is not known in general. But it is never negative. Leave it out, and a lower bound remains, the ELBO. What was "
@@ -246,7 +247,7 @@ def elbo_stepper(e):
         (
             [
                 rf"\hid{{\mathcal{{L}}}} &= {_n(e['best_rec'])} - {e['best_kl']:.4f} = \hid{{{e['best_rec'] - e['best_kl']:.4f}}}",
-                r"\mathrm{KL}\big(q(z|x)\,\Vert\,p(z|x)\big) &= 0",
+                r"\mathrm{gap} &= \mathrm{KL}\big(q(z|x)\,\Vert\,p(z|x)\big) = 0",
             ],
             f"And if the encoder answered with the posterior itself, $N({e['post_mean']:g}, {e['post_var']:g})$? Then the gap is zero and the bound is tight. Training $\\phi$ moves $q$ towards this curve; training "
             "$\\theta$ moves the whole target.",
@@ -280,7 +281,7 @@ def plot_two_terms(mu, sigma):
     fig, (ax, right) = plt.subplots(1, 2, figsize=(6.6, 3.0))
     z = np.linspace(-2.6, 3.6, 200)
     for (name, (role, _)), (mean, var), style in zip(
-        CURVES.items(), ((0, 1), (mu, sigma**2), (1, 0.5)), ("--", "-", "-."), strict=True
+        CURVES.items(), ((0, 1), (mu, sigma**2), (1, 0.5)), (":", "-", "--"), strict=True
     ):
         label = {"prior": "p(z)", "q": "q(z|x)", "posterior": "p(z|x)"}[name]
         ax.plot(z, _density(z, mean, var), style, color=PALETTE[role][0], label=label)
@@ -304,35 +305,31 @@ def plot_two_terms(mu, sigma):
 
 
 def _graph(blocked=False):
-    d = Drawing(700, 300)
-    d.node("x", 50, 150, "x", "input")
-    d.node("a", 50, 40, "a", "parameter")
-    d.node("b", 50, 262, "b", "parameter")
-    d.node("mu", 190, 80, "μ", "hidden", size=54)
-    d.node("lv", 190, 220, "lv", "hidden", size=54)
-    d.node("z", 330, 150, "z", "hidden", size=54)
-    d.node("w", 425, 236, "w", "parameter")
-    d.node("xhat", 450, 150, "x̂", "output", size=54)
-    d.node("R", 560, 150, "R", "loss", size=54)
-    d.node("KL", 440, 40, "KL", "loss", size=54)
-    d.node("J", 650, 80, "J", "loss", size=54)
+    d = Drawing(700, 290)
+    d.node("a", 50, 34, "a", "parameter")
+    d.node("x", 50, 120, "x", "input")
+    d.node("b", 50, 236, "b", "parameter")
+    d.node("mu", 180, 84, "μ", "hidden", size=54)
+    d.node("lv", 180, 236, "lv", "hidden", size=54)
+    d.node("z", 340, 120, "z", "hidden", size=54)
+    d.node("w", 450, 34, "w", "parameter")
+    d.node("xhat", 450, 120, "x̂", "output", size=54)
+    d.node("R", 558, 120, "R", "loss", size=54)
+    d.node("KL", 420, 236, "KL", "loss", size=54)
+    d.node("J", 656, 170, "J", "loss", size=54)
     d.arrow("x", "mu")
     d.arrow("a", "mu")
     d.arrow("b", "lv")
     if blocked:
         d.arrow("mu", "z", "draw", role="muted", dashed=True)
-        d.arrow("lv", "z", "draw", role="muted", dashed=True)
+        d.arrow("lv", "z", "draw", role="muted", dashed=True, label_at=(292, 180))
     else:
-        d.node("eps", 330, 262, "ε", "muted")
+        d.node("eps", 340, 34, "ε", "muted")
         d.arrow("mu", "z")
         d.arrow("lv", "z")
         d.arrow("eps", "z")
-    for s, t in (("z", "xhat"), ("w", "xhat"), ("xhat", "R")):
+    for s, t in (("z", "xhat"), ("w", "xhat"), ("xhat", "R"), ("mu", "KL"), ("lv", "KL"), ("R", "J"), ("KL", "J")):
         d.arrow(s, t)
-    d.arrow("mu", "KL")
-    d.arrow("lv", "KL", via=((190, 285), (248, 285), (248, 14), (398, 14)), start=(0, 0), end=(-16, -16))
-    d.arrow("R", "J")
-    d.arrow("KL", "J")
     return d
 
 

@@ -238,9 +238,9 @@ def lesson():
 
 def test_the_prose_states_the_numbers_of_the_worked_example(lesson):
     out = printed(lesson)
-    assert "reconstruction -2.2189, KL from the prior 0.2231, KL from the posterior 0.1766" in out
-    assert "together -2.2655, log p(x) -2.2655" in out
-    assert "dx_hat -1.00  dw -1.00  dz -1.00  dmu -0.40  dlv -0.38  da -0.80  db -0.38" in out
+    assert "reconstruction -2.2189   KL from the prior 0.2231\nKL from the posterior 0.1766\n" in out
+    assert "together -2.2655   log p(x) -2.2655" in out
+    assert "dx_hat -1.00  dw -1.00  dz -1.00\ndmu -0.40  dlv -0.38  da -0.80  db -0.38" in out
     a, b, w = (torch.tensor(v, dtype=torch.float64, requires_grad=True) for v in (0.3, np.log(0.64), 1.0))
     for eps, wanted in ((0.5, (-0.8, -0.38, -1.0)), (-0.5, (-2.4, 0.18, -0.36))):  # the second: quick question 2
         z = 2 * a + torch.exp(b / 2) * eps
@@ -256,8 +256,8 @@ def test_the_stepper_keeps_the_number_until_something_is_left_out(lesson):
         for o in c.outputs
         if "bh bh-stepper" in o.get("data", {}).get("text/html", "")
     )
-    assert html.count("−2.2655") >= 9 and "−2.4420" in html
-    assert "nan" not in re.sub('data:[^"]*', "", html).lower()
+    assert html.count("−2.2655") >= 9 and "−2.4421" in html
+    assert not re.search(r"\bnan\b", html.lower())
 
 
 def number(pattern, text):
@@ -269,7 +269,7 @@ def test_the_gap_is_seen(lesson):
     out = printed(lesson)
     bounds = [float(v) for v in re.findall(r"K = +\d+: (-[\d.]+)", out)]
     exact = number(r"exact: +(-[\d.]+)", out)
-    assert len(bounds) == 5 and bounds == sorted(bounds) and bounds[-1] < exact < bounds[0] + 3
+    assert len(bounds) == 6 and bounds == sorted(bounds) and bounds[-1] < exact < bounds[0] + 3
     assert exact - bounds[0] > 3 * (exact - bounds[-1])
     spread = [
         number(rf"{name} +mean 1.4\d+ +standard deviation ([\d.]+)", out)
@@ -286,14 +286,15 @@ def test_the_decoder_answers_with_the_mean_and_a_large_weight_lets_it_collapse(l
     totals, active = [float(row[3]) for row in rows], [int(row[4]) for row in rows]
     assert min(totals) == totals[1] and active[0] == 8 and active == sorted(active, reverse=True) and active[3] == 0
     assert rows[3][2] == "0.00"
-    independent = number(r"independent pixels +(-[\d.]+)", out)
-    assert abs(totals[3] + independent) < 0.3  # a collapsed VAE is a model with independent pixels
+    independent = number(r"independent pixels +([\d.]+)", out)
+    assert abs(totals[3] - independent) < 0.3  # a collapsed VAE is a model with independent pixels
 
 
 def test_the_eight_latent_variables_stand_beside_the_other_models(lesson):
+    """The prose: the bound is at least as good as the best of unit 12, the ELBO alone is behind the FVSBN."""
     out = printed(lesson)
-    elbo, bound = number(r"8 latent, ELBO +(-[\d.]+)", out), number(r"300 samples (-[\d.]+)", out)
-    assert -19.2 < elbo < bound < -17.2 and bound - elbo > 0.8
+    loose, tight = (number(rf"8 latent, K = {K} +([\d.]+)", out) for K in (1, 300))
+    assert tight < 17.83 < 18.46 < loose and loose - tight > 1
 
 
 @pytest.mark.slow
