@@ -241,7 +241,7 @@ def elbo_stepper(e):
                 rf"&= {rec} - {kl} = \hid{{{e['elbo']:.4f}}} \;\le\; \loss{{{e['log_p']:.4f}}}",
             ],
             f"Seventh line. The last divergence needs the posterior, which is not known in general. But it is never negative. Leave it out, and a lower bound remains, the ELBO. What was "
-            f"left out, {gap}, is exactly the gap.",
+            f"left out, {gap}, is exactly the gap. (Each number is rounded for itself.)",
             dict(lit=["q", "posterior"], levels=["log_p", "elbo"]),
         ),
         (
