@@ -141,17 +141,23 @@ def minus_log_likelihood(x, o, sigma):
 def reconstruction(x, o, sigma):
     found = {}
     for kind, s in (("bernoulli", None), ("gaussian", sigma)):
-        [logits] = tensors(o)
+        [logits] = tensors(o if s is None else means(o))
         nll = minus_log_likelihood(torch.tensor(x), logits, s)
         nll.sum().backward()
         found |= {f"nll_{kind}": nll.detach().numpy(), f"do_{kind}": logits.grad.numpy()}
     return found
 
 
+def means(o):
+    """Of the logits, what the Gaussian decoder is tried on: without the huge ones, beside which all else would be small."""
+    return np.clip(o, -4, 4)
+
+
 def both_reconstructions(answer, x, o, sigma):
-    first, second = answer(x, o, None), answer(x, o, sigma)
-    if not (isinstance(first, tuple) and isinstance(second, tuple)):
-        return first
+    first, second = answer(x, o, None), answer(x, means(o), sigma)
+    for found in (first, second):
+        if not isinstance(found, (tuple, list)) or len(found) != 2:
+            raise TypeError("the function should return two arrays, nll and do")
     return (*first, *second)
 
 
@@ -189,7 +195,9 @@ def both_decoders(answer, x, eps, W1, b1, W2, b2, V1, c1, V2, c2, sigma, beta):
     args = (x, eps, W1, b1, W2, b2, V1, c1, V2, c2)
     found, second = answer(*args, None, beta), answer(*args, sigma, beta)
     if not (isinstance(found, dict) and isinstance(second, dict)):
-        return found
+        raise TypeError(
+            f"the function should return a dict with the keys J, R, KL, {', '.join(f'd{n}' for n in NAMES)}"
+        )
     return {**found, **{f"{name}_gaussian": second[name] for name in GAUSSIAN if name in second}}
 
 
