@@ -192,7 +192,15 @@ def work_of(function, args, result):
     if function is np.einsum and isinstance(args[0], str):
         letters = args[0].replace(" ", "").split("->")[0].split(",")
         if "." not in args[0]:
-            return np.prod(list({k: n for t, a in zip(letters, args[1:], strict=False) for k, n in zip(t, np.shape(a), strict=False)}.values()))
+            return np.prod(
+                list(
+                    {
+                        k: n
+                        for t, a in zip(letters, args[1:], strict=False)
+                        for k, n in zip(t, np.shape(a), strict=False)
+                    }.values()
+                )
+            )
     if function in (np.dot, np.inner, np.tensordot, np.outer) and len(sizes) > 1:
         return int(np.sqrt(float(sizes[0]) * sizes[1] * max(np.size(result), 1)))  # (mk · kn · mn)^½ = mkn
     return max([np.size(result), *sizes], default=0)
@@ -227,7 +235,12 @@ def backward_and_cost(answer, do, x, h, V):
     if not isinstance(returned, dict):
         return returned
     rng, N, D, H = np.random.RandomState(1), *COSTLY.values()
-    big = [rng.normal(size=(N, D)), pixels(rng, N, D), rng.uniform(size=(D, N, H)).view(Counted), rng.normal(size=(D, H))]
+    big = [
+        rng.normal(size=(N, D)),
+        pixels(rng, N, D),
+        rng.uniform(size=(D, N, H)).view(Counted),
+        rng.normal(size=(D, H)),
+    ]
     return dict(returned, cost=cost(lambda: answer(*big), **COSTLY))
 
 
@@ -244,7 +257,10 @@ def network(masks, D, H1, H2):
     """Scores and Jacobian of a network with these masks and random weights."""
     rng = np.random.RandomState(3)
     shapes = dict(W1=(H1, D), W2=(H2, H1), V=(D, H2), A=(D, D))
-    p = {k: torch.tensor(rng.normal(size=shape)) * torch.as_tensor(np.array(masks[k], float)) for k, shape in shapes.items()}
+    p = {
+        k: torch.tensor(rng.normal(size=shape)) * torch.as_tensor(np.array(masks[k], float))
+        for k, shape in shapes.items()
+    }
     b = [torch.tensor(rng.normal(size=n)) for n in (H1, H2, D)]
 
     def scores(x):
@@ -264,7 +280,10 @@ def consequences(masks, D, H1, H2):
 
 def masks(m0, m1, m2):
     pixel, first, second = (torch.tensor(m) for m in (m0, m1, m2))
-    hidden = [torch.ge(*torch.meshgrid(after, before, indexing="ij")).double() for before, after in pairwise((pixel, first, second))]
+    hidden = [
+        torch.ge(*torch.meshgrid(after, before, indexing="ij")).double()
+        for before, after in pairwise((pixel, first, second))
+    ]
     output = [torch.gt(*torch.meshgrid(pixel, before, indexing="ij")).double() for before in (second, pixel)]
     found = numbers(W1=hidden[0], W2=hidden[1], V=output[0], A=output[1])
     return found | consequences(found, *map(len, (m0, m1, m2)))
@@ -331,7 +350,14 @@ def made_scores(x, params, masks):
 def make_made_backward(rng, N, D, H1, H2, scale=1.0):
     args = make_made(rng, N, D, H1, H2, scale)
     found = made_scores(**args)
-    return dict(do=rng.normal(size=(N, D)), x=args["x"], h1=found["h1"], h2=found["h2"], params=args["params"], masks=args["masks"])
+    return dict(
+        do=rng.normal(size=(N, D)),
+        x=args["x"],
+        h1=found["h1"],
+        h2=found["h2"],
+        params=args["params"],
+        masks=args["masks"],
+    )
 
 
 def made_gradients(do, x, h1, h2, params, masks):

@@ -61,7 +61,9 @@ def nade_stepper(run):
         known = ", ".join(f"{name} = {value}".replace("\n", ", h = ") for name, value in values.items())
         back = ", ".join(f"{name}: {value}" for name, value in gradients.items())
         describe = f"NADE with three pixels. Values: {known}." + (f" Gradients: {back}." if back else "")
-        drawing = d.svg(active=active, gradient=gradient, dim=dim, values=values, gradients=gradients, describe=describe)
+        drawing = d.svg(
+            active=active, gradient=gradient, dim=dim, values=values, gradients=gradients, describe=describe
+        )
         frames.append(Frame(drawing, equation, sentence))
 
     W, V, b = (", ".join(f"{v:g}" for v in run[k][1:]) for k in ("W", "V", "b"))
@@ -143,13 +145,19 @@ def made_svg(m0, m1, m2, output=None, strict=True, width=620):
         for i in (2, 1, 0):
             lit[i] = lit[i + 1] @ masks[i] > 0
     rows, left = [350, 250, 150, 50], 400
-    at = [[(left * (k + 0.5) / len(layer), y) for k in range(len(layer))] for layer, y in zip(layers, rows, strict=True)]
+    at = [
+        [(left * (k + 0.5) / len(layer), y) for k in range(len(layer))] for layer, y in zip(layers, rows, strict=True)
+    ]
     parts = []
     for i, mask in enumerate(masks):
         for to, source in np.argwhere(mask):
             (x0, y0), (x1, y1) = at[i][source], at[i + 1][to]
             on = output is not None and lit[i + 1][to] and lit[i][source]
-            style = 'stroke="var(--bh-ink)" stroke-width="1.8"' if on else 'stroke="var(--bh-muted)" stroke-width="1" opacity=".45"'
+            style = (
+                'stroke="var(--bh-ink)" stroke-width="1.8"'
+                if on
+                else 'stroke="var(--bh-muted)" stroke-width="1" opacity=".45"'
+            )
             parts.append(f'<line x1="{x0:.0f}" y1="{y0}" x2="{x1:.0f}" y2="{y1}" {style}/>')
     names = ["x", "", "", "p"]
     for i, (role, layer) in enumerate(zip(("input", "hidden", "hidden", "output"), layers, strict=True)):
@@ -159,16 +167,22 @@ def made_svg(m0, m1, m2, output=None, strict=True, width=620):
                 f'<g class="r-{role}{state}"><circle class="n" cx="{x:.0f}" cy="{y}" r="19"/><text class="l" x="{x:.0f}" y="{y}">{degree}</text></g>'
             )
             if names[i]:
-                parts.append(f'<text class="t" x="{x:.0f}" y="{y + (34 if i == 0 else -32)}"><tspan class="i">{names[i]}</tspan><tspan class="s" dy="4">{k + 1}</tspan></text>')
+                parts.append(
+                    f'<text class="t" x="{x:.0f}" y="{y + (34 if i == 0 else -32)}"><tspan class="i">{names[i]}</tspan><tspan class="s" dy="4">{k + 1}</tspan></text>'
+                )
     side, x0, y0 = 30 if D <= 6 else 180 / D, 440, 120
     for d in range(D):
         for e in range(D):
             sees, leak = ways[d, e] > 0, m0[e] >= m0[d]
             colour = "var(--bh-loss)" if sees and leak else "var(--bh-output)" if sees else "none"
             frame = ' stroke-width="2.6" stroke="var(--bh-ink)"' if output == d else ' stroke="var(--bh-muted)"'
-            parts.append(f'<rect x="{x0 + e * side:.1f}" y="{y0 + d * side:.1f}" width="{side:.1f}" height="{side:.1f}" fill="{colour}"{frame}/>')
+            parts.append(
+                f'<rect x="{x0 + e * side:.1f}" y="{y0 + d * side:.1f}" width="{side:.1f}" height="{side:.1f}" fill="{colour}"{frame}/>'
+            )
             if sees and leak:
-                parts.append(f'<text class="v" x="{x0 + (e + 0.5) * side:.1f}" y="{y0 + (d + 0.5) * side:.1f}">!</text>')
+                parts.append(
+                    f'<text class="v" x="{x0 + (e + 0.5) * side:.1f}" y="{y0 + (d + 0.5) * side:.1f}">!</text>'
+                )
     for k in range(D):
         parts.append(f'<text class="v" x="{x0 + (k + 0.5) * side:.1f}" y="{y0 - 12}">{k + 1}</text>')
         parts.append(f'<text class="v" x="{x0 - 12}" y="{y0 + (k + 0.5) * side:.1f}">{k + 1}</text>')
@@ -187,7 +201,7 @@ def made_svg(m0, m1, m2, output=None, strict=True, width=620):
 
 
 def _list(numbers):
-    return "no pixel" if not len(numbers) else "pixel " + ", ".join(map(str, numbers))
+    return "no pixel" if not len(numbers) else "pixel" + "s" * (len(numbers) > 1) + " " + ", ".join(map(str, numbers))
 
 
 def masks_stepper(m0, m1, m2):
@@ -200,13 +214,12 @@ def masks_stepper(m0, m1, m2):
     ]  # fmt: skip
     for d in np.argsort(m0):
         seen = [e + 1 for e in np.argsort(m0) if m0[e] < m0[d]]
-        units = [int((np.asarray(m) < m0[d]).sum()) for m in (m1, m2)]
         if m0[d] == 1:
             says = f"Output {d + 1} has degree 1: its pixel comes first. No hidden unit has a degree below 1, so no line arrives. Its bias alone decides."
         else:
             says = (
-                f"Output {d + 1} has degree {m0[d]}. It listens to the {units[1]} units of the upper layer whose degree is below {m0[d]}, and through them to "
-                f"{_list(seen)}: those that come before it in the order."
+                f"Output {d + 1} has degree {m0[d]}. It listens to the hidden units of the upper layer whose degree is below {m0[d]}, and through them to "
+                f"{_list(seen)}: what comes before it in the order."
             )
         frames.append(Frame(made_svg(m0, m1, m2, output=int(d)), "", says))
     frames.append(
@@ -218,7 +231,11 @@ def masks_stepper(m0, m1, m2):
     return Stepper(frames, "What each output of a MADE sees")
 
 
-ORDERS = {"as numbered": lambda D, rng: np.arange(1, D + 1), "reversed": lambda D, rng: np.arange(D, 0, -1), "random": lambda D, rng: 1 + rng.permutation(D)}
+ORDERS = {
+    "as numbered": lambda D, rng: np.arange(1, D + 1),
+    "reversed": lambda D, rng: np.arange(D, 0, -1),
+    "random": lambda D, rng: 1 + rng.permutation(D),
+}
 
 
 def masks_player():
@@ -227,7 +244,9 @@ def masks_player():
 
     def draw(order, width, seed, strict):
         rng, D = np.random.default_rng(seed), 6
-        return made_svg(ORDERS[order](D, rng), *(np.sort(rng.integers(1, D, size=width)) for _ in range(2)), strict=strict)
+        return made_svg(
+            ORDERS[order](D, rng), *(np.sort(rng.integers(1, D, size=width)) for _ in range(2)), strict=strict
+        )
 
     return live_figure(
         draw,
@@ -249,12 +268,18 @@ def _image(pixels, x, y, side, undecided=(), mark=None, colour="var(--bh-ink)"):
     for k, value in enumerate(pixels):
         r, c = divmod(k, 8)
         if k in undecided:
-            parts.append(f'<path d="M{x + c * side + 7} {y + r * side + 7}h{side - 14}" stroke="var(--bh-muted)" opacity=".6"/>')
+            parts.append(
+                f'<path d="M{x + c * side + 7} {y + r * side + 7}h{side - 14}" stroke="var(--bh-muted)" opacity=".6"/>'
+            )
         elif value > 0.02:
-            parts.append(f'<rect x="{x + c * side}" y="{y + r * side}" width="{side}" height="{side}" fill="{colour}" opacity="{value:.2g}"/>')
+            parts.append(
+                f'<rect x="{x + c * side}" y="{y + r * side}" width="{side}" height="{side}" fill="{colour}" opacity="{value:.2g}"/>'
+            )
     if mark is not None:
         r, c = divmod(mark, 8)
-        parts.append(f'<rect x="{x + c * side}" y="{y + r * side}" width="{side}" height="{side}" fill="none" stroke="var(--bh-output)" stroke-width="3"/>')
+        parts.append(
+            f'<rect x="{x + c * side}" y="{y + r * side}" width="{side}" height="{side}" fill="none" stroke="var(--bh-output)" stroke-width="3"/>'
+        )
     return "".join(parts)
 
 
@@ -272,14 +297,19 @@ def drawing_stepper(image, p, r, expected):
             _image(expected[k], 320, 34, 30, mark=k - 1 if k else None),
             '<text class="t" x="140" y="18">drawn so far</text><text class="t" x="440" y="18">what the model expects</text>',
         ]
-        rows = " / ".join("".join("█" if v else "·" for v in image[8 * row : min(8 * row + 8, k)]) for row in range((k + 7) // 8))
+        rows = " / ".join(
+            "".join("█" if v else "·" for v in image[8 * row : min(8 * row + 8, k)]) for row in range((k + 7) // 8)
+        )
         describe = f"An 8 by 8 image after {k} pixels, row by row: {rows or 'nothing yet'}. Beside it, in shades, how likely each pixel is to become black."
         drawing = Svg(
             f'<svg class="bh-svg" role="img" aria-label="{describe}" viewBox="0 0 580 286" width="580" height="286" style="max-width:580px;min-width:360px">'
             f"{''.join(parts)}</svg>"
         )
         if k == 0:
-            equation, says = "", "Nothing is drawn. On the right, the mean of many images that the model would draw: all digits at once."
+            equation, says = (
+                "",
+                "Nothing is drawn. On the right, the mean of many images that the model would draw: all digits at once.",
+            )
         else:
             relation, value = ("<", 1) if image[k - 1] else (r"\ge", 0)
             equation = rf"r_{{{k}}} = {r[k - 1]:.3f} {relation} \out{{p_{{{k}}}}} = {p[k - 1]:.3f} \quad\Rightarrow\quad x_{{{k}}} = {value}"
@@ -304,7 +334,9 @@ def _about(k, p, value):
 
 def gallery(rows, labels, cut=None):
     """Rows of 8 by 8 images, each row with its label; `cut` maps a row to the half that was given."""
-    fig, axes = plt.subplots(len(rows), len(rows[0]), figsize=(0.72 * len(rows[0]) + 1.4, 0.78 * len(rows)), squeeze=False)
+    fig, axes = plt.subplots(
+        len(rows), len(rows[0]), figsize=(0.72 * len(rows[0]) + 1.4, 0.78 * len(rows)), squeeze=False
+    )
     for line, images, label, number in zip(axes, rows, labels, range(len(rows)), strict=True):
         for ax, image in zip(line, images, strict=True):
             ax.imshow(np.reshape(image, (8, 8)), cmap="gray_r", vmin=0, vmax=1)
