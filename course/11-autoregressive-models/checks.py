@@ -103,8 +103,11 @@ def in_order(answer, scores, leaky, D):
             raise TypeError("total_probability should return three things: images, p, total")
         images, p, total = returned
         if np.shape(images) == (2**D, D) and np.shape(p) == (2**D,):
-            order = np.lexsort(np.asarray(images, float).T[::-1])
-            images, p = np.asarray(images)[order], np.asarray(p)[order]
+            images = np.asarray(images, float)  # True and False are as good as 1 and 0
+            order = np.lexsort(images.T[::-1])
+            images, p = images[order], np.asarray(p)[order]
+            if (different := len(np.unique(images, axis=0))) < 2**D:
+                raise ValueError(f"of the {2**D} images in the list only {different} are different")
         results |= {f"{mark}p": p, f"{mark}total": total}
         results.setdefault("images", images)
     return results
@@ -295,6 +298,7 @@ def with_consequences(answer, m0, m1, m2):
     if not isinstance(returned, dict) or not set(returned) >= set("VA") | {"W1", "W2"}:
         return returned
     D, H1, H2 = map(len, (m0, m1, m2))
+    returned = {k: 1.0 * v if isinstance(v, np.ndarray) else v for k, v in returned.items()}  # True is as good as 1.0
     for name, shape in dict(W1=(H1, D), W2=(H2, H1), V=(D, H2), A=(D, D)).items():
         if np.shape(returned[name]) != shape:
             raise ValueError(f"the mask {name} has shape {np.shape(returned[name])}, its weight {shape}")

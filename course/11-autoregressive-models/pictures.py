@@ -262,23 +262,21 @@ def masks_player():
 # Images ----------------------------------------------------------------------------------------
 
 
-def _image(pixels, x, y, side, undecided=(), mark=None, colour="var(--bh-ink)"):
-    """An 8 by 8 image as SVG; values between 0 and 1 are shades. The pixels of `undecided` stay crossed out."""
-    parts = [f'<rect x="{x}" y="{y}" width="{8 * side}" height="{8 * side}" fill="none" stroke="var(--bh-muted)"/>']
+def _image(pixels, x, y, side, undecided=(), mark=None):
+    """An 8 by 8 image as SVG, black on white in both themes; values between 0 and 1 are shades. A dash is an undecided pixel."""
+    parts = [f'<rect x="{x}" y="{y}" width="{8 * side}" height="{8 * side}" fill="#fff" stroke="var(--bh-muted)"/>']
     for k, value in enumerate(pixels):
         r, c = divmod(k, 8)
         if k in undecided:
-            parts.append(
-                f'<path d="M{x + c * side + 7} {y + r * side + 7}h{side - 14}" stroke="var(--bh-muted)" opacity=".6"/>'
-            )
+            parts.append(f'<path d="M{x + c * side + 7} {y + r * side + 7}h{side - 14}" stroke="#8a929a"/>')
         elif value > 0.02:
             parts.append(
-                f'<rect x="{x + c * side}" y="{y + r * side}" width="{side}" height="{side}" fill="{colour}" opacity="{value:.2g}"/>'
+                f'<rect x="{x + c * side}" y="{y + r * side}" width="{side}" height="{side}" fill="#000" opacity="{value:.2g}"/>'
             )
     if mark is not None:
         r, c = divmod(mark, 8)
         parts.append(
-            f'<rect x="{x + c * side}" y="{y + r * side}" width="{side}" height="{side}" fill="none" stroke="var(--bh-output)" stroke-width="3"/>'
+            f'<rect x="{x + c * side}" y="{y + r * side}" width="{side}" height="{side}" fill="none" stroke="#946a03" stroke-width="3"/>'
         )
     return "".join(parts)
 
