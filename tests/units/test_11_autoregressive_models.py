@@ -345,7 +345,7 @@ def test_the_lessons_models_are_as_good_as_those_of_the_table():
     assert nats["FVSBN"] < 18.8 and nats["NADE"] < 18.4 and nats["MADE"] < 18.2
     [reversed_order] = re.findall(r"reversed order: test (\S+) nats", outputs)
     assert abs(float(reversed_order) - nats["MADE"]) < 0.3  # "nearly the same likelihood"
-    drawn, real = re.findall(r"(\S+) pixels from the nearest training image, (\d+) of 500", outputs)
+    drawn, real = re.findall(r"(\S+) pixels from the nearest, (\d+) of 500", outputs)
     assert float(drawn[0]) > float(real[0]) and int(drawn[1]) < int(real[1]) + 10
 
 
