@@ -13,7 +13,7 @@ from byhand.teaching.course import CourseError, find_root, find_units
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="byhand", description="Build and verify the course Backprop by Hand.")
+    parser = argparse.ArgumentParser(prog="byhand", description="Build, verify and grade the course Backprop by Hand.")
     commands = parser.add_subparsers(dest="command", required=True)
     build = commands.add_parser("build", help="make the notebooks from their text sources")
     build.add_argument("--check", action="store_true", help="change nothing; exit 1 and name what is out of step")
@@ -23,12 +23,16 @@ def main(argv: list[str] | None = None) -> int:
             "units", nargs="*", metavar="UNIT", help="for example 05-simple-rnn; all where none is named"
         )
     commands.add_parser("book", help="build the book into book/_build/html")
+    made_up = commands.add_parser("class", help="write a made-up class into classroom/submitted, to try grading on")
+    made_up.add_argument("unit", metavar="UNIT", help="for example 05-simple-rnn")
+    made_up.add_argument("--students", type=int, default=20, metavar="N", help="how many (20)")
+    made_up.add_argument("--seed", type=int, default=0, metavar="S", help="another number makes another class (0)")
     args = parser.parse_args(argv)
     try:
         return _COMMANDS[args.command](args)
     except CourseError as error:
         print(error, file=sys.stderr)
-        return 1
+        return 2 if args.command in _GRADING else 1
 
 
 def _build(args: argparse.Namespace) -> int:
@@ -66,4 +70,17 @@ def _book(args: argparse.Namespace) -> int:
     return 0
 
 
-_COMMANDS = {"build": _build, "verify": _verify, "book": _book}
+def _class(args: argparse.Namespace) -> int:
+    from byhand.grading.made_up import make_class
+
+    root = find_root()
+    [unit] = find_units(root, [args.unit])
+    counts = make_class(unit, args.students, args.seed)
+    for says, count in counts.most_common():
+        print(f"{count:4} {says}")
+    print(f"{args.students} made-up students have handed in {unit.name}: classroom/submitted/made-up-*/{unit.name}/")
+    return 0
+
+
+_COMMANDS = {"build": _build, "verify": _verify, "book": _book, "class": _class}
+_GRADING = {"class", "report"}  # 2 where nothing could be done, as argparse has it; 1 is for a fault that was found
