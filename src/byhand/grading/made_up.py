@@ -19,6 +19,7 @@ from byhand.checking.collect import collect
 from byhand.checking.exercise import load_checks, prepared
 from byhand.checking.judge import judge
 from byhand.checking.mistakes import fingerprint, load_mistakes, recognise
+from byhand.grading.insight import count, shortened
 from byhand.grading.sheet import Sheet
 from byhand.teaching.course import CourseError, Unit
 from byhand.teaching.misconceptions import Answers, Variant
@@ -93,7 +94,7 @@ class MadeUpClass:
         made = []
         for name in names:
             known = self.sheet.wrong[name]
-            made += self._chance.choices(known, [1 / (1 + place) for place in range(len(known))])
+            made += self._chance.choices(known, [1 / (1 + place) ** 2 for place in range(len(known))])
         regions = {v.exercise: v.region for v in made}
         says = ", ".join(sorted(f"{v.exercise}/{v.id}" for v in made))
         return says, self.sheet.filled(self._answers() | regions | self._essay())
@@ -120,7 +121,7 @@ class MadeUpClass:
         if trick in HOSTILE:
             # Behind the second exercise, so that there is something to lose and something to save.
             tests = [i for i, c in enumerate(notebook.cells) if c.metadata.get("nbgrader", {}).get("grade")]
-            notebook.cells.insert(tests[min(1, len(tests) - 1)] + 1, new_code_cell(HOSTILE[trick]))
+            notebook.cells.insert(tests[min(1, len(tests) - 1)] + 1, new_code_cell(HOSTILE[trick], id="added"))
         content = nbformat.writes(notebook).encode()
         return content if trick in HOSTILE else content[: len(content) // 2]
 
@@ -168,8 +169,8 @@ def make_class(unit: Unit, students: int, seed: int = 0) -> Counter[str]:
     there = sorted(folder.parent.name for folder in submitted.glob(f"*/{unit.name}"))
     if real := [student for student in there if not _is_made_up(student)]:
         raise CourseError(
-            f"{submitted} holds {unit.name} of {len(real)} real students ({', '.join(real[:3])}{', …' if len(real) > 3 else ''}): "
-            "a made-up class would be graded with them. Make it in another copy of the course."
+            f"{submitted} holds {unit.name} of {count(len(real), 'real student')} ({shortened(real, 3)}): a made-up class "
+            "would be graded with them. Make it in another copy of the course."
         )
     counts: Counter[str] = Counter()
     submitted.mkdir(parents=True, exist_ok=True)

@@ -16,6 +16,7 @@ from byhand.teaching.notebooks import BEGIN, END, read_source, solution_regions,
 class Sheet:
     """What can be written into a unit's exercises.
 
+    sources       grade id -> the cell as the source has it, solution and all.
     exercises     the names of the exercises, in order.
     solution      exercise -> the text between its solution marks.
     wrong, right  exercise -> its misconceptions, and the right answers in another style.
@@ -26,7 +27,7 @@ class Sheet:
         source, variants = read_source(unit.exercises).notebook, load_variants(unit)
         self.unit = unit
         self.exercises = tuple(load_checks(unit.course).exercises)
-        self._sources = {c.metadata["nbgrader"]["grade_id"]: c.source for c in source.cells if "nbgrader" in c.metadata}
+        self.sources = {c.metadata["nbgrader"]["grade_id"]: c.source for c in source.cells if "nbgrader" in c.metadata}
         regions = solution_regions(source)
         self.solution = {name: regions[name] for name in self.exercises}
         self.wrong: dict[str, tuple[Variant, ...]] = {n: variants.of(n).misconceptions for n in self.exercises}
@@ -43,7 +44,7 @@ class Sheet:
         for cell in notebook.cells:
             name = cell.metadata.get("nbgrader", {}).get("grade_id")
             if name in regions:
-                filled = with_solution(self._sources[name], regions[name])
+                filled = with_solution(self.sources[name], regions[name])
                 cell.source = "\n".join(line for line in filled.splitlines() if line.strip() not in (BEGIN, END))
         return notebook
 

@@ -27,6 +27,12 @@ def main(argv: list[str] | None = None) -> int:
     made_up.add_argument("unit", metavar="UNIT", help="for example 05-simple-rnn")
     made_up.add_argument("--students", type=int, default=20, metavar="N", help="how many (20)")
     made_up.add_argument("--seed", type=int, default=0, metavar="S", help="another number makes another class (0)")
+    report = commands.add_parser("report", help="what a graded class has not understood, as a page and a table")
+    report.add_argument("unit", metavar="UNIT", help="for example 05-simple-rnn")
+    report.add_argument(
+        "--unlisted", action="store_true", help="print the wrong answers that nobody has listed instead"
+    )
+    report.add_argument("--no-names", action="store_true", help="leave out who the students are")
     args = parser.parse_args(argv)
     try:
         return _COMMANDS[args.command](args)
@@ -82,5 +88,22 @@ def _class(args: argparse.Namespace) -> int:
     return 0
 
 
-_COMMANDS = {"build": _build, "verify": _verify, "book": _book, "class": _class}
+def _report(args: argparse.Namespace) -> int:
+    from byhand.grading.insight import gain_insight
+    from byhand.grading.report import print_summary, write_report
+    from byhand.grading.report_table import unlisted_yaml
+
+    root = find_root()
+    [unit] = find_units(root, [args.unit])
+    insight = gain_insight(unit)
+    if args.unlisted:
+        print(unlisted_yaml(insight, names=not args.no_names) or "Every wrong answer is a listed one.")
+        return 0
+    print_summary(insight)
+    for path in write_report(insight, names=not args.no_names):
+        print(path.relative_to(root))
+    return 0
+
+
+_COMMANDS = {"build": _build, "verify": _verify, "book": _book, "class": _class, "report": _report}
 _GRADING = {"class", "report"}  # 2 where nothing could be done, as argparse has it; 1 is for a fault that was found
