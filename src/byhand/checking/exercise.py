@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -61,10 +62,15 @@ class Exercise:
 
 @dataclass(frozen=True)
 class Checks:
-    """The exercises of one unit, as its folder holds them."""
+    """The exercises of one unit, as its folder holds them.
+
+    `needs_torch` says that a check runs torch between the calls of the student's code, or hands it over to it: then torch
+    is there when this unit is graded. Otherwise it is not: answers are written in numpy.
+    """
 
     folder: Path
     exercises: Mapping[str, Exercise] = field(repr=False)
+    needs_torch: bool = False
 
     def __getitem__(self, name: str) -> Exercise:
         if name not in self.exercises:
@@ -73,20 +79,21 @@ class Checks:
 
 
 def load_checks(folder: Path) -> Checks:
-    """The `EXERCISES` of `folder/checks.py`. Raises ValueError where there are none."""
+    """The `EXERCISES` of `folder/checks.py`, and its `NEEDS_TORCH`. Raises ValueError where there are no exercises."""
     path = Path(folder) / "checks.py"
     if not path.exists():
         raise ValueError(
             f"There is no checks.py in {Path(folder).resolve().name}/, the folder this notebook runs in: "
             "open the notebook from its unit's folder, with everything that belongs to it."
         )
-    spec = importlib.util.spec_from_file_location(f"checks_of_{path.parent.name}", path)
+    spec = importlib.util.spec_from_file_location(f"checks_of_{path.parent.resolve().name}", path)
     module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # so that a problem that holds an object of its own can be pickled
     spec.loader.exec_module(module)
     exercises = getattr(module, "EXERCISES", None)
     if not exercises:
         raise ValueError(f"{path} declares no EXERCISES: a dict from a function's name to its Exercise.")
-    return Checks(Path(folder), exercises)
+    return Checks(Path(folder), exercises, getattr(module, "NEEDS_TORCH", False))
 
 
 def make_problems(name: str, exercise: Exercise, seed: int = PUBLIC_SEED, hidden: bool = False) -> list[Problem]:
@@ -104,7 +111,9 @@ def make_problems(name: str, exercise: Exercise, seed: int = PUBLIC_SEED, hidden
 
 
 @lru_cache(maxsize=256)
-def prepared(name: str, exercise: Exercise, seed: int = PUBLIC_SEED, hidden: bool = False) -> list[tuple[Problem, dict]]:
+def prepared(
+    name: str, exercise: Exercise, seed: int = PUBLIC_SEED, hidden: bool = False
+) -> list[tuple[Problem, dict]]:
     """`make_problems`, each with torch's answer. Kept, because a check is run again and again; nothing changes them."""
     problems = make_problems(name, exercise, seed, hidden)
     return [(problem, exercise.reference(**problem.args, **problem.extra)) for problem in problems]

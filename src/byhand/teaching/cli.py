@@ -33,12 +33,25 @@ def main(argv: list[str] | None = None) -> int:
         "--unlisted", action="store_true", help="print the wrong answers that nobody has listed instead"
     )
     report.add_argument("--no-names", action="store_true", help="leave out who the students are")
+    grade = commands.add_parser("grade", help="grade what a class has handed in")
+    grade.add_argument("unit", metavar="UNIT")
+    grade.add_argument("--student", action="append", default=[], metavar="ID", help="this one alone; may be repeated")
+    grade.add_argument("--again", action="store_true", help="also what has not changed since it was graded")
+    grade.add_argument("--workers", type=_positive, metavar="N", help="processes on this machine; one for each core")
+    grade.add_argument("--timeout", type=_positive, default=30, metavar="SECONDS", help="that a cell may take (30)")
+    grade.add_argument("--no-sandbox", action="store_true", help="run the students' code with all your rights")
     args = parser.parse_args(argv)
     try:
         return _COMMANDS[args.command](args)
     except CourseError as error:
         print(error, file=sys.stderr)
-        return 2 if args.command in _GRADING else 1
+        return 2 if args.command in _OF_A_CLASS else 1
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of 1 or more")
+    return int(text)
 
 
 def _build(args: argparse.Namespace) -> int:
@@ -105,5 +118,23 @@ def _report(args: argparse.Namespace) -> int:
     return 0
 
 
-_COMMANDS = {"build": _build, "verify": _verify, "book": _book, "class": _class, "report": _report}
-_GRADING = {"class", "report"}  # 2 where nothing could be done, as argparse has it; 1 is for a fault that was found
+def _grade(args: argparse.Namespace) -> int:
+    from byhand.grading.grade import grade_unit
+    from byhand.grading.sandbox import Limits
+    from byhand.grading.work import Conditions
+
+    root = find_root()
+    [unit] = find_units(root, [args.unit])
+    limits = Limits(cell=args.timeout, total=4 * args.timeout)
+    hidden = (str(root / "classroom"), str(root / "solutions"))
+    conditions = Conditions(limits, not args.no_sandbox, hidden)
+    statuses = grade_unit(unit, conditions, students=args.student, again=args.again, workers=args.workers)
+    print(
+        f"{unit.name}: "
+        + (", ".join(f"{n} {status}" for status, n in statuses.most_common()) or "nothing has changed.")
+    )
+    return 0
+
+
+_COMMANDS = {"build": _build, "verify": _verify, "book": _book, "grade": _grade, "class": _class, "report": _report}
+_OF_A_CLASS = {"class", "grade", "report"}  # what is wrong with a class, or with what was typed, is exit code 2
