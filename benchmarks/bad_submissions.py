@@ -91,7 +91,7 @@ def with_byhand(base):
         root = Path(scratch) / "course"
         shutil.copytree(base, root)
         hand_in(root, SUITE.values(), TIMEOUT, listener.port)
-        run(root, "byhand", "grade", UNIT, "--timeout", str(TIMEOUT))
+        run(root, "byhand", "grade", UNIT, f"--timeout={TIMEOUT}", BYHAND_TEST_SECRET=SECRET)
         verdicts = {}
         for bad in SUITE.values():
             verdict = json.loads((root / "classroom" / "verdicts" / UNIT / f"{bad.student}.json").read_text())

@@ -65,11 +65,11 @@ def clean_environment(root):
     return env
 
 
-def run(root, *command):
+def run(root, *command, **variables):
     """Run a command of the environment in `root`, as an instructor would, and return what it wrote."""
     program = Path(sys.executable).parent / command[0]
     done = subprocess.run(
-        [program, *command[1:]], cwd=root, env=clean_environment(root),
+        [program, *command[1:]], cwd=root, env=clean_environment(root) | variables,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     )  # fmt: skip
     assert done.returncode == 0, f"{' '.join(command)} exited with {done.returncode}:\n{done.stdout}"

@@ -90,7 +90,13 @@ def find(notebook: NotebookNode, grade_id: str) -> NotebookNode:
 
 @dataclass(frozen=True)
 class Bad:
-    """earns: exercise -> the share of its points that its honest work earns; all of them where it is not named."""
+    """A bad submission.
+
+    does       what it does, in a few words.
+    status     how grading it must end.
+    earns      exercise -> the share of its points that its honest work earns; all of them where it is not named.
+    succeeded  for an attack on the machine: whether it has reached its aim, as seen from outside. Never, in the sandbox.
+    """
 
     make: Callable[[Desk], NotebookNode | bytes | None] = field(repr=False)
     does: str

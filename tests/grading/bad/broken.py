@@ -133,7 +133,7 @@ def test_as_markdown(desk):
     return notebook
 
 
-@bad("turns an answer into text", earns=NO_STEP)
+@bad("turns an answer into text")
 def answer_as_markdown(desk):
     notebook = desk.solved()
     cell = find(notebook, "rnn_step")

@@ -227,7 +227,7 @@ return np.zeros((*x.shape[:2], len(W))).view(Zero), np.zeros((*x.shape[:2], len(
     )
 
 
-@bad("returns an array of 8 TB that takes no memory", earns=CHEAT)
+@bad("returns an array of 8 TB that takes no memory", "out of memory", earns=CHEAT)
 def array_without_end(desk):
     return desk.cheat(rnn_forward="return np.broadcast_to(1.0, (10**6, 10**6)), np.broadcast_to(1.0, (10**6, 10**6))")
 
@@ -279,9 +279,9 @@ def random_results(desk):
 @bad("right the first time it is called, wrong ever after", earns=CHEAT)
 def depends_on_order(desk):
     right = desk.sheet.solution["rnn_forward"].replace(
-        "return h, o", "calls.append(1)\nreturn (h, o) if len(calls) == 1 else (0 * h, o)"
+        "return h, o", "calls.append(1)\nreturn (h, o) if len(calls) == 1 else (0 * h, 0 * o)"
     )
-    return desk.cheat("calls = []", rnn_forward=right.replace("rnn_step(", "rnn_step("))
+    return desk.cheat("calls = []", rnn_forward=right)
 
 
 @bad("its own checks.py, which asks for nothing", earns=CHEAT)

@@ -55,20 +55,20 @@ def just_in_time(desk):
     return notebook
 
 
-@bad("takes 3 GB of memory", "out of memory", ALL, lambda scene: "has 3 GB" in scene.text())
+@bad("asks for 3 GB of memory", "out of memory", ALL, lambda scene: "has 3 GB" in scene.text())
 def memory_bomb(desk):
     return desk.solved("""
 import numpy as np
 
-hoard = [np.ones(2**25) for _ in range(12)]  # 256 MB each, and no more
+hoard = [np.empty(2**25) for _ in range(12)]  # 256 MB each, and no more
 print("has", len(hoard) // 4, "GB")
 del hoard
 """)
 
 
-@bad("takes 3 GB of memory inside an answer", "out of memory", dict(rnn_forward=0, truncated_bptt=0))
+@bad("asks for 3 GB of memory inside an answer", "out of memory", dict(rnn_forward=0, truncated_bptt=0))
 def answer_memory_bomb(desk):
-    return desk.solved(rnn_forward="hoard = [np.ones(2**25) for _ in range(12)]\nraise ValueError(len(hoard))")
+    return desk.solved(rnn_forward="hoard = [np.empty(2**25) for _ in range(12)]\nraise ValueError(len(hoard))")
 
 
 @bad("forks 400 processes", "graded", ALL, lambda scene: "has 400 processes" in scene.text())
@@ -112,23 +112,21 @@ finally:
 """)
 
 
-@bad("writes 2 GB to the disk", "graded", ALL, lambda scene: "has 2 GB" in scene.text())
+@bad("writes 768 MB to the disk", "graded", ALL, lambda scene: "has 768 MB" in scene.text())
 def disk_fill(desk):
     return desk.solved("""
 import os
 
-written = 0
+written, names = 0, [f"{folder}/hoard-{number}" for folder in (".", "/tmp") for number in range(6)]
 try:
-    for folder in (".", "/tmp"):
-        for number in range(16):  # 64 MB each, and no more
-            with open(f"{folder}/hoard-{number}", "wb") as file:
-                written += file.write(bytes(2**26))
+    for name in names:  # 64 MB each, and no more
+        with open(name, "wb") as file:
+            written += file.write(bytes(2**26))
 finally:
-    print("has", written >> 30, "GB")
-    for folder in (".", "/tmp"):
-        for number in range(16):
-            if os.path.exists(f"{folder}/hoard-{number}"):
-                os.remove(f"{folder}/hoard-{number}")
+    print("has", written >> 20, "MB")
+    for name in names:
+        if os.path.exists(name):
+            os.remove(name)
 """)
 
 
@@ -137,7 +135,7 @@ def endless_output(desk):
     return desk.solved('while True:\n    print("what is going on in here? " * 100)')
 
 
-@bad("prints 20 MB", "graded")
+@bad("prints 20 MB", "timed out")
 def much_output(desk):
     return desk.solved('for _ in range(20_000):\n    print("x" * 1000)')
 
@@ -162,7 +160,7 @@ def segmentation_fault(desk):
     return desk.solved("import ctypes\n\nctypes.string_at(0)")
 
 
-@bad("kills its process group and whatever it may signal", "died")
+@bad("kills its process group", "graded")
 def kills_all_it_can(desk):
     return desk.solved("import os, signal\n\nos.killpg(0, signal.SIGKILL)")
 
