@@ -71,14 +71,14 @@ def answer_memory_bomb(desk):
     return desk.solved(rnn_forward="hoard = [np.empty(2**25) for _ in range(12)]\nraise ValueError(len(hoard))")
 
 
-@bad("forks 400 processes", "graded", ALL, lambda scene: "has 400 processes" in scene.text())
+@bad("forks 100 processes", "graded", ALL, lambda scene: "has 100 processes" in scene.text())
 def fork_bomb(desk):
     return desk.solved("""
 import os, signal, time
 
 children = []
 try:
-    for _ in range(400):  # and no more
+    for _ in range(100):  # and no more
         child = os.fork()
         if child == 0:
             time.sleep(20)
@@ -112,12 +112,12 @@ finally:
 """)
 
 
-@bad("writes 768 MB to the disk", "graded", ALL, lambda scene: "has 768 MB" in scene.text())
+@bad("writes 384 MB to the disk", "graded", ALL, lambda scene: "has 384 MB" in scene.text())
 def disk_fill(desk):
     return desk.solved("""
 import os
 
-written, names = 0, [f"{folder}/hoard-{number}" for folder in (".", "/tmp") for number in range(6)]
+written, names = 0, [f"{folder}/hoard-{number}" for folder in (".", "/tmp") for number in range(3)]
 try:
     for name in names:  # 64 MB each, and no more
         with open(name, "wb") as file:
