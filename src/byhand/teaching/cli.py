@@ -15,7 +15,7 @@ from byhand.teaching.course import CourseError, find_root, find_units
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="byhand", description="Build and verify the course Backprop by Hand.")
+    parser = argparse.ArgumentParser(prog="byhand", description="Build, verify and grade the course Backprop by Hand.")
     commands = parser.add_subparsers(dest="command", required=True)
     build = commands.add_parser("build", help="make the notebooks from their text sources")
     build.add_argument("--check", action="store_true", help="change nothing; exit 1 and name what is out of step")
@@ -25,6 +25,16 @@ def main(argv: list[str] | None = None) -> int:
             "units", nargs="*", metavar="UNIT", help="for example 05-simple-rnn; all where none is named"
         )
     commands.add_parser("book", help="build the book into book/_build/html")
+    made_up = commands.add_parser("class", help="write a made-up class into classroom/submitted, to try grading on")
+    made_up.add_argument("unit", metavar="UNIT", help="for example 05-simple-rnn")
+    made_up.add_argument("--students", type=int, default=20, metavar="N", help="how many (20)")
+    made_up.add_argument("--seed", type=int, default=0, metavar="S", help="another number makes another class (0)")
+    report = commands.add_parser("report", help="what a graded class has not understood, as a page and a table")
+    report.add_argument("unit", metavar="UNIT", help="for example 05-simple-rnn")
+    report.add_argument(
+        "--unlisted", action="store_true", help="print the wrong answers that nobody has listed instead"
+    )
+    report.add_argument("--no-names", action="store_true", help="leave out who the students are")
     grade = commands.add_parser("grade", help="grade what a class has handed in")
     grade.add_argument("unit", metavar="UNIT")
     grade.add_argument("--student", action="append", default=[], metavar="ID", help="this one alone; may be repeated")
@@ -83,6 +93,35 @@ def _book(args: argparse.Namespace) -> int:
     return 0
 
 
+def _class(args: argparse.Namespace) -> int:
+    from byhand.grading.made_up import make_class
+
+    root = find_root()
+    [unit] = find_units(root, [args.unit])
+    counts = make_class(unit, args.students, args.seed)
+    for says, count in counts.most_common():
+        print(f"{count:4} {says}")
+    print(f"{args.students} made-up students have handed in {unit.name}: classroom/submitted/made-up-*/{unit.name}/")
+    return 0
+
+
+def _report(args: argparse.Namespace) -> int:
+    from byhand.grading.insight import gain_insight
+    from byhand.grading.report import print_summary, write_report
+    from byhand.grading.report_table import unlisted_yaml
+
+    root = find_root()
+    [unit] = find_units(root, [args.unit])
+    insight = gain_insight(unit)
+    if args.unlisted:
+        print(unlisted_yaml(insight, names=not args.no_names) or "Every wrong answer is a listed one.")
+        return 0
+    print_summary(insight)
+    for path in write_report(insight, names=not args.no_names):
+        print(path.relative_to(root))
+    return 0
+
+
 def _grade(args: argparse.Namespace) -> int:
     from byhand.grading import executors
     from byhand.grading.grade import Grading
@@ -117,5 +156,5 @@ def _grade(args: argparse.Namespace) -> int:
     return 1 if counts["failed"] else 0
 
 
-_COMMANDS = {"build": _build, "verify": _verify, "book": _book, "grade": _grade}
-_OF_A_CLASS = {"grade"}  # what is wrong with a class, or with what was typed, is exit code 2
+_COMMANDS = {"build": _build, "verify": _verify, "book": _book, "grade": _grade, "class": _class, "report": _report}
+_OF_A_CLASS = {"class", "grade", "report"}  # what is wrong with a class, or with what was typed, is exit code 2
