@@ -62,15 +62,10 @@ class Exercise:
 
 @dataclass(frozen=True)
 class Checks:
-    """The exercises of one unit, as its folder holds them.
-
-    `needs_torch` says that a check runs torch between the calls of the student's code, or hands it over to it: then torch
-    is there when this unit is graded. Otherwise it is not: answers are written in numpy.
-    """
+    """The exercises of one unit, as its folder holds them."""
 
     folder: Path
     exercises: Mapping[str, Exercise] = field(repr=False)
-    needs_torch: bool = False
 
     def __getitem__(self, name: str) -> Exercise:
         if name not in self.exercises:
@@ -79,7 +74,7 @@ class Checks:
 
 
 def load_checks(folder: Path) -> Checks:
-    """The `EXERCISES` of `folder/checks.py`, and its `NEEDS_TORCH`. Raises ValueError where there are no exercises."""
+    """The `EXERCISES` of `folder/checks.py`. Raises ValueError where there are none."""
     path = Path(folder) / "checks.py"
     if not path.exists():
         raise ValueError(
@@ -93,7 +88,7 @@ def load_checks(folder: Path) -> Checks:
     exercises = getattr(module, "EXERCISES", None)
     if not exercises:
         raise ValueError(f"{path} declares no EXERCISES: a dict from a function's name to its Exercise.")
-    return Checks(Path(folder), exercises, getattr(module, "NEEDS_TORCH", False))
+    return Checks(Path(folder), exercises)
 
 
 def make_problems(name: str, exercise: Exercise, seed: int = PUBLIC_SEED, hidden: bool = False) -> list[Problem]:

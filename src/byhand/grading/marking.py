@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from nbformat.v4 import new_output
+from nbformat import NotebookNode, from_dict
 
 from byhand.checking import marked, recognised, told
 from byhand.checking.collect import Failure, Outcome
@@ -74,11 +74,16 @@ def _one_line(text: str) -> str:
     return " ".join(text.split())[:300]
 
 
-def output(report: Report):
+def report_output(report: Report) -> NotebookNode:
     """The report as the cell shows it."""
-    return new_output("display_data", data={"text/plain": repr(report), "text/html": report._repr_html_()})
+    return output("display_data", data={"text/plain": repr(report), "text/html": report._repr_html_()}, metadata={})
 
 
-def points_output(points: float):
+def points_output(points: float) -> NotebookNode:
     """What nbgrader reads as the score of a cell."""
-    return new_output("execute_result", data={"text/plain": repr(float(points))}, execution_count=None)
+    return output("execute_result", data={"text/plain": repr(float(points))}, metadata={}, execution_count=None)
+
+
+def output(kind: str, **content: Any) -> NotebookNode:
+    """An output, without nbformat's check of each."""
+    return from_dict({"output_type": kind, **content})

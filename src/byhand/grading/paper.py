@@ -8,6 +8,7 @@ import base64
 import dataclasses
 import hashlib
 import pickle
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,21 +58,24 @@ class Asked:
 
 @dataclass(frozen=True)
 class Paper:
+    """`files` lie beside the notebook; `imports` are the modules that the unit's own cells use; `torch` says that torch is
+    one of them: `NEEDS_TORCH = True` in checks.py. `digest` tells two papers apart."""
+
     unit: str
     cells: tuple[ReleaseCell, ...]
-    exercises: Mapping[str, Asked]
     files: Mapping[str, bytes]
     imports: tuple[str, ...]
     torch: bool
     digest: str
+    exercises: Mapping[str, Asked] = dataclasses.field(default_factory=dict)
 
     @property
     def points(self) -> float:
         return sum(cell.points for cell in self.cells if cell.grade)
 
 
-def write_paper(unit: Unit, cells: Sequence[ReleaseCell], seed: int) -> Paper:
-    """The paper of a unit with the problems of the class's seed. Imports torch."""
+def read_paper(unit: Unit, cells: Sequence[ReleaseCell], seed: int) -> Paper:
+    """The paper of a unit, as it was released, without its problems. Raises CourseError where it has changed since."""
     release = unit.root / "classroom" / "release" / unit.name
     files = {
         str(path.relative_to(release)): path.read_bytes()
@@ -81,18 +85,23 @@ def write_paper(unit: Unit, cells: Sequence[ReleaseCell], seed: int) -> Paper:
     for path in unit.materials:
         name = str(path.relative_to(unit.course))
         if path.suffix in {".py", ".json"} and files.get(name) != path.read_bytes():
-            raise CourseError(f"{unit.name} has changed since it was released ({name}): run byhand build first.")
+            raise CourseError(f"{unit.name} has changed since it was released ({name}): run byhand build {unit.name}.")
+    imports = _imports(nbformat.read(release / f"{NOTEBOOK}.ipynb", as_version=4))
+    torch = bool(re.search(rb"^NEEDS_TORCH = True\b", files["checks.py"], re.M))
+    imports = [name for name in imports if name.split(".")[0] != "torch"] + ["torch"] * torch
+    digest = hashlib.sha256(repr((cells, sorted(files.items()), seed)).encode()).hexdigest()
+    return Paper(unit.name, tuple(cells), files, tuple(imports), torch, digest)
+
+
+def with_problems(paper: Paper, unit: Unit, seed: int) -> Paper:
+    """The paper with the public problems and those of the class's seed, and torch's answers. Imports torch."""
     checks, mistakes = load_checks(unit.course), load_mistakes(unit.course)
-    points = {cell.name.removesuffix("-check"): cell.points for cell in cells if cell.grade}
+    points = {cell.name.removesuffix("-check"): cell.points for cell in paper.cells if cell.grade}
     exercises = {
         name: _asked(name, exercise, seed, mistakes.get(name, []), points[name])
         for name, exercise in checks.exercises.items()
     }
-    imports = _imports(nbformat.read(release / f"{NOTEBOOK}.ipynb", as_version=4))
-    digest = hashlib.sha256(repr((cells, sorted(files.items()), seed)).encode()).hexdigest()
-    torch = checks.needs_torch
-    imports = tuple(i for i in imports if torch or i.split(".")[0] != "torch") + (("torch",) if torch else ())
-    return Paper(unit.name, tuple(cells), exercises, files, imports, torch, digest)
+    return dataclasses.replace(paper, exercises=exercises)
 
 
 def _asked(name: str, exercise: Exercise, seed: int, mistakes: Sequence[Mistake], points: float) -> Asked:

@@ -6,19 +6,16 @@ import contextlib
 import json
 import os
 import shutil
-import sys
 import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-# jsonschema would load it to check formats that nbformat has none of; it takes seconds.
-sys.modules.setdefault("rfc3987_syntax", None)
-
 import nbformat
 import sqlalchemy
 from nbgrader import utils
 from nbgrader.api import Base, Gradebook, MissingEntry, SubmittedNotebook
+from nbgrader.preprocessors import AssignLatePenalties
 from traitlets.config import Config, PyFileConfigLoader
 
 from byhand.grading.paper import NOTEBOOK, Paper, ReleaseCell
@@ -78,9 +75,21 @@ def release_cells(book: Gradebook, unit: Unit) -> list[ReleaseCell]:
     ]  # fmt: skip
 
 
+def autograded_path(root: Path, unit: str, student: str) -> Path:
+    return root / "classroom" / "autograded" / student / unit / f"{NOTEBOOK}.ipynb"
+
+
+def find_notebook(book: Gradebook, unit: str, student: str) -> SubmittedNotebook | None:
+    """What the gradebook has of a student's notebook."""
+    try:
+        return book.find_submission_notebook(NOTEBOOK, unit, student)
+    except MissingEntry:
+        return None
+
+
 def write_autograded(root: Path, paper: Paper, submission: Submission, graded: Graded) -> None:
     """nbgrader's folder `autograded`: the notebook that ran, and what lay beside it. Complete, or as it was."""
-    target = root / "classroom" / "autograded" / submission.student / paper.unit
+    target = autograded_path(root, paper.unit, submission.student).parent
     half = target.with_name(f".{paper.unit}.part")
     shutil.rmtree(half, ignore_errors=True)
     contents = {**submission.files, **paper.files, f"{NOTEBOOK}.ipynb": nbformat.writes(graded.notebook).encode()}
@@ -94,7 +103,9 @@ def write_autograded(root: Path, paper: Paper, submission: Submission, graded: G
     half.rename(target)
 
 
-def write_grades(book: Gradebook, paper: Paper, submission: Submission, graded: Graded) -> SubmittedNotebook:
+def write_grades(
+    root: Path, book: Gradebook, paper: Paper, submission: Submission, graded: Graded
+) -> SubmittedNotebook:
     """The scores of all graded cells, in one transaction. What a human has given stays, and is marked for another look."""
     book.update_or_create_student(submission.student)
     stamp = submission.files.get("timestamp.txt", b"").decode(errors="replace").strip()
@@ -117,8 +128,39 @@ def write_grades(book: Gradebook, paper: Paper, submission: Submission, graded: 
         cell = cells.get(comment.name)
         untouched = cell is not None and cell.metadata["nbgrader"]["checksum"] == utils.compute_checksum(cell)
         comment.auto_comment = "No response." if cell is None or untouched else None
+    if entry.total_seconds_late > 0:
+        _punish(root, book, paper, submission)
     book.db.commit()
     return notebook
+
+
+def _punish(root: Path, book: Gradebook, paper: Paper, submission: Submission) -> None:
+    """nbgrader's own penalty for what came late, as the course has set it up: by default none."""
+    book.db.commit()
+    config = Config(PyFileConfigLoader("nbgrader_config.py", str(root)).load_config())
+    url = str(book.engine.url)
+    of_nbgrader = {"notebook": NOTEBOOK, "assignment": paper.unit, "student": submission.student, "db_url": url}
+    AssignLatePenalties(config=config).preprocess(nbformat.v4.new_notebook(), {"nbgrader": of_nbgrader})
+    book.db.expire_all()
+
+
+def scores(notebook: SubmittedNotebook) -> dict[str, Any]:
+    """What the feedback shows: scores and comments, those of humans too."""
+    return {
+        "grades": {grade.name: (grade.score, grade.max_score) for grade in notebook.grades},
+        "comments": {comment.name: comment.comment for comment in notebook.comments},
+        "score": notebook.score - (notebook.late_submission_penalty or 0),
+        "max_score": notebook.max_score,
+        "late_penalty": notebook.late_submission_penalty or 0,
+    }
+
+
+def write_feedback(root: Path, unit: str, student: str, html: str) -> None:
+    path = root / "classroom" / "feedback" / student / unit / f"{NOTEBOOK}.html"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    half = path.with_suffix(".part")
+    half.write_text(html, encoding="utf-8")
+    os.replace(half, path)
 
 
 def verdict_path(root: Path, unit: str, student: str) -> Path:

@@ -9,11 +9,10 @@ from typing import Any
 
 import nbformat
 from nbformat import NotebookNode
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_raw_cell
 
-from byhand.grading.paper import ReleaseCell
+from byhand.grading.paper import SKIP, ReleaseCell
 
-MAKE = {"code": new_code_cell, "markdown": new_markdown_cell, "raw": new_raw_cell}
+KINDS = ("code", "markdown", "raw")
 
 
 class Damaged(Exception):
@@ -27,15 +26,26 @@ def restored(data: bytes, cells: Sequence[ReleaseCell]) -> tuple[NotebookNode, l
     _name_cells(notebook, cells, notes)
     _overwrite(notebook, cells, notes)
     _add_missing(notebook, cells, notes)
-    for number, cell in enumerate(notebook.cells):
-        cell["id"] = cell.metadata.get("nbgrader", {}).get("grade_id", f"cell-{number}")
-    return notebook, notes
+    _disarm(notebook, cells)
+    return _with_ids(notebook), notes
 
 
 def released(cells: Sequence[ReleaseCell], notice: str) -> NotebookNode:
     """What stands for a submission that cannot be read: a notice, and the cells of the release, so that it can be marked."""
-    notebook = _new([new_markdown_cell(notice, id="notice")])
+    notebook = _new([make_cell("markdown", notice, {})])
     notebook.cells += [_cell(cell) for cell in cells]
+    return _with_ids(notebook)
+
+
+def make_cell(kind: str, source: str, metadata: dict[str, Any]) -> NotebookNode:
+    """A cell, without nbformat's check of each, which takes longer than all the rest. `_with_ids` completes it."""
+    more = {"outputs": [], "execution_count": None} if kind == "code" else {}
+    return nbformat.from_dict({"id": "", "cell_type": kind, "source": source, "metadata": metadata, **more})
+
+
+def _with_ids(notebook: NotebookNode) -> NotebookNode:
+    for number, cell in enumerate(notebook.cells):
+        cell["id"] = cell.metadata.get("nbgrader", {}).get("grade_id", f"cell-{number}")
     return notebook
 
 
@@ -65,25 +75,26 @@ def _parse(data: bytes) -> dict[str, Any]:
 
 def _new(cells: list[NotebookNode]) -> NotebookNode:
     kernel = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}}
-    return new_notebook(cells=cells, metadata={**kernel, "language_info": {"name": "python"}})
+    metadata = {**kernel, "language_info": {"name": "python", "pygments_lexer": "ipython3"}}
+    return nbformat.from_dict({"nbformat": 4, "nbformat_minor": 5, "metadata": metadata, "cells": cells})
 
 
 def _well_formed(parsed: dict[str, Any]) -> NotebookNode:
     """Only what grading needs, each in its proper kind: sources, tags, grade ids. Whatever else there is cannot do harm."""
     cells = []
     for cell in parsed["cells"]:
-        if not isinstance(cell, dict) or cell.get("cell_type") not in MAKE:
+        if not isinstance(cell, dict) or cell.get("cell_type") not in KINDS:
             continue
         source, meta = cell.get("source", ""), cell.get("metadata")
         source = "".join(map(str, source)) if isinstance(source, list) else str(source)
         meta = meta if isinstance(meta, dict) else {}
         tags, marks = meta.get("tags"), meta.get("nbgrader")
         kept: dict[str, Any] = {}
-        if isinstance(tags, list) and tags:
-            kept["tags"] = [str(tag) for tag in tags]
+        if isinstance(tags, list) and SKIP in tags:
+            kept["tags"] = [SKIP]
         names = [marks.get("grade_id") if isinstance(marks, dict) else None, cell.get("id")]
         kept["byhand"] = [_text(name) for name in names if isinstance(name, str)]
-        cells.append(MAKE[cell["cell_type"]](_text(source), metadata=kept))
+        cells.append(make_cell(cell["cell_type"], _text(source), kept))
     return _new(cells)
 
 
@@ -168,5 +179,22 @@ def _add_missing(notebook: NotebookNode, cells: Sequence[ReleaseCell], notes: li
         notebook.cells.insert(place, cell)
 
 
+def _disarm(notebook: NotebookNode, cells: Sequence[ReleaseCell]) -> None:
+    """Leave no HTML and no script in what a student wrote as text: the formgrader would run it in the instructor's name.
+
+    A space after `<` makes text of a tag, and of `$a<b$` nothing else than it was.
+    """
+    given = {cell.source for cell in cells}
+    for cell in notebook.cells:
+        if cell.cell_type != "code" and cell.source not in given:
+            text = re.sub(r"<(?=[A-Za-z/!?])", "< ", cell.source)
+            text = re.sub(r"&(?=#|colon;|Tab;|NewLine;)", "& ", text)
+            cell.source = re.sub(
+                r"(?i)(j\s*a\s*v\s*a\s*s\s*c\s*r\s*i\s*p\s*t|vbscript|data)(\s*):(?!image/(?:png|jpeg|gif);)",
+                r"\1\2 :",
+                text,
+            )
+
+
 def _cell(release: ReleaseCell) -> NotebookNode:
-    return MAKE[release.cell_type](release.source, metadata={"nbgrader": release.metadata()}, id=release.name)
+    return make_cell(release.cell_type, release.source, {"nbgrader": release.metadata()})

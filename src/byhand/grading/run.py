@@ -10,9 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from nbformat import NotebookNode
-from nbformat.v4 import new_output
 
-from byhand.checking.collect import Failure, Outcome
+from byhand.checking.collect import Failure
 from byhand.grading import marking
 from byhand.grading.kernel import Ended, Kernel
 from byhand.grading.paper import SKIP, Paper
@@ -22,6 +21,7 @@ from byhand.grading.wire import WireError, decode_outcome
 MOST_STARTS = 4  # of a student's process, each after a cell that ended it
 SHOWN = 20_000  # characters of a cell's printed text that the notebook keeps
 TEXT, PICTURES = "text/plain", ("image/png", "image/jpeg")
+ALT = {mime: {"alt": "A picture that this cell drew."} for mime in PICTURES}
 
 
 @dataclass
@@ -196,7 +196,7 @@ class Checks:
             report = marks.graded(name, outcomes, self.missing)
         else:
             report = marks.visible(name, outcomes, uses, self.missing, counts)
-        self.show.append(marking.output(report))
+        self.show.append(marking.report_output(report))
 
     def finish(self) -> None:
         """At the end of the cell. An exercise whose check was not reached has earned nothing."""
@@ -250,7 +250,7 @@ class Outputs:
             lines = [*lines[:50], "... and so on ...", *lines[-49:]]
         shown = _clean("\n".join(lines))[-SHOWN:]
         self.last_error = " ".join(f"{ename}: {evalue}".split())[:300]
-        self.append(new_output("error", ename=_clean(ename)[:200], evalue=_clean(evalue)[:2000], traceback=[shown]))
+        self.append(marking.output("error", ename=_clean(ename)[:200], evalue=_clean(evalue)[:2000], traceback=[shown]))
 
     def _stream(self, name: str, text: str) -> None:
         if self.shown >= SHOWN:
@@ -263,7 +263,7 @@ class Outputs:
         if last is not None and last.output_type == "stream" and last.name == name:
             last["text"] += text
         else:
-            self.append(new_output("stream", name=name, text=text))
+            self.append(marking.output("stream", name=name, text=text))
 
     def _data(self, kind: str, data: dict[str, Any]) -> None:
         kept = {TEXT: _clean(data[TEXT])[:SHOWN]} if isinstance(data.get(TEXT), str) else {}
@@ -277,7 +277,7 @@ class Outputs:
                 kept[mime] = data[mime]
         if kept and not self.full:
             more = {"execution_count": self.cell["execution_count"]} if kind == "execute_result" else {}
-            self.append(new_output(kind, data=kept, **more))
+            self.append(marking.output(kind, data=kept, metadata=ALT, **more))
 
 
 def _clean(text: str) -> str:

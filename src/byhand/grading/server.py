@@ -64,7 +64,6 @@ def main(control_fd: int, imports: list[str]) -> None:
     gc.freeze()
     if sys.platform == "linux" and len(os.listdir("/proc/self/task")) > 1:
         raise RuntimeError("a module that was imported has started a thread; it cannot be forked")
-    control.send(b"ready")
     while True:
         word, fds, _, _ = socket.recv_fds(control, 1, 3)
         if not word:

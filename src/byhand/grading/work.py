@@ -7,11 +7,10 @@ import traceback
 from dataclasses import dataclass
 from typing import Any
 
-import nbformat
 from nbformat import NotebookNode
 
 from byhand.grading.kernel import Kernel, Server
-from byhand.grading.marking import Marks
+from byhand.grading.marking import Marks, points_output
 from byhand.grading.paper import Paper
 from byhand.grading.restore import Damaged, released, restored
 from byhand.grading.run import Run
@@ -40,17 +39,21 @@ class Graded:
 _servers: dict[tuple[str, ...], Server] = {}
 
 
-def _start(paper: Paper, submission: Submission, conditions: Conditions) -> Kernel:
-    """A student's process, forked from this worker's warm parent, which is started when it is needed first."""
+def server(paper: Paper) -> Server:
+    """The warm parent of students' processes, one on each machine; workers that are forked later share it."""
     if paper.imports not in _servers:
         _servers[paper.imports] = Server(paper.imports)
+    return _servers[paper.imports]
+
+
+def _start(paper: Paper, submission: Submission, conditions: Conditions) -> Kernel:
     files = {**submission.files, **paper.files}
     request = Request(files, paper.unit, conditions.limits, conditions.sandboxed, paper.torch, conditions.hidden)
-    return _servers[paper.imports].start(request)
+    return server(paper).start(request)
 
 
-def warm(paper: Paper, conditions: Conditions) -> None:
-    """Start this worker's parent, and one process from it. Raises SandboxError where there can be no sandbox."""
+def try_out(paper: Paper, conditions: Conditions) -> None:
+    """Start a process and end it. Raises SandboxError where there can be no sandbox."""
     _start(paper, Submission("nobody", ""), conditions).close()
 
 
@@ -91,7 +94,7 @@ def _not_run(paper: Paper, submission: Submission, status: str, message: str) ->
     notebook = released(paper.cells, notice)
     for cell in notebook.cells:
         if cell.cell_type == "code" and cell.metadata.get("nbgrader", {}).get("grade"):
-            cell.outputs = [nbformat.v4.new_output("execute_result", data={"text/plain": "0.0"}, execution_count=None)]
+            cell.outputs = [points_output(0)]
     return Graded(notebook, _verdict(paper, submission, status, message, Marks(paper), submission.notes))
 
 

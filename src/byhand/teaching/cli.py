@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from collections import Counter
+from functools import partial
 
 # The problems of the checks are tiny; more threads than one would only get in each other's way.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -39,6 +41,8 @@ def main(argv: list[str] | None = None) -> int:
     grade.add_argument("--again", action="store_true", help="also what has not changed since it was graded")
     grade.add_argument("--workers", type=_positive, metavar="N", help="processes on this machine; one for each core")
     grade.add_argument("--timeout", type=_positive, default=30, metavar="SECONDS", help="that a cell may take (30)")
+    grade.add_argument("--scheduler", metavar="ADDRESS", help="grade on the workers of this dask scheduler")
+    grade.add_argument("--no-feedback", action="store_true", help="write no pages for students")
     grade.add_argument("--no-sandbox", action="store_true", help="run the students' code with all your rights")
     args = parser.parse_args(argv)
     try:
@@ -119,21 +123,37 @@ def _report(args: argparse.Namespace) -> int:
 
 
 def _grade(args: argparse.Namespace) -> int:
-    from byhand.grading.grade import grade_unit
+    from byhand.grading import executors
+    from byhand.grading.grade import Grading
     from byhand.grading.sandbox import Limits
     from byhand.grading.work import Conditions
 
     root = find_root()
     [unit] = find_units(root, [args.unit])
-    limits = Limits(cell=args.timeout, total=4 * args.timeout)
     hidden = (str(root / "classroom"), str(root / "solutions"))
-    conditions = Conditions(limits, not args.no_sandbox, hidden)
-    statuses = grade_unit(unit, conditions, students=args.student, again=args.again, workers=args.workers)
+    conditions = Conditions(Limits(cell=args.timeout, total=4 * args.timeout), not args.no_sandbox, hidden)
+    workers = args.workers or os.cpu_count() or 1
+    where = partial(executors.cluster, args.scheduler) if args.scheduler else partial(executors.here, workers)
+    grading = Grading(unit, conditions, workers, where, not args.no_feedback)
+    try:
+        verdicts = grading(args.student, args.again)
+    except KeyboardInterrupt:
+        says = (
+            f"{unit.name}: interrupted after {len(grading.verdicts)} submissions; the same command goes on from there."
+        )
+        print(says, file=sys.stderr)
+        return 130
+    counts = Counter(v["status"] for v in verdicts)
+    for verdict in verdicts:
+        if verdict["status"] != "graded":
+            line = f"{verdict['student']}: {verdict['status']}, {verdict['score']:g} points. {verdict['message']}"
+            print("".join(c if c.isprintable() else "?" for c in line))
     print(
         f"{unit.name}: "
-        + (", ".join(f"{n} {status}" for status, n in statuses.most_common()) or "nothing has changed.")
+        + (", ".join(f"{n} {status}" for status, n in counts.most_common()) or "nothing has changed")
+        + "."
     )
-    return 0
+    return 1 if counts["failed"] else 0
 
 
 _COMMANDS = {"build": _build, "verify": _verify, "book": _book, "grade": _grade, "class": _class, "report": _report}
