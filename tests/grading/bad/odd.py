@@ -92,3 +92,8 @@ os.chdir("/")
 @bad("stops the clock")
 def stops_the_clock(desk):
     return desk.solved("import time\n\ntime.time = time.monotonic = time.perf_counter = lambda: 0.0")
+
+
+@bad("prints what is no Unicode, and names in many scripts")
+def surrogates(desk):
+    return desk.solved('print("\\ud800 \\x00 Ωμέγα 学生 \\u202eright to left")')
