@@ -10,7 +10,7 @@ from nbformat import NotebookNode, from_dict
 
 from byhand.checking import marked, recognised, told
 from byhand.checking.collect import Failure, Outcome
-from byhand.checking.judge import judge
+from byhand.checking.judge import Verdict, judge
 from byhand.checking.mistakes import fingerprint
 from byhand.checking.report import Report
 from byhand.grading.paper import Asked, Paper
@@ -44,10 +44,11 @@ class Marks:
         if not counts:
             return report
         entry["right"] = verdict.right
-        entry["failure"] = None if verdict.right else _one_line(verdict.trouble or report.summary)
+        entry["failure"] = None if verdict.right else _one_line(_trouble(verdict))
         if hits:
             entry["mistake"], entry["hint"] = hits[0].id, hits[0].hint
-        entry["fingerprint"] = None if verdict.right else _wrong_marks(asked, outcome, verdict)
+        unwritten = outcome.failure and outcome.failure.unwritten
+        entry["fingerprint"] = None if verdict.right or unwritten else _wrong_marks(asked, outcome, verdict)
         return report
 
     def graded(self, name: str, outcomes: Mapping[int, Outcome], missing: Failure) -> Report:
@@ -59,15 +60,20 @@ class Marks:
         entry["points"] = report.points[0]
         if not report.right and entry["right"]:
             worst = report.verdicts[0]
-            entry["failure"] = _one_line(f"With {worst.problem.label}: {worst.trouble or report.summary}")
+            entry["failure"] = _one_line(f"With {worst.problem.label}: {_trouble(worst)}")
         entry["right"] = entry["right"] and report.right
         return report
 
 
-def _wrong_marks(asked: Asked, outcome: Outcome, verdict) -> dict[str, Any]:
+def _wrong_marks(asked: Asked, outcome: Outcome, verdict: Verdict) -> dict[str, Any]:
     """The fingerprint of what is wrong, by quantity: equal ones are equal answers."""
     right = {row.name for row in verdict.rows if row.right}
     return {name: mark for name, mark in fingerprint(asked.exercise, outcome).items() if name not in right}
+
+
+def _trouble(verdict: Verdict) -> str:
+    """The first thing that is wrong, in words."""
+    return verdict.trouble or next(f"{row.name} {row.says}" for row in verdict.rows if not row.right)
 
 
 def _one_line(text: str) -> str:

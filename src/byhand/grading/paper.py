@@ -7,13 +7,13 @@ import ast
 import base64
 import dataclasses
 import hashlib
-import pickle
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import cloudpickle
 import nbformat
 
 from byhand.checking.exercise import PUBLIC_SEED, Exercise, Problem, load_checks, prepared
@@ -59,13 +59,15 @@ class Asked:
 @dataclass(frozen=True)
 class Paper:
     """`files` lie beside the notebook; `imports` are the modules that the unit's own cells use; `torch` says that torch is
-    one of them: `NEEDS_TORCH = True` in checks.py. `digest` tells two papers apart."""
+    one of them: `NEEDS_TORCH = True` in checks.py. `skipped` are the sources of the cells that are not run in grading.
+    `digest` tells two papers apart."""
 
     unit: str
     cells: tuple[ReleaseCell, ...]
     files: Mapping[str, bytes]
     imports: tuple[str, ...]
     torch: bool
+    skipped: frozenset[str]
     digest: str
     exercises: Mapping[str, Asked] = dataclasses.field(default_factory=dict)
 
@@ -86,11 +88,13 @@ def read_paper(unit: Unit, cells: Sequence[ReleaseCell], seed: int) -> Paper:
         name = str(path.relative_to(unit.course))
         if path.suffix in {".py", ".json"} and files.get(name) != path.read_bytes():
             raise CourseError(f"{unit.name} has changed since it was released ({name}): run byhand build {unit.name}.")
-    imports = _imports(nbformat.read(release / f"{NOTEBOOK}.ipynb", as_version=4))
+    notebook = nbformat.read(release / f"{NOTEBOOK}.ipynb", as_version=4)
+    imports = _imports(notebook)
+    skipped = frozenset(c.source for c in notebook.cells if SKIP in c.metadata.get("tags", []))
     torch = bool(re.search(rb"^NEEDS_TORCH = True\b", files["checks.py"], re.M))
     imports = [name for name in imports if name.split(".")[0] != "torch"] + ["torch"] * torch
     digest = hashlib.sha256(repr((cells, sorted(files.items()), seed)).encode()).hexdigest()
-    return Paper(unit.name, tuple(cells), files, tuple(imports), torch, digest)
+    return Paper(unit.name, tuple(cells), files, tuple(imports), torch, skipped, digest)
 
 
 def with_problems(paper: Paper, unit: Unit, seed: int) -> Paper:
@@ -108,7 +112,7 @@ def _asked(name: str, exercise: Exercise, seed: int, mistakes: Sequence[Mistake]
     problems, given = {}, {}
     for graded in (False, True):
         made = prepared(name, exercise, seed if graded else PUBLIC_SEED, hidden=graded)
-        given[graded] = base64.b64encode(pickle.dumps([dict(p.args) for p, _ in made])).decode()
+        given[graded] = base64.b64encode(cloudpickle.dumps([dict(p.args) for p, _ in made])).decode()
         problems[graded] = [(Problem(p.sizes, {}), dict(answer)) for p, answer in made]
     bare = dataclasses.replace(exercise, make=None, reference=None, call=None)
     return Asked(bare, problems, given, mistakes, points)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import nbformat
@@ -19,14 +19,22 @@ class Damaged(Exception):
     """The file is no notebook; the message says why."""
 
 
-def restored(data: bytes, cells: Sequence[ReleaseCell]) -> tuple[NotebookNode, list[str]]:
-    """The notebook as it is to be run, without outputs, and what had to be repaired. Raises Damaged."""
+def restored(
+    data: bytes, cells: Sequence[ReleaseCell], skipped: Collection[str] = ()
+) -> tuple[NotebookNode, list[str]]:
+    """The notebook as it is to be run, without outputs, and what had to be repaired. Raises Damaged.
+
+    `skipped` are the sources of cells that are not to be run, whatever became of their tag.
+    """
     notebook = _well_formed(_parse(data))
     notes: list[str] = []
     _name_cells(notebook, cells, notes)
     _overwrite(notebook, cells, notes)
     _add_missing(notebook, cells, notes)
     _disarm(notebook, cells)
+    for cell in notebook.cells:
+        if cell.source in skipped:
+            cell.metadata["tags"] = [SKIP]
     return _with_ids(notebook), notes
 
 

@@ -54,7 +54,7 @@ class Run:
                 if cell.cell_type != "code" or not cell.source.strip() or SKIP in cell.metadata.get("tags", []):
                     continue
                 test = self._tests.get(cell.metadata.get("nbgrader", {}).get("grade_id"))
-                if self._ready(before):
+                if self._ready(before, named="nbgrader" in cell.metadata):
                     began = time.monotonic()
                     alive = self._cell(cell, test)
                     self._spend(time.monotonic() - began, "checks" if test else "own_cells")
@@ -66,19 +66,29 @@ class Run:
             if self._kernel:
                 self._kernel.close()
 
-    def _ready(self, before: list[NotebookNode]) -> bool:
-        """A process that has run what came before; a new one where the last one ended."""
-        while self._kernel is None and self._left > 0 and self._starts < MOST_STARTS:
+    def _ready(self, before: list[NotebookNode], named: bool) -> bool:
+        """A process that has run what came before; a new one where the last one ended.
+
+        When the notebook's time is used up, what the student has added is left out, and the cells of the release have some
+        seconds more.
+        """
+        if self._left <= 0:
+            before[:] = [cell for cell in before if "nbgrader" in cell.metadata]
+        while self._kernel is None and self._rest(named) > 0 and self._starts < MOST_STARTS:
             self._starts += 1
             began = time.monotonic()
             self._kernel = self.start()
             self._spend(time.monotonic() - began, "setup", counts=False)
             began = time.monotonic()
             for cell in list(before):
-                if self._kernel and not self._cell(NotebookNode(source=cell.source, metadata={}, outputs=[]), None):
+                again = NotebookNode({**cell, "outputs": []})
+                if self._kernel and not self._cell(again, None):
                     before.remove(cell)
             self._spend(time.monotonic() - began, "own_cells")
-        return self._kernel is not None and self._left > 0
+        return self._kernel is not None and self._rest(named) > 0
+
+    def _rest(self, named: bool) -> float:
+        return self._left + (2 * self.limits.cell if named else 0)
 
     def _spend(self, seconds: float, on: str, counts: bool = True) -> None:
         self.seconds[on] += seconds
@@ -86,7 +96,8 @@ class Run:
             self._left -= seconds
             if self._left <= 0:
                 self._trouble(
-                    "timed out", f"The notebook took more than {self.limits.total:g} s in all; its rest did not run."
+                    "timed out",
+                    f"The notebook took more than {self.limits.total:g} s in all; what was added to it did not run any more.",
                 )
 
     def _cell(self, cell: NotebookNode, test: str | None) -> bool:
@@ -96,7 +107,9 @@ class Run:
         self._count += 1
         cell["execution_count"] = self._count
         try:
-            for message in self._kernel.run(cell.source, min(self.limits.cell, max(self._left, 0.1)), check=bool(test)):
+            for message in self._kernel.run(
+                cell.source, min(self.limits.cell, max(self._rest("nbgrader" in cell.metadata), 0.1)), check=bool(test)
+            ):
                 if message.get("kind") == "interrupted":
                     reason = "wrote without end" if show.full else f"took more than {self.limits.cell:g} s"
                     self._trouble("timed out", f"{self._where(cell)} {reason} and was stopped.")

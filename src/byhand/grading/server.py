@@ -29,7 +29,7 @@ for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[_name] = "1"
 os.environ["MPLBACKEND"] = "module://matplotlib_inline.backend_inline"
 
-from byhand.grading import sandbox, student
+from byhand.grading import sandbox, student  # noqa: E402
 
 # What a notebook with a plot or an error loads, but for pyplot itself, which looks at the IPython it is imported in.
 USUAL = (
@@ -165,16 +165,14 @@ def watch(pid: int, line: socket.socket, proc: int | None, memory: int) -> dict[
 
 
 def _memory_of(pid: int, proc: int) -> int:
-    """Bytes that a process and all that it started keep for themselves. In its own pid namespace nothing gets away."""
+    """Bytes that a process and all that it started take. In its own pid namespace nothing gets away."""
     total, todo = 0, [pid]
     while todo:
         one = todo.pop()
-        try:
-            resident, shared = _read(proc, f"{one}/statm").split()[1:3]
-            total += (int(resident) - int(shared)) * resource.getpagesize()
+        with contextlib.suppress(OSError, StopIteration):
             todo += map(int, _read(proc, f"{one}/task/{one}/children").split())
-        except (OSError, ValueError):
-            continue
+            lines = _read(proc, f"{one}/smaps_rollup").splitlines()
+            total += 1024 * next(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
     return total
 
 

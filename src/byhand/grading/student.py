@@ -9,8 +9,10 @@ from __future__ import annotations
 import base64
 import builtins
 import contextlib
+import copy
 import getpass
 import importlib.abc
+import io
 import json
 import os
 import pickle
@@ -20,7 +22,9 @@ import socket
 import subprocess
 import sys
 import threading
+import traceback
 import types
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -33,9 +37,10 @@ from traitlets import Type
 from traitlets.config import Config
 
 import byhand
-from byhand.checking.collect import collect
 from byhand.checking.exercise import Checks, load_checks
-from byhand.grading.wire import encode_outcome, line
+from byhand.grading import wire
+
+collecting = sys.modules["byhand.checking.collect"]  # `byhand.checking.collect` is its function
 
 
 class Channel:
@@ -53,7 +58,7 @@ class Channel:
     def send(self, **message: Any) -> None:
         if self.socket is not None and os.getpid() == self.pid:
             with self.lock:
-                self.socket.sendall(line(message))
+                self.socket.sendall(wire.line(message))
 
     def receive(self) -> dict:
         text = self.reader.readline()
@@ -232,9 +237,9 @@ class Collector:
         CHANNEL.send(kind="check", name=name, graded=graded, uses=self._used(function))
         problems = pickle.loads(base64.b64decode(CHANNEL.receive()["problems"]))
         for number, args in enumerate(problems):
-            outcome = collect(function, args, exercise.call)
+            outcome = collecting.collect(function, args, exercise.call)
             flush()
-            CHANNEL.send(kind="outcome", name=name, graded=graded, number=number, outcome=encode_outcome(outcome))
+            CHANNEL.send(kind="outcome", name=name, graded=graded, number=number, outcome=wire.encode_outcome(outcome))
         CHANNEL.send(kind="checked", name=name, graded=graded)
 
     def _used(self, function: Callable) -> list[str]:
@@ -242,6 +247,34 @@ class Collector:
         code, space = getattr(function, "__code__", None), getattr(function, "__globals__", {})
         names = code.co_names if code else ()
         return [n for n in self.checks.exercises if n in names and space.get(n) is not function]
+
+
+class Snapshot:
+    """What a student's code may have replaced, so that a check finds it as it was."""
+
+    def __init__(self) -> None:
+        modules = (
+            builtins,
+            np,
+            np.linalg,
+            json,
+            base64,
+            pickle,
+            copy,
+            io,
+            traceback,
+            warnings,
+            contextlib,
+            collecting,
+            wire,
+        )
+        self._kept = [(module, dict(vars(module))) for module in modules]
+
+    def put_back(self) -> None:
+        sys.settrace(None)
+        sys.setprofile(None)
+        for module, kept in self._kept:
+            vars(module).update(kept)
 
 
 COLLECTOR = Collector()
@@ -264,6 +297,15 @@ def prepare() -> Shell:
     return shell
 
 
+def run_check(shell: Shell, source: str) -> None:
+    """Run a test cell past all that a student may have hung into IPython, and with the name `check` as it was given."""
+    shell.user_ns["check"] = byhand.check = COLLECTOR.check
+    try:
+        exec(compile(source, "<check>", "exec"), shell.user_ns)
+    except BaseException:
+        shell.showtraceback()
+
+
 def serve(shell: Shell, fd: int, torch: bool) -> None:
     """In the forked child, in its folder: run what is asked until the grader hangs up. Never returns."""
     random.seed()
@@ -277,15 +319,17 @@ def serve(shell: Shell, fd: int, torch: bool) -> None:
     sys.stdout, sys.stderr = Stream("stdout"), Stream("stderr")
     builtins.input = getpass.getpass = nobody_there
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    snapshot = Snapshot()
     CHANNEL.send(kind="ready")
     while True:
         message = CHANNEL.receive()
-        if message.get("check"):
-            # A student may have called something else by this name.
-            shell.user_ns["check"] = byhand.check = COLLECTOR.check
         signal.signal(signal.SIGINT, signal.default_int_handler)
         try:
-            shell.run_cell(message["source"], store_history=True)
+            if message["check"]:
+                snapshot.put_back()
+                run_check(shell, message["source"])
+            else:
+                shell.run_cell(message["source"], store_history=True)
         except KeyboardInterrupt:
             pass
         finally:

@@ -77,7 +77,7 @@ def _grade(paper: Paper, submission: Submission, conditions: Conditions) -> Grad
         return _not_run(paper, submission, *submission.trouble)
     began = time.monotonic()
     try:
-        notebook, notes = restored(submission.notebook, paper.cells)
+        notebook, notes = restored(submission.notebook, paper.cells, paper.skipped)
     except Damaged as damage:
         return _not_run(paper, submission, "damaged", str(damage))
     run = Run(notebook, paper, conditions.limits, lambda: _start(paper, submission, conditions))
