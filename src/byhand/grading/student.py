@@ -256,7 +256,7 @@ class Collector:
 
 
 class Snapshot:
-    """What a student's code may have replaced, so that a check finds it as it was."""
+    """What a student's code may have replaced, so that the next cell and the next check find it as it was."""
 
     def __init__(self) -> None:
         modules = (
@@ -331,8 +331,8 @@ def serve(shell: Shell, fd: int, torch: bool) -> None:
         message = CHANNEL.receive()
         signal.signal(signal.SIGINT, signal.default_int_handler)
         try:
+            snapshot.put_back()
             if message["check"]:
-                snapshot.put_back()
                 run_check(shell, message["source"])
             else:
                 shell.run_cell(message["source"], store_history=True)
