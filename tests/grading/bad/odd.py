@@ -99,6 +99,9 @@ def surrogates(desk):
     return desk.solved('print("\\ud800 \\x00 Ωμέγα 学生 \\u202eright to left")')
 
 
-@bad("prints the problems that it is given, those of the graded check too", succeeded=lambda scene: scene.text().count("given T =") > 6)
+@bad(
+    "prints the problems that it is given, those of the graded check too",
+    succeeded=lambda scene: scene.text().count("given T =") > 6,
+)
 def prints_the_problems(desk):
     return desk.solved(rnn_forward="print('given T =', len(x))\n" + desk.sheet.solution["rnn_forward"])
