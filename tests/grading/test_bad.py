@@ -15,7 +15,7 @@ from nbgrader.api import Gradebook, MissingEntry
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("bad")]
 
-TIMEOUT = 4
+TIMEOUT = 6
 ATTACKS = [name for name, bad in SUITE.items() if bad.succeeded]
 # Held back by what there is without a sandbox too: the notebook runs far from the class's folders, nothing is unpickled,
 # memory has a limit of its own, and what is printed of the graded problems is dropped outside.

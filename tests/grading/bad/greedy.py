@@ -113,7 +113,7 @@ finally:
 """)
 
 
-@bad("writes 384 MB to the disk", "graded", ALL, lambda scene: "has 384 MB" in scene.text())
+@bad("takes 384 MB of the disk", "graded", ALL, lambda scene: "has 384 MB" in scene.text())
 def disk_fill(desk):
     return desk.solved("""
 import os
@@ -122,7 +122,8 @@ written, names = 0, [f"{folder}/hoard-{number}" for folder in (".", "/tmp") for 
 try:
     for name in names:  # 64 MB each, and no more
         with open(name, "wb") as file:
-            written += file.write(bytes(2**26))
+            os.posix_fallocate(file.fileno(), 0, 2**26)
+        written += 2**26
 finally:
     print("has", written >> 20, "MB")
     for name in names:
