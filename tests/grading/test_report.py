@@ -37,13 +37,15 @@ def unit(tmp_path, monkeypatch):
 
 def verdict(unit, student, status="graded", message="", notes=(), seconds=1.0, **exercises):
     """Everything right but for what is named."""
-    answers = {name: RIGHT for name in EXERCISES} | exercises if status != "damaged" else {}
+    answers = {name: RIGHT for name in EXERCISES} | exercises
+    if status == "damaged":
+        answers = {name: WRONG | dict(failure=None) for name in EXERCISES}
     path = unit.root / "classroom/verdicts" / UNIT / f"{student}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     times = dict(setup=0.1, own_cells=seconds, checks=0.1, record=0.1, feedback=0.1, total=seconds + 0.4)
     path.write_text(json.dumps(dict(
         student=student, unit=UNIT, digest="", status=status, message=message, notes=list(notes), seconds=times,
-        score=sum(a["points"] for a in answers.values()), max_score=46.0, exercises=answers,
+        score=sum(a["points"] for a in answers.values()), max_score=50.0, exercises=answers,
     )))  # fmt: skip
 
 
@@ -126,7 +128,7 @@ def test_the_table_says_the_same_as_the_page_and_adds_up(unit):
     assert found["rnn_step", "known"]["hint"] == HINT and found["rnn_step", "known"]["who"] == "ben"
     assert found["", "status: damaged"]["who"] == "dana" and found["", "status: graded"]["students"] == "3"
     assert "1 right, 1 a known mistake, 1 not written" in html
-    assert "exercises.ipynb is no notebook." in html and "4 submissions" in html
+    assert "exercises.ipynb is no notebook." in html and "4 submissions. Of the 28 points that the checks give" in html
     for exercise in EXERCISES:
         assert sum(int(r["students"]) for (name, _), r in found.items() if name == exercise) == 3
 
@@ -137,7 +139,7 @@ def test_every_other_status_is_named_with_its_message_and_points(unit, status):
     verdict(unit, "ben", status, "What happened to ben's notebook.", rnn_step=UNWRITTEN)
     html = page(unit)
     assert "1 submission could not be graded in the ordinary way" in html
-    assert f"<td>{status}</td>" in html and "What happened to ben&#x27;s notebook." in html
+    assert f'<td class="status">{status}</td>' in html and "What happened to ben&#x27;s notebook." in html
 
 
 def test_without_names_nobody_is_named_anywhere(unit):
@@ -181,7 +183,7 @@ def test_unlisted_answers_come_out_ready_to_be_listed(unit, capsys):
     wrong = made.sheet.solution["rnn_step"].replace("b +", "2 * b +")
     for student in ("anna", "ben"):
         verdict(unit, student, rnn_step=WRONG | dict(fingerprint=marks(1.0, 2.0, 3.0)))
-        folder = unit.root / "classroom/submitted" / student / UNIT
+        folder = unit.root / "classroom/autograded" / student / UNIT
         folder.mkdir(parents=True)
         (folder / "exercises.ipynb").write_text(nbformat.writes(Sheet(unit).solved(rnn_step=wrong)))
     assert main(["report", UNIT, "--unlisted"]) == 0

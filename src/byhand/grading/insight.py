@@ -15,6 +15,7 @@ from byhand.grading.sheet import Sheet
 from byhand.teaching.course import CourseError, Unit
 
 UNWRITTEN = "Not written yet"  # how the failure of an exercise that was left as released begins
+UNREAD = {"damaged", "refused", "failed"}  # statuses that say nothing of the answers
 # The ways in which an answer can stand, in the order in which a bar shows them.
 KINDS = ("right", "known", "unlisted", "follows", "unwritten")
 
@@ -62,8 +63,13 @@ class Insight:
 
     @property
     def read(self) -> list[Mapping[str, Any]]:
-        """The verdicts on submissions that could be read: those that say something of the exercises."""
-        return [v for v in self.verdicts if v["exercises"]]
+        """The verdicts on submissions that could be read."""
+        return [v for v in self.verdicts if v["status"] not in UNREAD]
+
+    @property
+    def points(self) -> float:
+        """That the checks give in all; a written question has more."""
+        return sum(standing.points for standing in self.standings)
 
     @property
     def troubles(self) -> list[Way]:
@@ -118,7 +124,7 @@ def gain_insight(unit: Unit) -> Insight:
     ways: dict[str, list[Way]] = {name: [] for name in sheet.exercises}
     points = dict.fromkeys(sheet.exercises, 0.0)
     for verdict in verdicts:
-        answers = verdict["exercises"]
+        answers = verdict["exercises"] if verdict["status"] not in UNREAD else {}
         wrong = {name for name, answer in answers.items() if not answer["right"]}
         for name in ways.keys() & answers.keys():
             points[name] = answers[name]["max_points"]

@@ -43,7 +43,11 @@ class Page:
 
     def _head(self, title: str) -> str:
         insight, read = self.insight, self.insight.read
-        score = f"Of {read[0]['max_score']:g} points the median is {insight.median_score:g}. " if read else ""
+        score = (
+            f"Of the {insight.points:g} points that the checks give, the median is {insight.median_score:g}. "
+            if read
+            else ""
+        )
         trouble = sum(n for status, n in insight.statuses.items() if status != "graded")
         odd = (
             f'<a href="#statuses">{count(trouble, "submission")} could not be graded in the ordinary way</a>. '
@@ -147,7 +151,7 @@ class Page:
             return '<h2 id="statuses">Submissions</h2>\n<p>All were graded in the ordinary way.</p>\n'
         name = (lambda v: f'<th scope="row">{escape(v["student"])}</th>') if self.names else (lambda v: "")
         rows = "".join(
-            f'<tr>{name(v)}<td>{escape(v["status"])}</td><td class="number" data-unit="points">{v["score"]:g}</td>'
+            f'<tr>{name(v)}<td class="status">{escape(v["status"])}</td><td class="number" data-unit="points">{v["score"]:g}</td>'
             f"<td>{escape(self._safe(v['message'] or ''))}</td></tr>\n"
             for v in sorted(trouble, key=lambda v: (v["status"], v["student"]))
         )

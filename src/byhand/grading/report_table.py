@@ -71,7 +71,7 @@ def _answer(insight: Insight, way: Way) -> str:
     """What the first of the students wrote between the solution marks; the whole cell where its head was changed."""
     unit = insight.unit
     cells = {}
-    for path in (unit.course, unit.root / "classroom" / "submitted" / way.students[0] / unit.name):
+    for path in (unit.course, unit.root / "classroom" / "autograded" / way.students[0] / unit.name):
         for cell in nbformat.read(path / "exercises.ipynb", as_version=4).cells:
             if cell.metadata.get("nbgrader", {}).get("grade_id") == way.exercise:
                 cells[path] = cell.source
