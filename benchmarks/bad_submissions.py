@@ -166,9 +166,14 @@ def summary(stock_results, byhand_results):
     def count(results, remark):
         return sum(remark in says(results[bad.student], bad) for bad in SUITE.values())
 
-    remarks = ("attack succeeds", "unearned points", "points lost", "the class")
-    counts = [f"{remark}: {count(stock_results, remark)} and {count(byhand_results, remark)}" for remark in remarks]
-    return f"Of {len(SUITE)} submissions, stock and `byhand grade`: {', '.join(counts)}."
+    remarks = {
+        "attacks that succeed": "attack succeeds", "unearned points": "unearned points", "points lost": "points lost",
+        "classes stopped": "the class",
+    }  # fmt: skip
+    counts = [
+        f"{name} {count(stock_results, remark)} / {count(byhand_results, remark)}" for name, remark in remarks.items()
+    ]
+    return f"Of {len(SUITE)} submissions, stock / `byhand grade`: {'; '.join(counts)}."
 
 
 def main():
