@@ -22,7 +22,9 @@ def scheduler(tmp_path):
     file = tmp_path / "scheduler.json"
 
     def start(*arguments):
-        return subprocess.Popen([sys.executable, "-m", "distributed.cli." + arguments[0], *arguments[1:]], env=env, cwd=tmp_path)
+        return subprocess.Popen(
+            [sys.executable, "-m", "distributed.cli." + arguments[0], *arguments[1:]], env=env, cwd=tmp_path
+        )
 
     boss = start("dask_scheduler", "--port=0", "--no-dashboard", f"--scheduler-file={file}", "--host=127.0.0.1")
     while not file.exists():

@@ -23,7 +23,12 @@ BYHAND = Path(sys.executable).parent / "byhand"
 def tried(root, *options, **how):
     """`byhand grade`, also where it fails."""
     return subprocess.run(
-        [BYHAND, "grade", *(options or [UNIT])], cwd=root, env=clean_environment(root), capture_output=True, text=True, **how
+        [BYHAND, "grade", *(options or [UNIT])],
+        cwd=root,
+        env=clean_environment(root),
+        capture_output=True,
+        text=True,
+        **how,
     )
 
 
