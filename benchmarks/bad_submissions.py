@@ -25,6 +25,13 @@ sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests" / "grading")]
 from bad import POINTS, SECRET, SUITE, UNIT, Scene, hand_in, listening  # noqa: E402
 from classes import clean_environment, copy_course, run  # noqa: E402
 
+GROUPS = {
+    "broken": "Taken apart, without meaning harm",
+    "greedy": "Too much of something",
+    "attacking": "Attacks on the machine, the class and its secrets",
+    "cheating": "Points that nobody earned",
+    "odd": "Harmless, in a way that a grader might trip over",
+}
 TIMEOUT = 10  # seconds a cell may take, on both sides
 PATIENCE = 120  # seconds after which a grader that still runs is ended from outside
 
@@ -118,28 +125,50 @@ def kept(bad, compute):
     return json.loads(path.read_text())
 
 
-def says(result, honest):
+def says(result, bad):
     """One cell of the table."""
+    honest = sum(bad.scores.values())
     points = "no score" if result["points"] is None else f"{result['points']:g}"
     remarks = list(result["remarks"])
-    if result["points"] is not None and result["points"] > honest + 0.005:
+    if bad.status == "refused":
+        remarks += ["takes it"] if result["points"] else []
+    elif result["points"] is None:
+        remarks += ["points lost"] if honest else []
+    elif result["points"] > honest + 0.005:
         remarks.append("unearned points")
-    elif result["points"] is None and honest or result["points"] is not None and result["points"] < honest - 0.005:
+    elif result["points"] < honest - 0.005:
         remarks.append("points lost")
     return f"{points}{': ' if remarks else ''}{'; '.join(remarks)}"
 
 
 def table(stock_results, byhand_results):
-    lines = [
-        "| submission | earned | stock nbgrader | s | `byhand grade` | s |",
-        "|:--|--:|:--|--:|:--|--:|",
-    ]
-    for bad in SUITE.values():
-        honest, theirs, ours = sum(bad.scores.values()), stock_results[bad.student], byhand_results.get(bad.student)
-        left = f"| {bad.does} | {honest:g} | {says(theirs, honest)} | {theirs['seconds']:.0f} |"
-        right = f" {ours['status']}, {says(ours, honest)} | {ours['seconds']:.1f} |" if ours else " | |"
-        lines.append(left + right)
-    return "\n".join(lines)
+    """Markdown: a table for each group of submissions."""
+    lines = []
+    for group, title in GROUPS.items():
+        lines += [
+            f"### {title}",
+            "",
+            "| Submission | Earned | Stock | s | `byhand grade` | s |",
+            "|:--|--:|:--|--:|:--|--:|",
+        ]
+        for bad in SUITE.values():
+            if bad.make.__module__ == f"bad.{group}":
+                theirs, ours = stock_results[bad.student], byhand_results[bad.student]
+                lines.append(
+                    f"| {bad.does} | {sum(bad.scores.values()):g} | {says(theirs, bad)} | {theirs['seconds']:.0f} "
+                    f"| {ours['status']}, {says(ours, bad)} | {ours['seconds']:.1f} |"
+                )
+        lines.append("")
+    return "\n".join([*lines, summary(stock_results, byhand_results)])
+
+
+def summary(stock_results, byhand_results):
+    def count(results, remark):
+        return sum(remark in says(results[bad.student], bad) for bad in SUITE.values())
+
+    remarks = ("attack succeeds", "unearned points", "points lost", "the class")
+    counts = [f"{remark}: {count(stock_results, remark)} and {count(byhand_results, remark)}" for remark in remarks]
+    return f"Of {len(SUITE)} submissions, stock and `byhand grade`: {', '.join(counts)}."
 
 
 def main():

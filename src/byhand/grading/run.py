@@ -174,7 +174,8 @@ class Checks:
                     return True
                 uses = [n for n in uses if isinstance(n, str)]
                 self.open = {"name": name, "graded": graded, "uses": uses, "outcomes": {}}
-                self.run._kernel.answer(problems=asked.given[graded])
+                # Only the test itself is told the graded problems.
+                self.run._kernel.answer(problems=asked.given[graded and name == self.test])
                 return True
             case {"kind": "outcome", "number": int(number), "outcome": sent}:
                 if self.open is not None:
@@ -191,6 +192,9 @@ class Checks:
             case {"kind": "checked"}:
                 self.close()
                 return True
+            case {"kind": "stream" | "display" | "result"}:
+                # What an answer prints of the graded problems is not for those who may hand in again.
+                return self.open is not None and self.open["graded"]
         return False
 
     def close(self) -> None:

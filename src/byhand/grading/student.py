@@ -40,6 +40,9 @@ import byhand
 from byhand.checking.exercise import Checks, load_checks
 from byhand.grading import wire
 
+LARGEST_OUTPUT = 3 << 20  # bytes of a picture or a text that a cell shows
+MOST_LINES = 200  # of a traceback
+
 collecting = sys.modules["byhand.checking.collect"]  # `byhand.checking.collect` is its function
 
 
@@ -117,12 +120,14 @@ def flush() -> None:
 
 
 def _bundle(data: dict) -> dict:
-    """A mime bundle as text; pictures as base64."""
-    return {
-        str(mime): base64.b64encode(value).decode() if isinstance(value, bytes) else value
-        for mime, value in data.items()
-        if isinstance(value, (bytes, str))
+    """A mime bundle as text; pictures as base64. What is too large for a notebook is cut or left out."""
+    found = {str(mime): value for mime, value in data.items() if isinstance(value, (bytes, str))}
+    kept = {
+        mime: base64.b64encode(value).decode() if isinstance(value, bytes) else value
+        for mime, value in found.items()
+        if len(value) <= LARGEST_OUTPUT
     }
+    return kept if len(kept) == len(found) else {"text/plain": "(an output that is too large for a notebook)"}
 
 
 class Publisher(DisplayPublisher):
@@ -153,7 +158,8 @@ class Shell(InteractiveShell):
 
     def _showtraceback(self, etype, evalue, stb):
         flush()
-        CHANNEL.send(kind="error", ename=str(etype.__name__), evalue=str(evalue), traceback=[str(t) for t in stb])
+        lines = [str(line)[: wire.LONGEST] for line in stb[-MOST_LINES:]]
+        CHANNEL.send(kind="error", ename=etype.__name__, evalue=str(evalue)[: wire.LONGEST], traceback=lines)
 
     def enable_gui(self, gui=None):
         pass

@@ -139,14 +139,14 @@ def network(desk):
     )
 
 
-@bad("kills the grader")
-def kills_the_grader(desk):
+@bad("reaches the process that started it, to kill it", succeeded=lambda scene: "in reach" in scene.text())
+def parent_in_reach(desk):
     return desk.solved("""
-import os, signal
+import os
 
 if os.getppid() > 1:
-    print("would kill", os.getppid())
-os.kill(os.getppid(), 0)
+    os.kill(os.getppid(), 0)  # no signal, only whether it could
+    print("in", "reach")
 """)
 
 

@@ -227,7 +227,7 @@ return np.zeros((*x.shape[:2], len(W))).view(Zero), np.zeros((*x.shape[:2], len(
     )
 
 
-@bad("returns an array of 8 TB that takes no memory", "out of memory", earns=CHEAT)
+@bad("returns an array of 8 TB that takes no memory", earns=CHEAT)
 def array_without_end(desk):
     return desk.cheat(rnn_forward="return np.broadcast_to(1.0, (10**6, 10**6)), np.broadcast_to(1.0, (10**6, 10**6))")
 
@@ -318,3 +318,44 @@ for fd in range(3, 400):
     except OSError:
         pass
 """, after="sample-check")  # fmt: skip
+
+
+@bad("brings torch back and lets the course's own checks give the answers", earns=CHEAT)
+def torch_brought_back(desk):
+    return desk.cheat(
+        rnn_forward="""
+import glob, os, sys
+
+sys.meta_path[:] = [finder for finder in sys.meta_path if type(finder).__module__.startswith("_frozen")]
+for name in [name for name in sys.modules if name.split(".")[0] in ("torch", "checks")]:
+    del sys.modules[name]
+sys.path += [os.path.dirname(found) for found in glob.glob(sys.prefix + "/lib*/python*/site-packages/torch")]
+import checks
+
+return tuple(checks.forward(x=x, h0=h0, U=U, W=W, V=V, b=b, c=c).values())
+""".strip()
+    )
+
+
+@bad("calls the graded check by itself, with points of its own", earns=CHEAT)
+def graded_check_called(desk):
+    return desk.cheat("""
+for name in ("rnn_step", "rnn_forward", "sample"):
+    check(name, rnn_step, points=1000)
+""", after="rnn_step-check")  # fmt: skip
+
+
+@bad("sends messages in the grader's own words", "died", earns=CHEAT)
+def speaks_the_protocol(desk):
+    return desk.cheat("""
+try:
+    from byhand.grading import student
+
+    for graded in (False, True):
+        student.CHANNEL.send(kind="check", name="sample", graded=graded, uses=[])
+        student.CHANNEL.send(kind="outcome", name="sample", graded=graded, number=0, outcome={"returned": None, "failure": None})
+        student.CHANNEL.send(kind="checked", name="sample", graded=graded, points=4, right=True)
+    student.CHANNEL.send(kind="done")
+except ImportError:
+    pass
+""", after="rnn_backward-check")  # fmt: skip

@@ -4,8 +4,9 @@ The dangerous ones carry a limit of their own, so that a machine without a sandb
 """
 
 import psutil
+from nbformat.v4 import new_code_cell
 
-from bad import ALL, bad
+from bad import ALL, bad, find
 
 
 @bad("an infinite loop", "timed out")
@@ -71,14 +72,14 @@ def answer_memory_bomb(desk):
     return desk.solved(rnn_forward="hoard = [np.empty(2**25) for _ in range(12)]\nraise ValueError(len(hoard))")
 
 
-@bad("forks 400 processes", "graded", ALL, lambda scene: "has 400 processes" in scene.text())
+@bad("forks 100 processes", "graded", ALL, lambda scene: "has 100 processes" in scene.text())
 def fork_bomb(desk):
     return desk.solved("""
 import os, signal, time
 
 children = []
 try:
-    for _ in range(400):  # and no more
+    for _ in range(100):  # and no more
         child = os.fork()
         if child == 0:
             time.sleep(20)
@@ -112,12 +113,12 @@ finally:
 """)
 
 
-@bad("writes 768 MB to the disk", "graded", ALL, lambda scene: "has 768 MB" in scene.text())
+@bad("writes 384 MB to the disk", "graded", ALL, lambda scene: "has 384 MB" in scene.text())
 def disk_fill(desk):
     return desk.solved("""
 import os
 
-written, names = 0, [f"{folder}/hoard-{number}" for folder in (".", "/tmp") for number in range(6)]
+written, names = 0, [f"{folder}/hoard-{number}" for folder in (".", "/tmp") for number in range(3)]
 try:
     for name in names:  # 64 MB each, and no more
         with open(name, "wb") as file:
@@ -165,16 +166,17 @@ def kills_all_it_can(desk):
     return desk.solved("import os, signal\n\nos.killpg(0, signal.SIGKILL)")
 
 
-def _alive(mark):
-    return any(mark in " ".join(process.info["cmdline"] or ()) for process in psutil.process_iter(["cmdline"]))
+def _left_behind(scene):
+    lines = (" ".join(process.info["cmdline"] or ()) for process in psutil.process_iter(["cmdline"]))
+    return any(f"left behind by {scene.root}" in line for line in lines)
 
 
-@bad("leaves a daemon behind", "graded", ALL, lambda scene: _alive("daemon-left-behind"))
+@bad("leaves a daemon behind", "graded", ALL, _left_behind)
 def daemon(desk):
-    return desk.solved("""
+    return desk.solved(f"""
 import subprocess, sys
 
-code = "import time; time.sleep(60)  # daemon-left-behind"  # and no longer
+code = "import time; time.sleep(60)  # left behind by {desk.root}"  # and no longer
 subprocess.Popen([sys.executable, "-c", code], start_new_session=True)
 """)
 
@@ -190,4 +192,52 @@ def chatter():
         time.sleep(0.01)
 
 threading.Thread(target=chatter, daemon=True).start()
+""")
+
+
+@bad("stops itself with SIGSTOP", "graded")
+def stops_itself(desk):
+    return desk.solved("import os, signal\n\nos.kill(os.getpid(), signal.SIGSTOP)")
+
+
+@bad("closes every open file of its kernel", "died")
+def closes_all_files(desk):
+    return desk.solved("import os\n\nos.closerange(3, 1000)")
+
+
+@bad("returns an array of 200 MB", "graded", dict(rnn_forward=0, truncated_bptt=0))
+def large_array(desk):
+    return desk.solved(rnn_forward="return np.zeros(25 * 10**6), np.zeros(3)")
+
+
+@bad("an exception with a message of 50 MB", "graded")
+def long_exception(desk):
+    return desk.solved('raise ValueError("x" * 50_000_000)')
+
+
+@bad("shows a picture of 30 MB", "graded")
+def large_picture(desk):
+    return desk.solved("""
+from IPython.display import Image, display
+
+display(Image(data=b"\\x89PNG\\r\\n\\x1a\\n" + bytes(30_000_000), format="png"))
+""")
+
+
+@bad("a thousand cells", "graded")
+def many_cells(desk):
+    notebook = desk.solved()
+    place = notebook.cells.index(find(notebook, "cross_entropy-check")) + 1
+    notebook.cells[place:place] = [new_code_cell(f"{number}") for number in range(1000)]
+    return notebook
+
+
+@bad("three hundred folders in each other", "graded")
+def deep_folders(desk):
+    return desk.solved("""
+import os
+
+for _ in range(300):
+    os.mkdir("deeper")
+    os.chdir("deeper")
 """)

@@ -92,3 +92,16 @@ os.chdir("/")
 @bad("stops the clock")
 def stops_the_clock(desk):
     return desk.solved("import time\n\ntime.time = time.monotonic = time.perf_counter = lambda: 0.0")
+
+
+@bad("prints what is no Unicode, and names in many scripts")
+def surrogates(desk):
+    return desk.solved('print("\\ud800 \\x00 Ωμέγα 学生 \\u202eright to left")')
+
+
+@bad(
+    "prints the problems that it is given, those of the graded check too",
+    succeeded=lambda scene: scene.text().count("given T =") > 6,
+)
+def prints_the_problems(desk):
+    return desk.solved(rnn_forward="print('given T =', len(x))\n" + desk.sheet.solution["rnn_forward"])
