@@ -240,3 +240,11 @@ def test_an_ordinary_user_can_grade_in_the_sandbox(course):
     done = tried(course, preexec_fn=become_ordinary)
     assert done.returncode == 0 and "3 graded" in done.stdout, done.stderr
     assert verdicts(course)["solution"]["score"] == 46
+
+
+def test_some_are_compared_with_stock_nbgrader(course):
+    assert "3 of 3 compared submissions have the scores of stock" in run(course, "byhand", "grade", UNIT, "--verify=5")
+    path = course / "classroom/verdicts" / UNIT / "solution.json"
+    path.write_text(path.read_text().replace('"points": 4.0', '"points": 3.0', 1))
+    done = tried(course, UNIT, "--verify=5")
+    assert done.returncode == 1 and "solution, rnn_step-check: stock 4.0, ours 3.0" in done.stdout

@@ -53,14 +53,14 @@ class Grading:
         root = self.unit.root
         folders = find_submissions(self.unit, students)
         with alone(root), record.open_gradebook(root) as self.book:
-            seed = seed_of(root / "classroom")
-            self.paper = read_paper(self.unit, record.release_cells(self.book, self.unit), seed)
+            self.seed = seed_of(root / "classroom")
+            self.paper = read_paper(self.unit, record.release_cells(self.book, self.unit), self.seed)
             todo = [student for student, folder in folders.items() if again or not self._is_done(student, folder)]
             marked = [s for s in folders if s not in todo and self.with_feedback and self._marked_since(s)]
             for attempt in range(1, ATTEMPTS + 1):
                 try:
                     if todo or marked:
-                        self._run(folders, todo, marked, seed)
+                        self._run(folders, todo, marked)
                     return self.verdicts
                 except BrokenExecutor:
                     if attempt == ATTEMPTS:
@@ -77,14 +77,14 @@ class Grading:
                 except OSError as error:
                     raise CourseError(f"The results cannot be written ({error}). {GO_ON}") from None
 
-    def _run(self, folders: dict[str, Path], todo: list[str], marked: list[str], seed: int) -> None:
+    def _run(self, folders: dict[str, Path], todo: list[str], marked: list[str]) -> None:
         """Do all jobs. What has been done leaves `todo` and `marked`."""
         work.server(self.paper)  # starts while the problems are made
         label = dict(desc=self.unit.name, unit="submission", disable=not sys.stderr.isatty())
         with self.executors() as executor, tqdm(total=len(todo) + len(marked), **label) as bar:
             tried = executor.submit(work.try_out, self.paper, self.conditions)
             if todo:
-                self.paper = with_problems(self.paper, self.unit, seed)
+                self.paper = with_problems(self.paper, self.unit, self.seed)
             tried.result()
             jobs = self._jobs(folders, list(todo), list(marked))
             pending: dict[Future, Callable[[Any], Job | None]] = {}

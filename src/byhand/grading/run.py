@@ -114,7 +114,7 @@ class Run:
                     reason = "wrote without end" if show.full else f"took more than {self.limits.cell:g} s"
                     self._trouble("timed out", f"{self._where(cell)} {reason} and was stopped.")
                     checks.missing = Failure("Timeout", f"no answer within {self.limits.cell:g} s", "")
-                elif not checks.take(message) and show.take(message, test):
+                elif not checks.take(message) and show.take(message, bool(test), checks.secret):
                     self._kernel.interrupt_now()
                 if message.get("kind") == "error" and message.get("ename") == "MemoryError":
                     self._trouble("out of memory", f"{self._where(cell)} asked for more memory than there is.")
@@ -197,6 +197,11 @@ class Checks:
                 return self.open is not None and self.open["graded"]
         return False
 
+    @property
+    def secret(self) -> bool:
+        """Whether a graded problem is being answered. What is printed then is not kept: it might tell the problem."""
+        return bool(self.open and self.open["graded"])
+
     def close(self) -> None:
         """Judge what has come, also where it is not all."""
         if self.open is None:
@@ -243,14 +248,15 @@ class Outputs:
     def append(self, output: NotebookNode) -> None:
         self.cell.outputs.append(output)
 
-    def take(self, message: dict[str, Any], test: str | None) -> bool:
-        """Keep what the message shows. True where the cell has now written more than it may."""
+    def take(self, message: dict[str, Any], test: bool, secret: bool) -> bool:
+        """Keep what the message shows, if it is not `secret`. True where the cell has now written more than it may."""
         was_full = self.full
         match message:
             case {"kind": "stream", "name": "stdout" | "stderr" as name, "text": str(text)}:
                 self.size += len(text)
-                self._stream(name, text)
-            case {"kind": "display", "data": dict(data)}:
+                if not secret:
+                    self._stream(name, text)
+            case {"kind": "display", "data": dict(data)} if not secret:
                 self._data("display_data", data)
             case {"kind": "result", "data": dict(data)} if not test:
                 self._data("execute_result", data)

@@ -9,9 +9,11 @@ user where user namespaces are allowed.
 from __future__ import annotations
 
 import ctypes
+import fcntl
 import os
 import resource
 import signal
+import socket
 import struct
 import sys
 from collections.abc import Mapping, Sequence
@@ -124,6 +126,13 @@ def enter(student: tuple[int, int], files: Mapping[str, bytes], folder: str, lim
     for name, value in (("NPROC", limits.processes), ("FSIZE", limits.disk), ("NOFILE", 512)):
         resource.setrlimit(getattr(resource, f"RLIMIT_{name}"), (value, value))
     os.chdir(HOME / folder)
+
+
+def talk_to_oneself() -> None:
+    """After `enclose`: a network that ends at this machine's own sandbox, for programs that need one."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
+        SIOCSIFFLAGS, IFF_UP = 0x8914, 1
+        fcntl.ioctl(any_socket, SIOCSIFFLAGS, struct.pack("16sh14x", b"lo", IFF_UP))
 
 
 def limit_memory(limits: Limits) -> None:

@@ -43,6 +43,9 @@ def main(argv: list[str] | None = None) -> int:
     grade.add_argument("--timeout", type=_positive, default=30, metavar="SECONDS", help="that a cell may take (30)")
     grade.add_argument("--scheduler", metavar="ADDRESS", help="grade on the workers of this dask scheduler")
     grade.add_argument("--no-feedback", action="store_true", help="write no pages for students")
+    grade.add_argument(
+        "--verify", type=_positive, metavar="K", help="grade K of them with stock nbgrader too, and compare"
+    )
     grade.add_argument("--no-sandbox", action="store_true", help="run the students' code with all your rights")
     args = parser.parse_args(argv)
     try:
@@ -153,7 +156,19 @@ def _grade(args: argparse.Namespace) -> int:
         + (", ".join(f"{n} {status}" for status, n in counts.most_common()) or "nothing has changed")
         + "."
     )
-    return 1 if counts["failed"] else 0
+    equal = not args.verify or _equal_to_stock(grading, args.verify)
+    return 0 if equal and not counts["failed"] else 1
+
+
+def _equal_to_stock(grading, count: int) -> bool:
+    from byhand.grading.stock import differences
+
+    compared = dict(differences(grading.unit, grading.paper, grading.conditions, count, grading.seed))
+    for student, lines in compared.items():
+        print("\n".join(f"{student}, {line}" for line in lines), end="\n" if lines else "")
+    equal = sum(not lines for lines in compared.values())
+    print(f"{grading.unit.name}: {equal} of {len(compared)} compared submissions have the scores of stock nbgrader.")
+    return equal == len(compared)
 
 
 _COMMANDS = {"build": _build, "verify": _verify, "book": _book, "grade": _grade, "class": _class, "report": _report}
