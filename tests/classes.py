@@ -10,9 +10,8 @@ from pathlib import Path
 import nbformat
 from nbformat.v4 import new_code_cell
 
+from byhand.grading.sheet import Sheet
 from byhand.teaching.course import Unit
-from byhand.teaching.misconceptions import load_variants
-from byhand.teaching.notebooks import BEGIN, END, read_source, solution_regions, with_solution
 
 ROOT = Path(__file__).parents[1]
 UNIT = "05-simple-rnn"
@@ -76,11 +75,11 @@ def clean_environment(root):
     return env
 
 
-def run(root, *command):
+def run(root, *command, **variables):
     """Run a command of the environment in `root`, as an instructor would, and return what it wrote."""
     program = Path(sys.executable).parent / command[0]
     done = subprocess.run(
-        [program, *command[1:]], cwd=root, env=clean_environment(root),
+        [program, *command[1:]], cwd=root, env=clean_environment(root) | variables,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     )  # fmt: skip
     assert done.returncode == 0, f"{' '.join(command)} exited with {done.returncode}:\n{done.stdout}"
@@ -91,23 +90,10 @@ class Answers:
     """What can be written into the exercises of a course, by the names that misconceptions.yml has for it."""
 
     def __init__(self, root):
-        unit = Unit(root, UNIT)
-        source, variants = read_source(unit.exercises).notebook, load_variants(unit)
-        self.released = unit.course / "exercises.ipynb"
-        self.sources = {c.metadata["nbgrader"]["grade_id"]: c.source for c in source.cells if "nbgrader" in c.metadata}
-        self.solution = {name: region for name, region in solution_regions(source).items() if name in EXERCISES}
-        self.misconception = {f"{v.exercise}/{v.id}": v for v in variants.misconceptions}
-        self.alternatives = {name: variants.of(name).alternatives for name in EXERCISES}
-
-    def notebook(self, regions):
-        """The released notebook with these texts as answers; what is not named stays as it was released."""
-        notebook = nbformat.read(self.released, as_version=4)
-        for cell in notebook.cells:
-            name = cell.metadata.get("nbgrader", {}).get("grade_id")
-            if name in regions:
-                filled = with_solution(self.sources[name], regions[name])
-                cell.source = "\n".join(line for line in filled.splitlines() if line.strip() not in (BEGIN, END))
-        return notebook
+        self.sheet = Sheet(Unit(root, UNIT))
+        self.sources, self.solution, self.alternatives = self.sheet.sources, self.sheet.solution, self.sheet.right
+        self.misconception = {f"{v.exercise}/{v.id}": v for vs in self.sheet.wrong.values() for v in vs}
+        self.released, self.notebook = self.sheet.unit.course / "exercises.ipynb", self.sheet.filled
 
     def solved(self, *misconceptions, **regions):
         """All exercises solved, but for those that are named: exercise/id of a misconception, or a text."""

@@ -10,6 +10,8 @@ from torch.nn.functional import binary_cross_entropy_with_logits, mse_loss
 
 from byhand.checking import Exercise
 
+NEEDS_TORCH = True  # minibatch_epoch is handed a gradient that torch computes
+
 # D differs from N, and both are larger than 1, so that a sum along the wrong axis cannot hide.
 SIZES = dict(N=6, D=3)
 EDGES = [dict(N=1), dict(D=1), dict(N=3, D=3), dict(N=9, D=5), dict(scale=0.0), dict(scale=50.0)]

@@ -10,6 +10,8 @@ from torch.nn.functional import linear
 
 from byhand.checking import Exercise
 
+NEEDS_TORCH = True  # latch is played in torch
+
 # D and H differ, T is at least 3 and N at least 2, states and peepholes are not zero: nothing wrong can hide.
 SIZES = dict(T=5, N=3, D=4, H=6)
 EDGES = [

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from byhand import progress
 from byhand.checking.collect import Outcome, collect
-from byhand.checking.exercise import Checks, Exercise, load_checks, prepared
+from byhand.checking.exercise import Checks, Exercise, Problem, load_checks, prepared
 from byhand.checking.judge import TOLERANCE, Verdict, judge
-from byhand.checking.mistakes import fingerprint, load_mistakes, recognise
+from byhand.checking.mistakes import Mistake, fingerprint, load_mistakes, recognise
 from byhand.checking.report import Report
 
 __all__ = ["Exercise", "TOLERANCE", "check"]
@@ -45,16 +45,23 @@ def visible_report(name: str, checks: Checks, function: Callable) -> Report:
     [(problem, reference)] = prepared(name, exercise)
     outcome = collect(function, problem.args, exercise.call)
     verdict = judge(exercise, problem, outcome, reference)
-    hints, notes = [], _notes([outcome])
-    if not verdict.right:
-        known = load_mistakes(checks.folder).get(name, [])
-        hints = [m.hint for m in recognise(known, fingerprint(exercise, outcome))]
-        notes += [
-            f"It uses your {earlier}, which is not right yet: begin there."
-            for earlier in _used(function, checks)
-            if not visible_report(earlier, checks, function.__globals__[earlier]).right
-        ][:1]
-    return Report(name, [verdict], hints, notes)
+    known = load_mistakes(checks.folder).get(name, [])
+    wrong_before = (n for n in _used(function, checks) if not visible_report(n, checks, function.__globals__[n]).right)
+    earlier = None if verdict.right else next(wrong_before, None)
+    return told(name, verdict, outcome, recognised(exercise, verdict, outcome, known), earlier)
+
+
+def recognised(exercise: Exercise, verdict: Verdict, outcome: Outcome, known: Sequence[Mistake]) -> list[Mistake]:
+    """The known mistakes that a wrong result on the public problem is."""
+    return [] if verdict.right else recognise(known, fingerprint(exercise, outcome))
+
+
+def told(name: str, verdict: Verdict, outcome: Outcome, hits: Sequence[Mistake], earlier: str | None) -> Report:
+    """What a student is told; `earlier` is an exercise that this one builds on and that is wrong itself."""
+    notes = _notes([outcome])
+    if earlier:
+        notes.append(f"It uses your {earlier}, which is not right yet: begin there.")
+    return Report(name, [verdict], [m.hint for m in hits], notes)
 
 
 def _used(function: Callable, checks: Checks) -> list[str]:
@@ -73,6 +80,13 @@ def graded_report(name: str, exercise: Exercise, function: Callable, points: flo
     """The check that gives marks: problems from `seed`, and the edge cases."""
     problems = prepared(name, exercise, seed, hidden=True)
     outcomes = [collect(function, problem.args, exercise.call) for problem, _ in problems]
+    return marked(name, exercise, problems, outcomes, points)
+
+
+def marked(
+    name: str, exercise: Exercise, problems: Sequence[tuple[Problem, dict]], outcomes: Sequence[Outcome], points: float
+) -> Report:
+    """The report on all graded problems, with the points that they earn."""
     verdicts = [judge(exercise, p, o, answer) for (p, answer), o in zip(problems, outcomes, strict=True)]
     earned = round(points * share(exercise, verdicts), 2)
     wrong = [v for v in verdicts if not v.right]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -80,8 +81,9 @@ def load_checks(folder: Path) -> Checks:
             f"There is no checks.py in {Path(folder).resolve().name}/, the folder this notebook runs in: "
             "open the notebook from its unit's folder, with everything that belongs to it."
         )
-    spec = importlib.util.spec_from_file_location(f"checks_of_{path.parent.name}", path)
+    spec = importlib.util.spec_from_file_location(f"checks_of_{path.parent.resolve().name}", path)
     module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # so that a problem that holds an object of its own can be pickled
     spec.loader.exec_module(module)
     exercises = getattr(module, "EXERCISES", None)
     if not exercises:

@@ -36,7 +36,8 @@ class Report:
     def right(self) -> bool:
         return all(v.right for v in self.verdicts)
 
-    def _summary(self) -> str:
+    @property
+    def summary(self) -> str:
         if self.right:
             names = ", ".join(row.name for row in self.verdicts[0].rows)
             return f"{self.name}: right. {names} agree{'' if ',' in names else 's'} with torch."
@@ -52,7 +53,7 @@ class Report:
         return tail
 
     def __repr__(self) -> str:
-        lines = [self._summary()]
+        lines = [self.summary]
         for verdict in self.verdicts:
             if len(self.verdicts) > 1:
                 lines.append(f"  with {verdict.problem.label}")
@@ -64,7 +65,7 @@ class Report:
         return "\n".join(lines + [f"  {line}" for line in self._tail()])
 
     def _repr_html_(self) -> str:
-        parts = [f"<p><strong>{'✓' if self.right else '✗'} {escape(self._summary())}</strong></p>"]
+        parts = [f"<p><strong>{'✓' if self.right else '✗'} {escape(self.summary)}</strong></p>"]
         for verdict in self.verdicts:
             if len(self.verdicts) > 1:
                 parts.append(f"<p>With {escape(verdict.problem.label)}:</p>")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from collections import Counter
+from functools import partial
 from pathlib import Path
 
 # The problems of the checks are tiny; more threads than one would only get in each other's way.
@@ -15,7 +17,7 @@ from byhand.update import Changes, UpdateError, update
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="byhand", description="Build and verify the course Backprop by Hand.")
+    parser = argparse.ArgumentParser(prog="byhand", description="Build, verify and grade the course Backprop by Hand.")
     commands = parser.add_subparsers(dest="command", required=True)
     build = commands.add_parser("build", help="make the notebooks from their text sources")
     build.add_argument("--check", action="store_true", help="change nothing; exit 1 and name what is out of step")
@@ -29,15 +31,43 @@ def main(argv: list[str] | None = None) -> int:
     hand.add_argument("file", metavar="FILE.zip", type=Path)
     renew = commands.add_parser("update", help="bring corrected units; whatever you have edited stays as it is")
     renew.add_argument("source", nargs="?", metavar="FILE.zip", type=Path, help="a newer handout; in a git clone: none")
+    made_up = commands.add_parser("class", help="write a made-up class into classroom/submitted, to try grading on")
+    made_up.add_argument("unit", metavar="UNIT", help="for example 05-simple-rnn")
+    made_up.add_argument("--students", type=int, default=20, metavar="N", help="how many (20)")
+    made_up.add_argument("--seed", type=int, default=0, metavar="S", help="another number makes another class (0)")
+    report = commands.add_parser("report", help="what a graded class has not understood, as a page and a table")
+    report.add_argument("unit", metavar="UNIT", help="for example 05-simple-rnn")
+    report.add_argument(
+        "--unlisted", action="store_true", help="print the wrong answers that nobody has listed instead"
+    )
+    report.add_argument("--no-names", action="store_true", help="leave out who the students are")
+    grade = commands.add_parser("grade", help="grade what a class has handed in")
+    grade.add_argument("unit", metavar="UNIT")
+    grade.add_argument("--student", action="append", default=[], metavar="ID", help="this one alone; may be repeated")
+    grade.add_argument("--again", action="store_true", help="also what has not changed since it was graded")
+    grade.add_argument("--workers", type=_positive, metavar="N", help="processes on this machine; one for each core")
+    grade.add_argument("--timeout", type=_positive, default=30, metavar="SECONDS", help="that a cell may take (30)")
+    grade.add_argument("--scheduler", metavar="ADDRESS", help="grade on the workers of this dask scheduler")
+    grade.add_argument("--no-feedback", action="store_true", help="write no pages for students")
+    grade.add_argument(
+        "--verify", type=_positive, metavar="K", help="grade K of them with stock nbgrader too, and compare"
+    )
+    grade.add_argument("--no-sandbox", action="store_true", help="run the students' code with all your rights")
     args = parser.parse_args(argv)
     try:
         return _COMMANDS[args.command](args)
     except CourseError as error:
         print(error, file=sys.stderr)
-        return 1
+        return 2 if args.command in _OF_A_CLASS else 1
     except UpdateError as error:
         print(error, file=sys.stderr)
         return 2
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of 1 or more")
+    return int(text)
 
 
 def _build(args: argparse.Namespace) -> int:
@@ -99,4 +129,89 @@ def _update(args: argparse.Namespace) -> int:
     return 0
 
 
-_COMMANDS = {"build": _build, "verify": _verify, "book": _book, "handout": _handout, "update": _update}
+def _class(args: argparse.Namespace) -> int:
+    from byhand.grading.made_up import make_class
+
+    root = find_root()
+    [unit] = find_units(root, [args.unit])
+    counts = make_class(unit, args.students, args.seed)
+    for says, count in counts.most_common():
+        print(f"{count:4} {says}")
+    print(f"{args.students} made-up students have handed in {unit.name}: classroom/submitted/made-up-*/{unit.name}/")
+    return 0
+
+
+def _report(args: argparse.Namespace) -> int:
+    from byhand.grading.insight import gain_insight
+    from byhand.grading.report import print_summary, write_report
+    from byhand.grading.report_table import unlisted_yaml
+
+    root = find_root()
+    [unit] = find_units(root, [args.unit])
+    insight = gain_insight(unit)
+    if args.unlisted:
+        print(unlisted_yaml(insight, names=not args.no_names) or "Every wrong answer is a listed one.")
+        return 0
+    print_summary(insight)
+    for path in write_report(insight, names=not args.no_names):
+        print(path.relative_to(root))
+    return 0
+
+
+def _grade(args: argparse.Namespace) -> int:
+    from byhand.grading import executors
+    from byhand.grading.grade import Grading
+    from byhand.grading.sandbox import Limits
+    from byhand.grading.work import Conditions
+
+    root = find_root()
+    [unit] = find_units(root, [args.unit])
+    hidden = (str(root / "classroom"), str(root / "solutions"))
+    conditions = Conditions(Limits(cell=args.timeout, total=4 * args.timeout), not args.no_sandbox, hidden)
+    workers = args.workers or os.cpu_count() or 1
+    where = partial(executors.cluster, args.scheduler) if args.scheduler else partial(executors.here, workers)
+    grading = Grading(unit, conditions, workers, where, not args.no_feedback)
+    try:
+        verdicts = grading(args.student, args.again)
+    except KeyboardInterrupt:
+        says = (
+            f"{unit.name}: interrupted after {len(grading.verdicts)} submissions; the same command goes on from there."
+        )
+        print(says, file=sys.stderr)
+        return 130
+    counts = Counter(v["status"] for v in verdicts)
+    for verdict in verdicts:
+        if verdict["status"] != "graded":
+            line = f"{verdict['student']}: {verdict['status']}, {verdict['score']:g} points. {verdict['message']}"
+            print("".join(c if c.isprintable() else "?" for c in line))
+    print(
+        f"{unit.name}: "
+        + (", ".join(f"{n} {status}" for status, n in counts.most_common()) or "nothing has changed")
+        + "."
+    )
+    equal = not args.verify or _equal_to_stock(grading, args.verify)
+    return 0 if equal and not counts["failed"] else 1
+
+
+def _equal_to_stock(grading, count: int) -> bool:
+    from byhand.grading.stock import differences
+
+    compared = dict(differences(grading.unit, grading.paper, grading.conditions, count, grading.seed))
+    for student, lines in compared.items():
+        print("\n".join(f"{student}, {line}" for line in lines), end="\n" if lines else "")
+    equal = sum(not lines for lines in compared.values())
+    print(f"{grading.unit.name}: {equal} of {len(compared)} compared submissions have the scores of stock nbgrader.")
+    return equal == len(compared)
+
+
+_COMMANDS = {
+    "build": _build,
+    "verify": _verify,
+    "book": _book,
+    "handout": _handout,
+    "update": _update,
+    "class": _class,
+    "grade": _grade,
+    "report": _report,
+}
+_OF_A_CLASS = {"class", "grade", "report"}  # what is wrong with a class, or with what was typed, is exit code 2

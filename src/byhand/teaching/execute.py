@@ -72,7 +72,7 @@ def run(path: Path) -> NotebookNode:
 def _key(path: Path, root: Path) -> str:
     """Everything that the outputs depend on: the notebook, its unit's files, the package, the pinned versions."""
     beside = [p for p in path.parent.rglob("*") if p.suffix in {".py", ".json", ".txt", ".csv"}]
-    package = [p for p in (root / "src/byhand").rglob("*") if p.is_file() and "teaching" not in p.parts]
+    package = [p for p in (root / "src/byhand").rglob("*") if p.is_file() and not {"teaching", "grading"} & set(p.parts)]
     digest = hashlib.sha256(sys.version.encode())
     for file in [path, root / "requirements.txt", *sorted(beside), *sorted(package)]:
         if "__pycache__" not in file.parts:

@@ -1,0 +1,86 @@
+"""The page that a student gets back: nbgrader's own template, with the scores that the gradebook has."""
+
+from __future__ import annotations
+
+import logging
+import time
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import nbgrader
+from jinja2 import pass_context
+from nbconvert.exporters import HTMLExporter
+from nbconvert.exporters.templateexporter import TemplateExporter
+from nbconvert.filters.highlight import Highlight2HTML
+from nbconvert.filters.widgetsdatatypefilter import WidgetsDataTypeFilter
+from nbconvert.preprocessors import CSSHTMLHeaderPreprocessor
+from nbformat import NotebookNode
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from traitlets.config import Config
+
+from byhand.grading.paper import NOTEBOOK
+
+
+def page(notebook: NotebookNode, unit: str, student: str, scores: dict[str, Any]) -> tuple[str, float]:
+    """The page as HTML, and the seconds it took. `scores` is what `record.scores` returns."""
+    began = time.monotonic()
+    for cell in notebook.cells:
+        meta = cell.metadata.get("nbgrader", {})
+        if meta.get("solution"):
+            meta["comment"] = scores["comments"].get(meta["grade_id"])
+        if meta.get("grade"):
+            meta["score"], meta["points"] = scores["grades"][meta["grade_id"]]
+    of_nbgrader = {
+        "student": student, "assignment": unit, "notebook": NOTEBOOK, "score": scores["score"],
+        "max_score": scores["max_score"], "late_penalty": scores["late_penalty"],
+    }  # fmt: skip
+    resources = {"unique_key": NOTEBOOK, "output_files_dir": f"{NOTEBOOK}_files", "nbgrader": of_nbgrader}
+    html, _ = _exporter().from_notebook_node(notebook, resources=resources)
+    return html, time.monotonic() - began
+
+
+def warm() -> None:
+    """Make a page of nothing: the first one takes long."""
+    scores = {"grades": {}, "comments": {}, "score": 0, "max_score": 0, "late_penalty": 0}
+    page(new_notebook(cells=[new_markdown_cell("."), new_code_cell("1")]), "", "", scores)
+
+
+class _Pages(HTMLExporter):
+    """nbconvert's exporter for many notebooks that are nearly the same: what all share is converted once.
+
+    nbconvert reads the finished page once more to give pictures an alt text; ours have one (see `run.Outputs`).
+    """
+
+    def __init__(self, **kw: Any) -> None:
+        super().__init__(**kw)
+        highlighted = lru_cache(1024)(Highlight2HTML(pygments_lexer="ipython3", parent=self))
+        self.register_filter("highlight_code", lambda source, metadata=None: highlighted(source))
+        self.register_filter("filter_data_type", WidgetsDataTypeFilter(notebook_metadata={}, parent=self, resources={}))
+        self._known: dict[str, str] = {}
+
+    @pass_context
+    def markdown2html(self, context, source):
+        if source not in self._known:
+            if len(self._known) > 1024:
+                self._known.clear()
+            self._known[source] = super().markdown2html(context, source)
+        return self._known[source]
+
+    def from_notebook_node(self, nb, resources=None, **kw):
+        return TemplateExporter.from_notebook_node(self, nb, self._init_resources(resources), **kw)
+
+
+@lru_cache(maxsize=1)
+def _exporter() -> HTMLExporter:
+    """As nbgrader's GenerateFeedback sets it up; made once, since its templates take longer than a page."""
+    formgrader = Path(nbgrader.__file__).parent / "server_extensions" / "formgrader"
+    config = Config()
+    config.Exporter.default_preprocessors = []
+    config.HTMLExporter.template_name = "feedback"
+    config.HTMLExporter.extra_template_basedirs = [str(formgrader / "templates")]
+    config.HTMLExporter.extra_template_paths = [str(formgrader / "static/node_modules/bootstrap/dist/css")]
+    logging.getLogger("traitlets").setLevel(logging.ERROR)  # it asks for alt texts, cell by cell
+    exporter = _Pages(config=config)
+    exporter.register_preprocessor(CSSHTMLHeaderPreprocessor, enabled=True)
+    return exporter

@@ -1,0 +1,189 @@
+"""What a class has not understood, read from the verdicts of its submissions."""
+
+from __future__ import annotations
+
+import json
+import re
+import statistics
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from byhand.checking.mistakes import same_mark
+from byhand.grading.sheet import Sheet
+from byhand.teaching.course import CourseError, Unit
+
+UNWRITTEN = "Not written yet"  # how the failure of an exercise that was left as released begins
+UNREAD = {"damaged", "refused", "failed"}  # statuses that say nothing of the answers
+# The ways in which an answer can stand, in the order in which a bar shows them.
+KINDS = ("right", "known", "unlisted", "follows", "unwritten")
+
+
+@dataclass
+class Way:
+    """One way in which an exercise was answered, and the students who answered so.
+
+    kind     right; known: a listed misconception; unlisted: wrong as nobody has listed it; follows: wrong, where an
+             exercise that it uses is wrong too; unwritten.
+    mistake  the id of the misconception, with the hint that they saw.
+    where    what the check says is wrong.
+    """
+
+    exercise: str
+    kind: str
+    mistake: str = ""
+    hint: str = ""
+    where: str = ""
+    marks: Any = None
+    students: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Standing:
+    """One exercise: its points, all ways in which it was answered, the most frequent first."""
+
+    exercise: str
+    points: float
+    ways: tuple[Way, ...]
+
+    def count(self, *kinds: str) -> int:
+        return sum(len(way.students) for way in self.ways if way.kind in kinds)
+
+    @property
+    def answers(self) -> int:
+        return self.count(*KINDS)
+
+
+@dataclass(frozen=True)
+class Insight:
+    unit: Unit
+    verdicts: tuple[Mapping[str, Any], ...]
+    standings: tuple[Standing, ...]
+
+    @property
+    def read(self) -> list[Mapping[str, Any]]:
+        """The verdicts on submissions that could be read."""
+        return [v for v in self.verdicts if v["status"] not in UNREAD]
+
+    @property
+    def points(self) -> float:
+        """That the checks give in all; a written question has more."""
+        return sum(standing.points for standing in self.standings)
+
+    @property
+    def troubles(self) -> list[Way]:
+        """Misconceptions, and wrong answers that nobody has listed, by how many students are hit."""
+        wrong = [way for s in self.standings for way in s.ways if way.kind in ("known", "unlisted")]
+        return sorted(wrong, key=lambda way: -len(way.students))
+
+    @property
+    def unlisted(self) -> list[Way]:
+        return [way for way in self.troubles if way.kind == "unlisted"]
+
+    @property
+    def statuses(self) -> Counter[str]:
+        return Counter(v["status"] for v in self.verdicts)
+
+    @property
+    def notes(self) -> Counter[str]:
+        return Counter(note for v in self.verdicts for note in dict.fromkeys(v["notes"]))
+
+    def median(self, what: str) -> float:
+        return statistics.median(v["seconds"].get(what, 0.0) for v in self.verdicts)
+
+    @property
+    def median_score(self) -> float:
+        return statistics.median(v["score"] for v in self.read)
+
+
+def load_verdicts(unit: Unit) -> list[dict[str, Any]]:
+    """The verdicts of `byhand grade`, by student. Raises CourseError where there are none."""
+    folder = unit.root / "classroom" / "verdicts" / unit.name
+    paths = sorted(folder.glob("*.json"))
+    if not paths:
+        raise CourseError(
+            f"Nobody's {unit.name} is graded yet ({folder} holds no verdicts): run byhand grade {unit.name} first."
+        )
+    verdicts = []
+    for path in paths:
+        try:
+            verdict = json.loads(path.read_text(encoding="utf-8"))
+            verdict["exercises"], verdict["notes"], verdict["seconds"], verdict["score"], verdict["status"]
+        except (ValueError, KeyError, TypeError):
+            raise CourseError(f"{path} is no verdict; delete it and run byhand grade {unit.name} again.") from None
+        verdicts.append(verdict)
+    return verdicts
+
+
+def gain_insight(unit: Unit) -> Insight:
+    """Sort every answer of the class into the ways in which its exercise was answered."""
+    verdicts = load_verdicts(unit)
+    sheet = Sheet(unit)
+    uses = _uses(sheet.solution)
+    ways: dict[str, list[Way]] = {name: [] for name in sheet.exercises}
+    points = dict.fromkeys(sheet.exercises, 0.0)
+    for verdict in verdicts:
+        answers = verdict["exercises"] if verdict["status"] not in UNREAD else {}
+        wrong = {name for name, answer in answers.items() if not answer["right"]}
+        for name in ways.keys() & answers.keys():
+            points[name] = answers[name]["max_points"]
+            way = _way(name, answers[name], follows=bool(wrong & uses[name]))
+            for other in ways[name]:
+                if _same(way, other):
+                    way = other
+                    break
+            else:
+                ways[name].append(way)
+            way.students.append(verdict["student"])
+    order = {kind: place for place, kind in enumerate(KINDS)}
+    standings = [
+        Standing(name, points[name], tuple(sorted(found, key=lambda w: (order[w.kind], -len(w.students)))))
+        for name, found in ways.items()
+    ]
+    return Insight(unit, tuple(verdicts), tuple(standings))
+
+
+def _uses(solution: Mapping[str, str]) -> dict[str, set[str]]:
+    """Exercise -> the exercises whose answers its solution calls, directly or through others; they come before it."""
+    uses: dict[str, set[str]] = {}
+    for name, region in solution.items():
+        direct = {other for other in uses if re.search(rf"\b{other}\(", region)}
+        uses[name] = direct.union(*(uses[other] for other in direct))
+    return uses
+
+
+def _way(exercise: str, answer: Mapping[str, Any], follows: bool) -> Way:
+    where = answer["failure"] or ""
+    if answer["right"]:
+        return Way(exercise, "right")
+    if where.startswith(UNWRITTEN):
+        return Way(exercise, "unwritten")
+    if answer["mistake"]:
+        return Way(exercise, "known", answer["mistake"], answer["hint"] or "", where)
+    if follows:
+        return Way(exercise, "follows")
+    # Right on the visible problem and wrong on another one: there is no fingerprint, only what the check says.
+    return Way(exercise, "unlisted", where=where, marks=answer["fingerprint"] or where)
+
+
+def _same(a: Way, b: Way) -> bool:
+    if (a.kind, a.mistake) != (b.kind, b.mistake):
+        return False
+    if isinstance(a.marks, Mapping) and isinstance(b.marks, Mapping):
+        return a.marks.keys() == b.marks.keys() and all(
+            same_mark(mark, b.marks[name]) for name, mark in a.marks.items()
+        )
+    return a.marks == b.marks
+
+
+def count(number: int, thing: str) -> str:
+    """`1 student`, `2 students`."""
+    return f"{number} {thing}{'' if number == 1 else 's'}"
+
+
+def shortened(names: Iterable[str], most: int = 8) -> str:
+    """The first names, and how many more there are."""
+    names = list(names)
+    more = len(names) - most
+    return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")

@@ -1,0 +1,165 @@
+"""The grader's end of a student's process: start it, run a cell, interrupt it, learn how it ended."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import pickle
+import select
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from byhand.grading.sandbox import SandboxError
+from byhand.grading.server import Request
+from byhand.grading.wire import line
+
+START = 30  # seconds that a process may take until it is ready
+GRACE = 2  # seconds that an interrupted cell may take to end
+LARGEST = 16 << 20  # bytes of one message
+
+
+class Ended(Exception):
+    """The student's process is no more; `how` is what its keeper says."""
+
+    def __init__(self, how: dict[str, Any]) -> None:
+        super().__init__(str(how))
+        self.how = how
+
+
+class Server:
+    """The warm parent, a process of its own; `imports` are the modules that it loads beforehand."""
+
+    def __init__(self, imports: tuple[str, ...] = ()) -> None:
+        self._control, other = socket.socketpair()
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "byhand.grading.server", str(other.fileno()), *imports],
+            pass_fds=[other.fileno()], stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+        other.close()
+        self._lock = threading.Lock()
+
+    def start(self, request: Request) -> Kernel:
+        """A new process. Raises SandboxError where it would have no sandbox."""
+        with self._lock:
+            channel, keeper = self._ask_for(request)
+        return Kernel(channel, keeper)
+
+    def _ask_for(self, request: Request) -> tuple[socket.socket, socket.socket]:
+        with tempfile.TemporaryFile() as file:
+            pickle.dump(request, file)
+            file.flush()
+            os.lseek(file.fileno(), 0, os.SEEK_SET)
+            mine, channel = socket.socketpair()
+            keeper, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            socket.send_fds(self._control, [b"+"], [file.fileno(), channel.fileno(), its.fileno()])
+            channel.close()
+            its.close()
+        return mine, keeper
+
+    def close(self) -> None:
+        self._control.close()
+        self._process.wait()
+
+
+class Kernel:
+    """One student's process."""
+
+    def __init__(self, channel: socket.socket, keeper: socket.socket) -> None:
+        self._channel, self._keeper, self._buffer = channel, keeper, bytearray()
+        ready = self._receive(time.monotonic() + START)
+        if ready != {"kind": "ready"}:
+            raise Ended({"exit": None})
+
+    def run(self, source: str, seconds: float, *, check: bool = False) -> Iterator[dict[str, Any]]:
+        """Yield the messages of a cell; the last one is `done`, or `interrupted` where it ran out of time.
+
+        Raises Ended where the process is gone, by itself or because it could not be interrupted.
+        """
+        self._send(source=source, check=check)
+        self._deadline, interrupted = time.monotonic() + seconds, False
+        while True:
+            message = self._receive(self._deadline)
+            if time.monotonic() > self._deadline and not interrupted:
+                with contextlib.suppress(OSError):
+                    self._keeper.send(b"i")
+                self._deadline, interrupted = time.monotonic() + GRACE, True
+            elif time.monotonic() > self._deadline:
+                raise self.kill("time")
+            if message is None:
+                continue
+            if message.get("kind") == "done":
+                yield {"kind": "interrupted" if interrupted else "done"}
+                return
+            yield message
+
+    def answer(self, **message: Any) -> None:
+        self._send(**message)
+
+    def interrupt_now(self) -> None:
+        """End the cell as if its time were over."""
+        self._deadline = 0.0
+
+    def kill(self, reason: str | None = None) -> Ended:
+        """End the process. Returns what is to be raised."""
+        with contextlib.suppress(OSError):
+            self._keeper.send(b"k")
+        how = self._how_it_ended()
+        return Ended({**how, "killed_for": reason or how.get("killed_for")})
+
+    def close(self) -> None:
+        self._channel.close()
+        self._keeper.close()  # the keeper kills what is left
+
+    def __enter__(self) -> Kernel:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _send(self, **message: Any) -> None:
+        try:
+            self._channel.sendall(line(message))
+        except OSError:
+            raise Ended(self._how_it_ended()) from None
+
+    def _receive(self, deadline: float) -> dict[str, Any] | None:
+        """The next message; None at the deadline."""
+        while (end := self._buffer.find(b"\n")) < 0:
+            left = deadline - time.monotonic()
+            if left <= 0 or not select.select([self._channel], [], [], left)[0]:
+                return None
+            try:
+                data = self._channel.recv(1 << 18)
+            except OSError:
+                data = b""
+            if not data:
+                raise Ended(self._how_it_ended())
+            self._buffer += data
+            if len(self._buffer) > LARGEST:
+                raise self.kill("a message of its own, larger than any that it should send")
+        text = bytes(self._buffer[:end])
+        del self._buffer[: end + 1]
+        try:
+            message = json.loads(text)
+        except (ValueError, RecursionError):
+            message = None
+        if not isinstance(message, dict):
+            raise self.kill("a message of its own, which is none that it should send")
+        return message
+
+    def _how_it_ended(self) -> dict[str, Any]:
+        self._keeper.settimeout(10)
+        try:
+            how = json.loads(self._keeper.recv(1 << 16) or b"{}")
+        except (OSError, ValueError):
+            how = {}
+        if "trouble" in how:
+            raise SandboxError(how["trouble"])
+        return how

@@ -1,0 +1,140 @@
+"""What a unit asks and how it is marked, in one object that goes to every worker; none of it goes to a student's process
+but the arguments of the problems."""
+
+from __future__ import annotations
+
+import ast
+import base64
+import dataclasses
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cloudpickle
+import nbformat
+
+from byhand.checking.exercise import PUBLIC_SEED, Exercise, Problem, load_checks, prepared
+from byhand.checking.mistakes import Mistake, load_mistakes
+from byhand.teaching.course import CourseError, Unit
+
+NOTEBOOK = "exercises"
+SKIP = "skip-execution"
+
+
+@dataclass(frozen=True)
+class ReleaseCell:
+    """A cell of the release that nbgrader knows. `source` has the hidden tests."""
+
+    name: str
+    cell_type: str
+    source: str
+    checksum: str
+    grade: bool
+    solution: bool
+    locked: bool
+    points: float
+
+    def metadata(self) -> dict[str, Any]:
+        meta = {
+            "grade": self.grade, "grade_id": self.name, "locked": self.locked, "schema_version": 3,
+            "solution": self.solution, "task": False, "cell_type": self.cell_type, "checksum": self.checksum,
+        }  # fmt: skip
+        return meta | ({"points": self.points} if self.grade else {})
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One exercise as the judge needs it. `given` is what the student's process gets, by `graded`, as it travels."""
+
+    exercise: Exercise  # without its functions
+    problems: Mapping[bool, Sequence[tuple[Problem, dict]]]  # without their arguments
+    given: Mapping[bool, str]
+    mistakes: Sequence[Mistake]
+    points: float
+
+
+@dataclass(frozen=True)
+class Paper:
+    """`files` lie beside the notebook; `imports` are the modules that the unit's own cells use; `torch` says that torch is
+    one of them: `NEEDS_TORCH = True` in checks.py. `skipped` are the sources of the cells that are not run in grading.
+    `digest` tells two papers apart."""
+
+    unit: str
+    cells: tuple[ReleaseCell, ...]
+    files: Mapping[str, bytes]
+    imports: tuple[str, ...]
+    torch: bool
+    skipped: frozenset[str]
+    digest: str
+    exercises: Mapping[str, Asked] = dataclasses.field(default_factory=dict)
+
+    @property
+    def points(self) -> float:
+        return sum(cell.points for cell in self.cells if cell.grade)
+
+
+def read_paper(unit: Unit, cells: Sequence[ReleaseCell], seed: int) -> Paper:
+    """The paper of a unit, as it was released, without its problems. Raises CourseError where it has changed since."""
+    release = unit.root / "classroom" / "release" / unit.name
+    files = {
+        str(path.relative_to(release)): path.read_bytes()
+        for path in sorted(release.rglob("*"))
+        if path.is_file() and path.suffix not in {".ipynb", ".pyc"}
+    }
+    for path in unit.materials:
+        name = str(path.relative_to(unit.course))
+        if path.suffix in {".py", ".json"} and files.get(name) != path.read_bytes():
+            raise CourseError(f"{unit.name} has changed since it was released ({name}): run byhand build {unit.name}.")
+    notebook = nbformat.read(release / f"{NOTEBOOK}.ipynb", as_version=4)
+    imports = _imports(notebook)
+    skipped = frozenset(c.source for c in notebook.cells if SKIP in c.metadata.get("tags", []))
+    torch = bool(re.search(rb"^NEEDS_TORCH = True\b", files["checks.py"], re.M))
+    imports = [name for name in imports if name.split(".")[0] != "torch"] + ["torch"] * torch
+    digest = hashlib.sha256(repr((cells, sorted(files.items()), seed)).encode()).hexdigest()
+    return Paper(unit.name, tuple(cells), files, tuple(imports), torch, skipped, digest)
+
+
+def with_problems(paper: Paper, unit: Unit, seed: int) -> Paper:
+    """The paper with the public problems and those of the class's seed, and torch's answers. Imports torch."""
+    checks, mistakes = load_checks(unit.course), load_mistakes(unit.course)
+    points = {cell.name.removesuffix("-check"): cell.points for cell in paper.cells if cell.grade}
+    exercises = {
+        name: _asked(name, exercise, seed, mistakes.get(name, []), points[name])
+        for name, exercise in checks.exercises.items()
+    }
+    return dataclasses.replace(paper, exercises=exercises)
+
+
+def _asked(name: str, exercise: Exercise, seed: int, mistakes: Sequence[Mistake], points: float) -> Asked:
+    problems, given = {}, {}
+    for graded in (False, True):
+        made = prepared(name, exercise, seed if graded else PUBLIC_SEED, hidden=graded)
+        given[graded] = base64.b64encode(cloudpickle.dumps([dict(p.args) for p, _ in made])).decode()
+        problems[graded] = [(Problem(p.sizes, {}), dict(answer)) for p, answer in made]
+    bare = dataclasses.replace(exercise, make=None, reference=None, call=None)
+    return Asked(bare, problems, given, mistakes, points)
+
+
+def _imports(released: nbformat.NotebookNode) -> tuple[str, ...]:
+    """What the unit's own cells import, so that it is imported once and not by each student's process."""
+    found = []
+    for cell in released.cells:
+        if cell.cell_type == "code" and SKIP not in cell.metadata.get("tags", []) and "nbgrader" in cell.metadata:
+            for node in ast.parse(cell.source).body:
+                if isinstance(node, ast.Import):
+                    found += [alias.name for alias in node.names]
+                elif isinstance(node, ast.ImportFrom) and not node.level:
+                    found.append(node.module)
+    own = {"matplotlib.pyplot", "byhand"}  # pyplot looks at the IPython that imports it
+    return tuple(name for name in dict.fromkeys(found) if name not in own)
+
+
+def seed_of(classroom: Path) -> int:
+    """The class's own seed, which `nbgrader_config.py` makes."""
+    try:
+        return int((classroom / "seed").read_text())
+    except (OSError, ValueError):
+        raise CourseError(f"{classroom / 'seed'} holds no number: delete it and run byhand build again.") from None

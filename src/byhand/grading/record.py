@@ -1,0 +1,182 @@
+"""Write down what a submission is worth: nbgrader's gradebook and folders, and the verdict. One process alone does this."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import warnings
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import sqlalchemy
+from nbgrader import utils
+from nbgrader.api import Base, Gradebook, MissingEntry, SubmittedNotebook
+from nbgrader.preprocessors import AssignLatePenalties
+from traitlets.config import Config, PyFileConfigLoader
+
+from byhand.grading.paper import NOTEBOOK, Paper, ReleaseCell
+from byhand.grading.submission import Submission
+from byhand.grading.work import Graded
+from byhand.teaching.course import CourseError, Unit
+
+PATIENCE = 60  # seconds to wait for another program that is writing into the gradebook
+
+
+@contextlib.contextmanager
+def open_gradebook(root: Path) -> Iterator[Gradebook]:
+    """The course's gradebook. Raises CourseError where there is none, or one that this nbgrader cannot read."""
+    config = Config(PyFileConfigLoader("nbgrader_config.py", str(root)).load_config())
+    path = root / "classroom" / "gradebook.db"
+    if not path.exists():
+        raise CourseError("There is no gradebook yet: run byhand build, which releases the units.")
+    try:
+        engine = sqlalchemy.create_engine(f"sqlite:///{path}")
+        inspector = sqlalchemy.inspect(engine)
+        for table in Base.metadata.sorted_tables:
+            here = {c["name"] for c in inspector.get_columns(table.name)} if inspector.has_table(table.name) else set()
+            if missing := {c.name for c in table.columns} - here:
+                raise CourseError(
+                    f"{path} is of another version of nbgrader (the table {table.name} has no {sorted(missing)[0]}): "
+                    "make a copy of it, then run nbgrader db upgrade."
+                )
+        engine.dispose()
+        book = Gradebook(f"sqlite:///{path}?timeout={PATIENCE}", config.CourseDirectory.get("course_id", ""))
+    except sqlalchemy.exc.DatabaseError as error:
+        raise CourseError(f"{path} cannot be read as a gradebook: {error.orig}.") from None
+    with book:
+        yield book
+
+
+def release_cells(book: Gradebook, unit: Unit) -> list[ReleaseCell]:
+    """The cells of the unit's release as nbgrader keeps them, in their order. Raises CourseError where there is none."""
+    try:
+        notebook = book.find_notebook(NOTEBOOK, unit.name)
+    except MissingEntry:
+        raise CourseError(f"{unit.name} has not been released: run byhand build {unit.name}.") from None
+    release = unit.root / "classroom" / "release" / unit.name / f"{NOTEBOOK}.ipynb"
+    if not release.exists():
+        raise CourseError(f"{unit.name} has not been released: run byhand build {unit.name}.")
+    points = {cell.name: cell.max_score for cell in notebook.grade_cells}
+    solutions = {cell.name for cell in notebook.solution_cells}
+    known = {cell.name: cell for cell in notebook.source_cells}
+    order = [c.metadata["nbgrader"]["grade_id"] for c in nbformat.read(release, 4).cells if "nbgrader" in c.metadata]
+    if set(order) != set(known):
+        raise CourseError(f"The gradebook and the release of {unit.name} differ: run byhand build {unit.name}.")
+    return [
+        ReleaseCell(
+            name, known[name].cell_type, known[name].source, known[name].checksum, name in points, name in solutions,
+            known[name].locked, points.get(name, 0.0),
+        )
+        for name in order
+    ]  # fmt: skip
+
+
+def autograded_path(root: Path, unit: str, student: str) -> Path:
+    return root / "classroom" / "autograded" / student / unit / f"{NOTEBOOK}.ipynb"
+
+
+def find_notebook(book: Gradebook, unit: str, student: str) -> SubmittedNotebook | None:
+    """What the gradebook has of a student's notebook."""
+    try:
+        return book.find_submission_notebook(NOTEBOOK, unit, student)
+    except MissingEntry:
+        return None
+
+
+def write_autograded(root: Path, paper: Paper, submission: Submission, graded: Graded) -> None:
+    """nbgrader's folder `autograded`: the notebook that ran, and what lay beside it. Complete, or as it was."""
+    target = autograded_path(root, paper.unit, submission.student).parent
+    half = target.with_name(f".{paper.unit}.part")
+    shutil.rmtree(half, ignore_errors=True)
+    contents = {**submission.files, **paper.files, f"{NOTEBOOK}.ipynb": nbformat.writes(graded.notebook).encode()}
+    for name, content in contents.items():
+        path = half / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+        path.chmod(0o444)
+    if target.exists():
+        shutil.rmtree(target)
+    half.rename(target)
+
+
+def write_grades(
+    root: Path, book: Gradebook, paper: Paper, submission: Submission, graded: Graded
+) -> SubmittedNotebook:
+    """The scores of all graded cells, in one transaction. What a human has given stays, and is marked for another look."""
+    book.update_or_create_student(submission.student)
+    stamp = submission.files.get("timestamp.txt", b"").decode(errors="replace").strip()
+    more = {}
+    if stamp:
+        with contextlib.suppress(ValueError, OverflowError):
+            more["timestamp"] = utils.parse_utc(stamp)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", sqlalchemy.exc.SAWarning)  # of how nbgrader builds a submission
+        entry = book.update_or_create_submission(paper.unit, submission.student, **more)
+    [notebook] = [n for n in entry.notebooks if n.name == NOTEBOOK]
+    cells = {c.metadata["nbgrader"]["grade_id"]: c for c in graded.notebook.cells if "nbgrader" in c.metadata}
+    points = {f"{name}-check": e["points"] for name, e in graded.verdict["exercises"].items()}
+    for grade in notebook.grades:
+        # The written answers: none without change earns nothing, any other waits for a human.
+        written = utils.determine_grade(cells[grade.name])[0] if grade.name not in points else None
+        grade.auto_score = points.get(grade.name, written)
+        grade.needs_manual_grade = grade.manual_score is not None or grade.auto_score is None
+    for comment in notebook.comments:
+        cell = cells.get(comment.name)
+        untouched = cell is not None and cell.metadata["nbgrader"]["checksum"] == utils.compute_checksum(cell)
+        comment.auto_comment = "No response." if cell is None or untouched else None
+    if entry.total_seconds_late > 0:
+        _punish(root, book, paper, submission)
+    book.db.commit()
+    return notebook
+
+
+def _punish(root: Path, book: Gradebook, paper: Paper, submission: Submission) -> None:
+    """nbgrader's own penalty for what came late, as the course has set it up: by default none."""
+    book.db.commit()
+    config = Config(PyFileConfigLoader("nbgrader_config.py", str(root)).load_config())
+    url = str(book.engine.url)
+    of_nbgrader = {"notebook": NOTEBOOK, "assignment": paper.unit, "student": submission.student, "db_url": url}
+    AssignLatePenalties(config=config).preprocess(nbformat.v4.new_notebook(), {"nbgrader": of_nbgrader})
+    book.db.expire_all()
+
+
+def scores(notebook: SubmittedNotebook) -> dict[str, Any]:
+    """What the feedback shows: scores and comments, those of humans too."""
+    return {
+        "grades": {grade.name: (grade.score, grade.max_score) for grade in notebook.grades},
+        "comments": {comment.name: comment.comment for comment in notebook.comments},
+        "score": notebook.score - (notebook.late_submission_penalty or 0),
+        "max_score": notebook.max_score,
+        "late_penalty": notebook.late_submission_penalty or 0,
+    }
+
+
+def write_feedback(root: Path, unit: str, student: str, html: str) -> None:
+    path = root / "classroom" / "feedback" / student / unit / f"{NOTEBOOK}.html"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    half = path.with_suffix(".part")
+    half.write_text(html, encoding="utf-8")
+    os.replace(half, path)
+
+
+def verdict_path(root: Path, unit: str, student: str) -> Path:
+    return root / "classroom" / "verdicts" / unit / f"{student}.json"
+
+
+def write_verdict(root: Path, verdict: Mapping[str, Any]) -> None:
+    path = verdict_path(root, verdict["unit"], verdict["student"])
+    path.parent.mkdir(parents=True, exist_ok=True)
+    half = path.with_suffix(".part")
+    half.write_text(json.dumps(verdict, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    os.replace(half, path)
+
+
+def read_verdict(root: Path, unit: str, student: str) -> dict[str, Any] | None:
+    try:
+        return json.loads(verdict_path(root, unit, student).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None

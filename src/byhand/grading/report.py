@@ -1,0 +1,28 @@
+"""Write the report on a class: a page and a table in `classroom/reports/`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from byhand.grading.insight import Insight
+from byhand.grading.report_page import MONDAY, Page
+from byhand.grading.report_table import table
+
+
+def write_report(insight: Insight, names: bool = True) -> list[Path]:
+    """The page and the table; those without names lie beside those with."""
+    folder = insight.unit.root / "classroom" / "reports"
+    folder.mkdir(parents=True, exist_ok=True)
+    stem = insight.unit.name + ("" if names else "-no-names")
+    page, rows = folder / f"{stem}.html", folder / f"{stem}.csv"
+    page.write_text(Page(insight, names).html(), encoding="utf-8")
+    rows.write_text(table(insight, names), encoding="utf-8", newline="")
+    return [page, rows]
+
+
+def print_summary(insight: Insight) -> None:
+    """The first lines of the page, for who stays in the terminal."""
+    statuses = ", ".join(f"{number} {status}" for status, number in insight.statuses.most_common())
+    print(f"{insight.unit.name}: {statuses}.")
+    for way in insight.troubles[:MONDAY]:
+        print(f"{len(way.students):4}  {way.exercise}: {way.mistake or 'wrong in a way that nobody has listed'}")

@@ -1,0 +1,82 @@
+"""The insight into a class as rows: a table for a spreadsheet, and wrong answers ready to be listed."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+import textwrap
+from collections.abc import Iterator
+
+import nbformat
+
+from byhand.grading.clean import for_spreadsheet, without_control, without_names
+from byhand.grading.insight import Insight, Way, count, shortened
+
+COLUMNS = ("exercise", "what", "mistake", "students", "share", "hint", "where", "who")
+
+
+def table(insight: Insight, names: bool = True) -> str:
+    """One row for each way in which an exercise was answered, then one for each status. CSV, without formulas."""
+    file = io.StringIO()
+    writer = csv.writer(file)
+    writer.writerow(COLUMNS if names else COLUMNS[:-1])
+    for row in _rows(insight):
+        who = row.pop()
+        text = [cell if names else without_names(cell, (v["student"] for v in insight.verdicts)) for cell in row]
+        writer.writerow([for_spreadsheet(cell) for cell in (text + [who] if names else text)])
+    return file.getvalue()
+
+
+def _rows(insight: Insight) -> Iterator[list[str]]:
+    for standing in insight.standings:
+        for way in standing.ways:
+            share = f"{len(way.students) / standing.answers:.3f}"
+            students = str(len(way.students))
+            yield [way.exercise, way.kind, way.mistake, students, share, way.hint, way.where, ", ".join(way.students)]
+    for status, number in insight.statuses.most_common():
+        who = ", ".join(v["student"] for v in insight.verdicts if v["status"] == status)
+        yield ["", f"status: {status}", "", str(number), f"{number / len(insight.verdicts):.3f}", "", "", who]
+
+
+def unlisted_yaml(insight: Insight, names: bool = True) -> str:
+    """The wrong answers that nobody has listed, the frequent ones first, as entries for misconceptions.yml.
+
+    Their ids and hints are left open: those only a teacher can write.
+    """
+    parts = []
+    for way in insight.unlisted:
+        who = f" ({shortened(way.students)})" if names else ""
+        where = way.where if names else without_names(way.where, way.students)
+        head = [f"# {count(len(way.students), 'student')}{who}. {' '.join(where.split())}"]
+        code = textwrap.indent(_answer(insight, way), " " * 8)
+        parts.append(
+            "\n".join(
+                [
+                    *head,
+                    f"{way.exercise}:",
+                    "  misconceptions:",
+                    "    - id:",
+                    "      solution: |",
+                    code,
+                    "      hint:",
+                    "",
+                ]
+            )
+        )
+    return without_control("\n".join(parts))
+
+
+def _answer(insight: Insight, way: Way) -> str:
+    """What the first of the students wrote between the solution marks; the whole cell where its head was changed."""
+    unit = insight.unit
+    cells = {}
+    for path in (unit.course, unit.root / "classroom" / "autograded" / way.students[0] / unit.name):
+        for cell in nbformat.read(path / "exercises.ipynb", as_version=4).cells:
+            if cell.metadata.get("nbgrader", {}).get("grade_id") == way.exercise:
+                cells[path] = cell.source
+    released, submitted = cells.values()
+    head = re.split(r"^ *# YOUR CODE HERE$", released, maxsplit=1, flags=re.M)[0]
+    if not submitted.startswith(head):
+        return submitted
+    return textwrap.dedent(submitted.removeprefix(head)).strip("\n")

@@ -1,0 +1,208 @@
+"""Make a notebook of what a student handed in: well formed, and with every cell that is not the student's as it was released."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Collection, Sequence
+from typing import Any
+
+import nbformat
+from nbformat import NotebookNode
+
+from byhand.grading.paper import SKIP, ReleaseCell
+
+KINDS = ("code", "markdown", "raw")
+
+
+class Damaged(Exception):
+    """The file is no notebook; the message says why."""
+
+
+def restored(
+    data: bytes, cells: Sequence[ReleaseCell], skipped: Collection[str] = ()
+) -> tuple[NotebookNode, list[str]]:
+    """The notebook as it is to be run, without outputs, and what had to be repaired. Raises Damaged.
+
+    `skipped` are the sources of cells that are not to be run, whatever became of their tag.
+    """
+    notebook = _well_formed(_parse(data))
+    notes: list[str] = []
+    _name_cells(notebook, cells, notes)
+    _overwrite(notebook, cells, notes)
+    _add_missing(notebook, cells, notes)
+    _disarm(notebook, cells)
+    for cell in notebook.cells:
+        if cell.source in skipped:
+            cell.metadata["tags"] = [SKIP]
+    return _with_ids(notebook), notes
+
+
+def released(cells: Sequence[ReleaseCell], notice: str) -> NotebookNode:
+    """What stands for a submission that cannot be read: a notice, and the cells of the release, so that it can be marked."""
+    notebook = _new([make_cell("markdown", notice, {})])
+    notebook.cells += [_cell(cell) for cell in cells]
+    return _with_ids(notebook)
+
+
+def make_cell(kind: str, source: str, metadata: dict[str, Any]) -> NotebookNode:
+    """A cell, without nbformat's check of each, which takes longer than all the rest. `_with_ids` completes it."""
+    more = {"outputs": [], "execution_count": None} if kind == "code" else {}
+    return nbformat.from_dict({"id": "", "cell_type": kind, "source": source, "metadata": metadata, **more})
+
+
+def _with_ids(notebook: NotebookNode) -> NotebookNode:
+    for number, cell in enumerate(notebook.cells):
+        cell["id"] = cell.metadata.get("nbgrader", {}).get("grade_id", f"cell-{number}")
+    return notebook
+
+
+def _parse(data: bytes) -> dict[str, Any]:
+    if not data.strip():
+        raise Damaged("The notebook is empty.")
+    try:
+        text = data.decode("utf-8-sig")
+        parsed = json.loads(text)
+    except RecursionError:
+        raise Damaged("The notebook is nested too deeply to be read.") from None
+    except UnicodeDecodeError:
+        raise Damaged("The notebook is not UTF-8 text.") from None
+    except ValueError as error:
+        raise Damaged(f"The notebook is not JSON: {error}.") from None
+    if not isinstance(parsed, dict):
+        raise Damaged("The notebook is JSON, but no notebook.")
+    if "cells" not in parsed and "worksheets" in parsed:
+        try:
+            parsed = nbformat.reads(text, as_version=4)
+        except Exception as error:
+            raise Damaged(f"The notebook has an old format that cannot be converted: {error}.") from None
+    if not isinstance(parsed.get("cells"), list):
+        raise Damaged("The notebook has no cells.")
+    return parsed
+
+
+def _new(cells: list[NotebookNode]) -> NotebookNode:
+    kernel = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}}
+    metadata = {**kernel, "language_info": {"name": "python", "pygments_lexer": "ipython3"}}
+    return nbformat.from_dict({"nbformat": 4, "nbformat_minor": 5, "metadata": metadata, "cells": cells})
+
+
+def _well_formed(parsed: dict[str, Any]) -> NotebookNode:
+    """Only what grading needs, each in its proper kind: sources, tags, grade ids. Whatever else there is cannot do harm."""
+    cells = []
+    for cell in parsed["cells"]:
+        if not isinstance(cell, dict) or cell.get("cell_type") not in KINDS:
+            continue
+        source, meta = cell.get("source", ""), cell.get("metadata")
+        source = "".join(map(str, source)) if isinstance(source, list) else str(source)
+        meta = meta if isinstance(meta, dict) else {}
+        tags, marks = meta.get("tags"), meta.get("nbgrader")
+        kept: dict[str, Any] = {}
+        if isinstance(tags, list) and SKIP in tags:
+            kept["tags"] = [SKIP]
+        names = [marks.get("grade_id") if isinstance(marks, dict) else None, cell.get("id")]
+        kept["byhand"] = [_text(name) for name in names if isinstance(name, str)]
+        cells.append(make_cell(cell["cell_type"], _text(source), kept))
+    return _new(cells)
+
+
+def _text(text: str) -> str:
+    return text.encode("utf-8", "replace").decode()
+
+
+def _name_cells(notebook: NotebookNode, cells: Sequence[ReleaseCell], notes: list[str]) -> None:
+    """Find the release's cells again: by grade id, and where that was lost by the cell's own id or the name it defines.
+
+    Of two with the same id the later one counts, as with nbgrader.
+    """
+    known, found = {cell.name: cell for cell in cells}, {}
+    for rank in (0, 1):  # the grade id first, then the cell's own
+        for cell in reversed(notebook.cells):
+            names = cell.metadata["byhand"]
+            name = names[rank] if len(names) > rank else None
+            if name in known and "nbgrader" not in cell.metadata:
+                if name not in found:
+                    found[name] = cell
+                    cell.metadata["nbgrader"] = {"grade_id": name}
+                elif rank == 0:
+                    notes.append(f"There was more than one cell {name}; the last one counts.")
+                    cell.metadata["byhand"] = []
+    for name, release in known.items():
+        if name not in found and release.solution and release.cell_type == "code":
+            pattern = re.compile(rf"^(?:def|class)\s+{re.escape(name)}\b", re.M)
+            for cell in reversed(notebook.cells):
+                if cell.cell_type == "code" and "nbgrader" not in cell.metadata and pattern.search(cell.source):
+                    cell.metadata["nbgrader"] = {"grade_id": name}
+                    break
+    for cell in notebook.cells:
+        del cell.metadata["byhand"]
+
+
+def _overwrite(notebook: NotebookNode, cells: Sequence[ReleaseCell], notes: list[str]) -> None:
+    known = {cell.name: cell for cell in cells}
+    for number, cell in enumerate(notebook.cells):
+        if "nbgrader" not in cell.metadata:
+            continue
+        release = known[cell.metadata["nbgrader"]["grade_id"]]
+        fixed = _cell(release)
+        if release.solution:
+            fixed.source = cell.source
+        elif not _same(cell.source, release) or cell.cell_type != release.cell_type:
+            notes.append(f"The given cell {release.name} had been changed; it was put back.")
+        if release.solution and cell.cell_type != release.cell_type:
+            notes.append(
+                f"The cell {release.name} had become a {cell.cell_type} cell; it was made {release.cell_type} again."
+            )
+        notebook.cells[number] = fixed
+
+
+def _same(source: str, release: ReleaseCell) -> bool:
+    """Whether a student left a given cell as it was; hidden tests are not in what they got."""
+    visible = re.sub(r"### BEGIN HIDDEN TESTS\n.*?### END HIDDEN TESTS\n?", "", release.source, flags=re.S)
+    return source.strip() == visible.strip()
+
+
+def _add_missing(notebook: NotebookNode, cells: Sequence[ReleaseCell], notes: list[str]) -> None:
+    """Put a missing cell after the one that it follows in the release; a test whose answer has no cell goes to the end."""
+    at = {c.metadata["nbgrader"]["grade_id"]: c for c in notebook.cells if "nbgrader" in c.metadata}
+    for number, release in enumerate(cells):
+        if release.name in at:
+            continue
+        if release.solution and not release.grade:
+            continue  # a deleted answer is no answer
+        cell = at[release.name] = _cell(release)
+        notes.append(f"The cell {release.name} was missing; it was put back.")
+        answer = release.name.removesuffix("-check")
+        if release.grade and (release.solution or answer not in at):
+            notebook.cells.append(cell)
+            continue
+        before = (
+            answer
+            if release.grade
+            else next((c.name for c in cells[number - 1 :: -1] if c.name in at), None)
+            if number
+            else None
+        )
+        place = next((i + 1 for i, c in enumerate(notebook.cells) if before and c is at[before]), 0)
+        notebook.cells.insert(place, cell)
+
+
+def _disarm(notebook: NotebookNode, cells: Sequence[ReleaseCell]) -> None:
+    """Leave no HTML and no script in what a student wrote as text: the formgrader would run it in the instructor's name.
+
+    A space after `<` makes text of a tag, and of `$a<b$` nothing else than it was.
+    """
+    given = {cell.source for cell in cells}
+    for cell in notebook.cells:
+        if cell.cell_type != "code" and cell.source not in given:
+            text = re.sub(r"<(?=[A-Za-z/!?])", "< ", cell.source)
+            text = re.sub(r"&(?=#|colon;|Tab;|NewLine;)", "& ", text)
+            cell.source = re.sub(
+                r"(?i)(j\s*a\s*v\s*a\s*s\s*c\s*r\s*i\s*p\s*t|vbscript|data)(\s*):(?!image/(?:png|jpeg|gif);)",
+                r"\1\2 :",
+                text,
+            )
+
+
+def _cell(release: ReleaseCell) -> NotebookNode:
+    return make_cell(release.cell_type, release.source, {"nbgrader": release.metadata()})

@@ -1,0 +1,307 @@
+"""Take a notebook through a student's process, cell by cell, and lose nothing that works, whatever the rest does."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from nbformat import NotebookNode
+
+from byhand.checking.collect import Failure
+from byhand.grading import marking
+from byhand.grading.kernel import Ended, Kernel
+from byhand.grading.paper import SKIP, Paper
+from byhand.grading.sandbox import Limits
+from byhand.grading.wire import WireError, decode_outcome
+
+MOST_STARTS = 4  # of a student's process, each after a cell that ended it
+SHOWN = 20_000  # characters of a cell's printed text that the notebook keeps
+TEXT, PICTURES = "text/plain", ("image/png", "image/jpeg")
+ALT = {mime: {"alt": "A picture that this cell drew."} for mime in PICTURES}
+
+
+@dataclass
+class Run:
+    """A notebook being run. `status` is that of the first thing that went wrong with the process."""
+
+    notebook: NotebookNode
+    paper: Paper
+    limits: Limits
+    start: Callable[[], Kernel]
+    marks: marking.Marks = field(init=False)
+    status: str = "graded"
+    messages: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=lambda: {"setup": 0.0, "own_cells": 0.0, "checks": 0.0})
+
+    def __post_init__(self) -> None:
+        self.marks = marking.Marks(self.paper)
+        self._tests = {f"{name}-check": name for name in self.paper.exercises}
+        self._kernel: Kernel | None = None
+        self._left = self.limits.total
+        self._starts = 0
+        self._count = 0
+
+    def __call__(self) -> None:
+        """Run all cells. Outputs go into the notebook, points into `marks`."""
+        before: list[NotebookNode] = []  # cells of the student's own that ended well enough to be run again
+        try:
+            for cell in self.notebook.cells:
+                if cell.cell_type != "code" or not cell.source.strip() or SKIP in cell.metadata.get("tags", []):
+                    continue
+                test = self._tests.get(cell.metadata.get("nbgrader", {}).get("grade_id"))
+                if self._ready(before, named="nbgrader" in cell.metadata):
+                    began = time.monotonic()
+                    alive = self._cell(cell, test)
+                    self._spend(time.monotonic() - began, "checks" if test else "own_cells")
+                    if alive and not test:
+                        before.append(cell)
+                if test:
+                    cell.outputs.append(marking.points_output(self.marks.exercises[test]["points"]))
+        finally:
+            if self._kernel:
+                self._kernel.close()
+
+    def _ready(self, before: list[NotebookNode], named: bool) -> bool:
+        """A process that has run what came before; a new one where the last one ended.
+
+        When the notebook's time is used up, what the student has added is left out, and the cells of the release have some
+        seconds more.
+        """
+        if self._left <= 0:
+            before[:] = [cell for cell in before if "nbgrader" in cell.metadata]
+        while self._kernel is None and self._rest(named) > 0 and self._starts < MOST_STARTS:
+            self._starts += 1
+            began = time.monotonic()
+            self._kernel = self.start()
+            self._spend(time.monotonic() - began, "setup", counts=False)
+            began = time.monotonic()
+            for cell in list(before):
+                again = NotebookNode({**cell, "outputs": []})
+                if self._kernel and not self._cell(again, None):
+                    before.remove(cell)
+            self._spend(time.monotonic() - began, "own_cells")
+        return self._kernel is not None and self._rest(named) > 0
+
+    def _rest(self, named: bool) -> float:
+        return self._left + (2 * self.limits.cell if named else 0)
+
+    def _spend(self, seconds: float, on: str, counts: bool = True) -> None:
+        self.seconds[on] += seconds
+        if counts:
+            self._left -= seconds
+            if self._left <= 0:
+                self._trouble(
+                    "timed out",
+                    f"The notebook took more than {self.limits.total:g} s in all; what was added to it did not run any more.",
+                )
+
+    def _cell(self, cell: NotebookNode, test: str | None) -> bool:
+        """Run one cell. False where the process ended over it."""
+        show = Outputs(cell, self.limits.output)
+        checks = Checks(self, show, test)
+        self._count += 1
+        cell["execution_count"] = self._count
+        try:
+            for message in self._kernel.run(
+                cell.source, min(self.limits.cell, max(self._rest("nbgrader" in cell.metadata), 0.1)), check=bool(test)
+            ):
+                if message.get("kind") == "interrupted":
+                    reason = "wrote without end" if show.full else f"took more than {self.limits.cell:g} s"
+                    self._trouble("timed out", f"{self._where(cell)} {reason} and was stopped.")
+                    checks.missing = Failure("Timeout", f"no answer within {self.limits.cell:g} s", "")
+                elif not checks.take(message) and show.take(message, bool(test), checks.secret):
+                    self._kernel.interrupt_now()
+                if message.get("kind") == "error" and message.get("ename") == "MemoryError":
+                    self._trouble("out of memory", f"{self._where(cell)} asked for more memory than there is.")
+        except Ended as end:
+            self._kernel.close()
+            self._kernel = None
+            status, says = self._how(end)
+            self._trouble(status, f"{self._where(cell)} {says}.")
+            show.error("Stopped", says)
+            checks.missing = Failure("Stopped", says, "")
+        checks.finish()
+        return self._kernel is not None
+
+    def _how(self, end: Ended) -> tuple[str, str]:
+        match end.how:
+            case {"killed_for": "time"}:
+                return "timed out", f"took more than {self.limits.cell:g} s, could not be interrupted, and was killed"
+            case {"killed_for": "memory"}:
+                return "out of memory", f"took more than {self.limits.memory >> 20} MB of memory and was killed"
+            case {"killed_for": str(reason)}:
+                return "died", f"sent {reason}, and was killed"
+            case {"exit": int(code)} if code < 0:
+                return "died", f"ended Python with signal {-code}" + (" (a segmentation fault)" if code == -11 else "")
+            case {"exit": int(code)}:
+                return "died", f"ended Python with exit code {code}"
+        return "died", "ended Python"
+
+    def _trouble(self, status: str, message: str) -> None:
+        if self.status == "graded":
+            self.status = status
+        if message not in self.messages:
+            self.messages.append(message)
+
+    def _where(self, cell: NotebookNode) -> str:
+        name = cell.metadata.get("nbgrader", {}).get("grade_id")
+        if name:
+            return f"The cell {name}"
+        line = next((t.strip() for t in cell.source.splitlines() if t.strip()), "")
+        return f"The cell that begins with {line[:60]!r}"
+
+
+class Checks:
+    """What `check` sends while one cell runs. Only the test cell of an exercise counts for it."""
+
+    def __init__(self, run: Run, show: Outputs, test: str | None) -> None:
+        self.run, self.show, self.test = run, show, test
+        self.missing = Failure("Stopped", "the cell ended before there was an answer", "")
+        self.open: dict[str, Any] | None = None
+        self.reported: set[bool] = set()
+
+    def take(self, message: dict[str, Any]) -> bool:
+        """Whether the message belongs to a check. Raises Ended where it is none that a check sends."""
+        match message:
+            case {"kind": "check", "name": str(name), "graded": bool(graded), "uses": list(uses)}:
+                asked = self.run.paper.exercises.get(name)
+                if asked is None:
+                    return True
+                uses = [n for n in uses if isinstance(n, str)]
+                self.open = {"name": name, "graded": graded, "uses": uses, "outcomes": {}}
+                # Only the test itself is told the graded problems.
+                self.run._kernel.answer(problems=asked.given[graded and name == self.test])
+                return True
+            case {"kind": "outcome", "number": int(number), "outcome": sent}:
+                if self.open is not None:
+                    try:
+                        outcome = decode_outcome(sent)
+                    except (WireError, RecursionError) as error:
+                        raise self.run._kernel.kill(f"a result that cannot be read ({error})") from None
+                    if 0 <= number < len(self.run.paper.exercises[self.open["name"]].problems[self.open["graded"]]):
+                        self.open["outcomes"].setdefault(number, outcome)
+                    if outcome.failure and outcome.failure.kind == "MemoryError":
+                        says = f"{self.open['name']} asked for more memory than there is."
+                        self.run._trouble("out of memory", says)
+                return True
+            case {"kind": "checked"}:
+                self.close()
+                return True
+            case {"kind": "stream" | "display" | "result"}:
+                # What an answer prints of the graded problems is not for those who may hand in again.
+                return self.open is not None and self.open["graded"]
+        return False
+
+    @property
+    def secret(self) -> bool:
+        """Whether a graded problem is being answered. What is printed then is not kept: it might tell the problem."""
+        return bool(self.open and self.open["graded"])
+
+    def close(self) -> None:
+        """Judge what has come, also where it is not all."""
+        if self.open is None:
+            return
+        name, graded, uses, outcomes = (self.open[k] for k in ("name", "graded", "uses", "outcomes"))
+        self.open = None
+        counts = name == self.test
+        if graded and (not counts or True in self.reported):
+            return
+        if counts:
+            self.reported.add(graded)
+        marks = self.run.marks
+        if graded:
+            report = marks.graded(name, outcomes, self.missing)
+        else:
+            report = marks.visible(name, outcomes, uses, self.missing, counts)
+        self.show.append(marking.report_output(report))
+
+    def finish(self) -> None:
+        """At the end of the cell. An exercise whose check was not reached has earned nothing."""
+        self.close()
+        if not self.test:
+            return
+        entry = self.run.marks.exercises[self.test]
+        if False not in self.reported:
+            entry["failure"] = self.show.last_error or f"{self.missing.kind}: {self.missing.message}"
+        if True not in self.reported:
+            entry["right"] = False
+            entry["failure"] = entry["failure"] or f"{self.missing.kind}: {self.missing.message}"
+
+
+class Outputs:
+    """The outputs of a cell: text and pictures, of a size that can be read; no HTML and no script of a student's."""
+
+    def __init__(self, cell: NotebookNode, limit: int) -> None:
+        self.cell, self.limit = cell, limit
+        cell["outputs"] = []
+        self.size, self.shown, self.last_error = 0, 0, ""
+
+    @property
+    def full(self) -> bool:
+        return self.size > self.limit
+
+    def append(self, output: NotebookNode) -> None:
+        self.cell.outputs.append(output)
+
+    def take(self, message: dict[str, Any], test: bool, secret: bool) -> bool:
+        """Keep what the message shows, if it is not `secret`. True where the cell has now written more than it may."""
+        was_full = self.full
+        match message:
+            case {"kind": "stream", "name": "stdout" | "stderr" as name, "text": str(text)}:
+                self.size += len(text)
+                if not secret:
+                    self._stream(name, text)
+            case {"kind": "display", "data": dict(data)} if not secret:
+                self._data("display_data", data)
+            case {"kind": "result", "data": dict(data)} if not test:
+                self._data("execute_result", data)
+            case {"kind": "error", "ename": str(ename), "evalue": str(evalue), "traceback": list(traceback)}:
+                self.error(ename, evalue, traceback)
+            case {"kind": "clear"}:
+                # What a check has shown stays.
+                self.cell["outputs"] = [o for o in self.cell.outputs if "text/html" in o.get("data", {})]
+        return self.full and not was_full
+
+    def error(self, ename: str, evalue: str, traceback: list[Any] | None = None) -> None:
+        lines = "\n".join(map(str, traceback or [f"{ename}: {evalue}"])).split("\n")
+        if len(lines) > 100:
+            lines = [*lines[:50], "... and so on ...", *lines[-49:]]
+        shown = _clean("\n".join(lines))[-SHOWN:]
+        self.last_error = " ".join(f"{ename}: {evalue}".split())[:300]
+        self.append(marking.output("error", ename=_clean(ename)[:200], evalue=_clean(evalue)[:2000], traceback=[shown]))
+
+    def _stream(self, name: str, text: str) -> None:
+        if self.shown >= SHOWN:
+            return
+        text = _clean(text)
+        self.shown += len(text)
+        if self.shown >= SHOWN:
+            text = text[:SHOWN] + "\n... and more, which is left out ...\n"
+        last = self.cell.outputs[-1] if self.cell.outputs else None
+        if last is not None and last.output_type == "stream" and last.name == name:
+            last["text"] += text
+        else:
+            self.append(marking.output("stream", name=name, text=text))
+
+    def _data(self, kind: str, data: dict[str, Any]) -> None:
+        kept = {TEXT: _clean(data[TEXT])[:SHOWN]} if isinstance(data.get(TEXT), str) else {}
+        self.size += sum(len(v) for v in data.values() if isinstance(v, str))
+        for mime in PICTURES:
+            if isinstance(data.get(mime), str) and len(data[mime]) < self.limit:
+                try:
+                    base64.b64decode("".join(data[mime].split()), validate=True)
+                except (ValueError, binascii.Error):
+                    continue
+                kept[mime] = data[mime]
+        if kept and not self.full:
+            more = {"execution_count": self.cell["execution_count"]} if kind == "execute_result" else {}
+            self.append(marking.output(kind, data=kept, metadata=ALT, **more))
+
+
+def _clean(text: str) -> str:
+    return text.encode("utf-8", "replace").decode()

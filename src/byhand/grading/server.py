@@ -1,0 +1,193 @@
+"""A warm parent that forks one process for each submission: `python -m byhand.grading.server FD`.
+
+It has imported what students import and knows nothing else: no answer, no other student. Each request comes with three
+descriptors: the request itself (pickled, in memory), the line between grader and student, and a line to the keeper, the
+process that stays outside of the sandbox, waits for the student's to end, and kills it where it must.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import importlib
+import json
+import os
+import pickle
+import resource
+import select
+import shutil
+import signal
+import socket
+import sys
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+# Before numpy is imported: a fork takes no threads along.
+for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ[_name] = "1"
+os.environ["MPLBACKEND"] = "module://matplotlib_inline.backend_inline"
+
+from byhand.grading import sandbox, student  # noqa: E402
+
+# What a notebook with a plot or an error loads, but for pyplot itself, which looks at the IPython it is imported in.
+USUAL = (
+    "matplotlib.figure", "matplotlib.backends.backend_agg", "matplotlib.backends.registry", "matplotlib.font_manager",
+    "matplotlib.projections", "matplotlib.image", "matplotlib.style", "stack_data", "executing", "asttokens", "pure_eval",
+    "pygments.formatters.terminal256", "pygments.lexers.python", "IPython.core.pylabtools", "PIL.PngImagePlugin",
+)  # fmt: skip
+CHANNEL_FD = 3
+WATCH_EVERY = 0.1  # seconds between two looks at the memory
+
+
+@dataclass(frozen=True)
+class Request:
+    files: dict[str, bytes]
+    folder: str
+    limits: sandbox.Limits
+    sandboxed: bool = True
+    torch: bool = False
+    hidden: tuple[str, ...] = ()
+    env: dict[str, str] = field(default_factory=dict)
+
+
+def main(control_fd: int, imports: list[str]) -> None:
+    for name in (*USUAL, *imports):
+        with contextlib.suppress(ImportError):
+            importlib.import_module(name)
+    shell = student.prepare()
+    control = socket.socket(fileno=control_fd)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the grader
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    gc.collect()
+    gc.freeze()
+    if sys.platform == "linux" and len(os.listdir("/proc/self/task")) > 1:
+        raise RuntimeError("a module that was imported has started a thread; it cannot be forked")
+    while True:
+        word, fds, _, _ = socket.recv_fds(control, 1, 3)
+        if not word:
+            return
+        if os.fork() == 0:
+            control.close()
+            try:
+                keep(shell, *fds)
+            finally:
+                os._exit(1)
+        for fd in fds:
+            os.close(fd)
+
+
+def keep(shell: student.Shell, request_fd: int, channel_fd: int, keeper_fd: int) -> None:
+    """Fork the student's process and stay with it. Tells at the end how it ended."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    sandbox.die_with_parent()
+    with os.fdopen(request_fd, "rb") as file:
+        request: Request = pickle.load(file)
+    line = socket.socket(fileno=keeper_fd)
+    proc = os.open("/proc", os.O_PATH) if sys.platform == "linux" else None
+    scratch = None
+    os.setsid()
+    try:
+        if request.sandboxed:
+            hidden = (*request.hidden, *([] if request.torch else _where("torch")))
+            user = sandbox.enclose(sandbox.what_python_needs(), hidden, request.limits.disk)
+        else:
+            user, scratch = None, tempfile.mkdtemp(prefix="byhand-")
+        pid = os.fork()
+        if pid == 0:
+            become_student(shell, request, user, scratch, channel_fd)
+    except OSError as error:
+        line.send(json.dumps({"trouble": str(error)}).encode())
+        os._exit(0)
+    os.close(channel_fd)
+    end = watch(pid, line, proc, request.limits.memory)
+    if scratch:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(pid, signal.SIGKILL)
+        shutil.rmtree(scratch, ignore_errors=True)
+    with contextlib.suppress(OSError):
+        line.send(json.dumps(end).encode())
+    os._exit(0)
+
+
+def become_student(shell, request: Request, user, scratch: str | None, channel_fd: int) -> None:
+    try:
+        if user:
+            sandbox.enter(user, request.files, request.folder, request.limits)
+            home, tmp = str(sandbox.HOME), "/tmp"
+        else:
+            home = tmp = scratch
+            sandbox.write_files(request.files, Path(scratch, request.folder))
+            os.chdir(Path(scratch, request.folder))
+            os.setpgid(0, 0)
+        os.dup2(channel_fd, CHANNEL_FD)
+        null = os.open(os.devnull, os.O_RDWR)
+        for fd in (0, 1, 2):
+            os.dup2(null, fd)
+        os.closerange(CHANNEL_FD + 1, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+        if user:
+            os.environ.clear()
+            os.environ.update(
+                PATH=f"{sys.prefix}/bin:/usr/bin:/bin", HOME=home, TMPDIR=tmp, LANG="C.UTF-8", USER="student"
+            )
+        os.environ.update(request.env)
+        sandbox.limit_memory(request.limits)
+        student.serve(shell, CHANNEL_FD, request.torch)
+    except BaseException:
+        if not user:
+            import traceback
+
+            traceback.print_exc()
+    finally:
+        os._exit(70)
+
+
+def watch(pid: int, line: socket.socket, proc: int | None, memory: int) -> dict[str, Any]:
+    """Wait for the student's process to end; interrupt or kill it when told, or when it takes too much memory."""
+    ended = os.pidfd_open(pid) if hasattr(os, "pidfd_open") else None
+    killed_for = None
+    while True:
+        ready, _, _ = select.select([line] + ([ended] if ended else []), [], [], WATCH_EVERY)
+        if line in ready:
+            word = line.recv(1)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGINT if word == b"i" else signal.SIGKILL)
+            if not word:
+                os.waitpid(pid, 0)
+                return {}
+        done, status, usage = os.wait4(pid, os.WNOHANG)
+        if done:
+            return {"exit": os.waitstatus_to_exitcode(status), "killed_for": killed_for, "peak": usage.ru_maxrss * 1024}
+        if proc is not None and killed_for is None and _memory_of(pid, proc) > memory:
+            killed_for = "memory"
+            os.kill(pid, signal.SIGKILL)
+
+
+def _memory_of(pid: int, proc: int) -> int:
+    """Bytes that a process and all that it started take. In its own pid namespace nothing gets away."""
+    total, todo = 0, [pid]
+    while todo:
+        one = todo.pop()
+        with contextlib.suppress(OSError, StopIteration):
+            todo += map(int, _read(proc, f"{one}/task/{one}/children").split())
+            lines = _read(proc, f"{one}/smaps_rollup").splitlines()
+            total += 1024 * next(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
+    return total
+
+
+def _read(proc: int, name: str) -> str:
+    fd = os.open(name, os.O_RDONLY, dir_fd=proc)
+    try:
+        return os.read(fd, 1 << 16).decode()
+    finally:
+        os.close(fd)
+
+
+def _where(package: str) -> list[str]:
+    spec = importlib.util.find_spec(package)
+    return list(spec.submodule_search_locations) if spec and spec.submodule_search_locations else []
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), sys.argv[2:])

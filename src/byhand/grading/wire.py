@@ -1,0 +1,116 @@
+"""What crosses between a student's process and the grader: lines of JSON, and values in a form that runs no code.
+
+From the grader to the student anything may be pickled. From the student to the grader nothing is: what comes is data of a
+few kinds, each checked, and an object of any other kind arrives as its type's name alone.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from byhand.checking.collect import Failure, Outcome
+
+DEEPEST = 8  # lists in lists in lists
+LONGEST = 2000  # characters of a text that a report may quote
+LARGEST = 16 << 20  # bytes of an array; what an exercise asks for is a thousand times smaller
+
+
+class WireError(ValueError):
+    """What came is not what a student's process sends. Someone has tampered with it."""
+
+
+def encode(value: Any, depth: int = 0) -> Any:
+    """JSON for what a student's function returned. Runs beside the student's code."""
+    kind = type(value)
+    if value is None or kind in (bool, float):
+        return value
+    if kind is int:
+        return value if abs(value) < 2**63 else {"array": ["O", []]}
+    if kind is str:
+        return {"text": value[:LONGEST]}
+    if isinstance(value, (np.ndarray, np.generic)):
+        array = np.asarray(value).view(np.ndarray)
+        if array.nbytes > LARGEST:  # also where it takes no memory, as a view of one number
+            return {"object": [f"array of shape {array.shape}", "numpy"]}
+        if array.dtype.kind not in "biufc" or array.dtype.itemsize > 16:
+            return {"array": [array.dtype.kind, list(array.shape)]}
+        plain = np.ascontiguousarray(array).reshape(array.shape).astype(array.dtype.newbyteorder("<"), copy=False)
+        data = base64.b64encode(plain.tobytes()).decode()
+        return {"array": [plain.dtype.str, list(plain.shape), data], "scalar": isinstance(value, np.generic)}
+    if depth < DEEPEST and isinstance(value, (list, tuple)):
+        return {"tuple" if isinstance(value, tuple) else "list": [encode(v, depth + 1) for v in value]}
+    if depth < DEEPEST and isinstance(value, Mapping):
+        return {"dict": [[encode(k, depth + 1), encode(v, depth + 1)] for k, v in value.items()]}
+    return {"object": [kind.__name__, kind.__module__]}
+
+
+def decode(sent: Any) -> Any:
+    """What `encode` was given, in plain kinds. Raises WireError for anything else."""
+    if sent is None or isinstance(sent, (bool, int, float)):
+        return sent
+    match sent:
+        case {"text": str(text)}:
+            return text[:LONGEST]
+        case {"array": [str(kind), list()]}:
+            return np.empty(0, object) if kind == "O" else np.empty(0, "U1")
+        case {"array": [str(kind), list(shape), str(data)], **more}:
+            array = _array(kind, shape, data)
+            return array[()] if more.get("scalar") and not shape else array
+        case {"list": list(items)}:
+            return [decode(item) for item in items]
+        case {"tuple": list(items)}:
+            return tuple(decode(item) for item in items)
+        case {"dict": list(pairs)}:
+            try:
+                return {decode(key): decode(value) for key, value in pairs}
+            except (TypeError, ValueError) as error:
+                raise WireError(f"no dict: {error}") from None
+        case {"object": [str(name), str(module)]}:
+            # An empty object whose type has that name: all that a report says of it.
+            return type(name[:80].replace("\0", ""), (), {"__module__": module[:80]})()
+    raise WireError("a value of no known kind")
+
+
+def _array(kind: str, shape: list, data: str) -> np.ndarray:
+    try:
+        dtype = np.dtype(kind)
+        raw = base64.b64decode(data, validate=True)
+        if dtype.kind not in "biufc" or not all(type(n) is int and n >= 0 for n in shape):
+            raise ValueError(f"an array of {kind}, {shape}")
+        return np.frombuffer(raw, dtype).reshape(shape).copy()
+    except (TypeError, ValueError, OverflowError) as error:
+        raise WireError(str(error)) from None
+
+
+def encode_outcome(outcome: Outcome) -> dict:
+    """JSON for what one call gave. An object that breaks when it is looked at counts as a failure of the student's code."""
+    failure = outcome.failure
+    try:
+        returned = encode(outcome.returned)
+    except Exception as error:
+        returned, failure = None, Failure(type(error).__name__, str(error), "")
+    return {
+        "returned": returned,
+        "failure": failure and [str(t)[:LONGEST] for t in (failure.kind, failure.message, failure.where)],
+        "mutated": list(outcome.mutated),
+        "warned": [str(w)[:LONGEST] for w in outcome.warned],
+    }
+
+
+def decode_outcome(sent: Any) -> Outcome:
+    match sent:
+        case {"returned": returned, "failure": None | [str(), str(), str()] as failure, "mutated": list(mutated), "warned": list(warned)}:  # fmt: skip
+            if not all(isinstance(t, str) for t in (*mutated, *warned)):
+                raise WireError("an outcome with no text where text should be")
+            failed = Failure(*(t[:LONGEST] for t in failure)) if failure else None
+            return Outcome(decode(returned), failed, tuple(mutated[:50]), tuple(w[:LONGEST] for w in warned[:5]))
+    raise WireError("no outcome")
+
+
+def line(message: Mapping[str, Any]) -> bytes:
+    return json.dumps(message).encode() + b"\n"

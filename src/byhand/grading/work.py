@@ -1,0 +1,113 @@
+"""The work on one submission that can be done anywhere: restore, run, judge. No gradebook, no file of the course."""
+
+from __future__ import annotations
+
+import time
+import traceback
+from dataclasses import dataclass
+from typing import Any
+
+from nbformat import NotebookNode
+
+from byhand.grading.kernel import Kernel, Server
+from byhand.grading.marking import Marks, points_output
+from byhand.grading.paper import Paper
+from byhand.grading.restore import Damaged, released, restored
+from byhand.grading.run import Run
+from byhand.grading.sandbox import Limits, SandboxError
+from byhand.grading.server import Request
+from byhand.grading.submission import Submission
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """Under which a class is graded. `hidden` are folders that no student's process may see."""
+
+    limits: Limits = Limits()
+    sandboxed: bool = True
+    hidden: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Graded:
+    """A submission with everything that is known of it. `verdict` is the record, but for the times that come later."""
+
+    notebook: NotebookNode
+    verdict: dict[str, Any]
+
+
+_servers: dict[tuple[str, ...], Server] = {}
+
+
+def server(paper: Paper) -> Server:
+    """The warm parent of students' processes, one on each machine; workers that are forked later share it."""
+    if paper.imports not in _servers:
+        _servers[paper.imports] = Server(paper.imports)
+    return _servers[paper.imports]
+
+
+def _start(paper: Paper, submission: Submission, conditions: Conditions) -> Kernel:
+    files = {**submission.files, **paper.files}
+    request = Request(files, paper.unit, conditions.limits, conditions.sandboxed, paper.torch, conditions.hidden)
+    return server(paper).start(request)
+
+
+def try_out(paper: Paper, conditions: Conditions) -> None:
+    """Start a process and end it. Raises SandboxError where there can be no sandbox."""
+    _start(paper, Submission("nobody", ""), conditions).close()
+
+
+def grade(paper: Paper, submission: Submission, conditions: Conditions) -> Graded:
+    """Grade one submission, whatever it is. Raises SandboxError alone: without its sandbox nothing is graded."""
+    began = time.monotonic()
+    try:
+        graded = _grade(paper, submission, conditions)
+    except SandboxError:
+        raise
+    except Exception:  # a fault of the grader's must not cost the rest of the class anything
+        last = traceback.format_exc().strip().splitlines()
+        message = f"The grader itself failed; please report this: {last[-1]} ({' '.join(last[-3].split())})"
+        graded = _not_run(paper, submission, "failed", message)
+    graded.verdict["seconds"]["total"] = time.monotonic() - began
+    return graded
+
+
+def _grade(paper: Paper, submission: Submission, conditions: Conditions) -> Graded:
+    if submission.trouble:
+        return _not_run(paper, submission, *submission.trouble)
+    began = time.monotonic()
+    try:
+        notebook, notes = restored(submission.notebook, paper.cells, paper.skipped)
+    except Damaged as damage:
+        return _not_run(paper, submission, "damaged", str(damage))
+    run = Run(notebook, paper, conditions.limits, lambda: _start(paper, submission, conditions))
+    run.seconds["setup"] += time.monotonic() - began
+    run()
+    notes = [*submission.notes, *notes, *run.notes]
+    verdict = _verdict(paper, submission, run.status, " ".join(run.messages), run.marks, notes)
+    verdict["seconds"] |= run.seconds
+    return Graded(notebook, verdict)
+
+
+def _not_run(paper: Paper, submission: Submission, status: str, message: str) -> Graded:
+    notice = f"**Not graded by machine.** {message} Every exercise has 0 points for now."
+    notebook = released(paper.cells, notice)
+    for cell in notebook.cells:
+        if cell.cell_type == "code" and cell.metadata.get("nbgrader", {}).get("grade"):
+            cell.outputs = [points_output(0)]
+    return Graded(notebook, _verdict(paper, submission, status, message, Marks(paper), submission.notes))
+
+
+def _verdict(paper: Paper, submission: Submission, status: str, message: str, marks: Marks, notes) -> dict[str, Any]:
+    return {
+        "student": submission.student,
+        "unit": paper.unit,
+        "digest": submission.digest,
+        "status": status,
+        "message": message,
+        "score": round(sum(e["points"] for e in marks.exercises.values()), 2),
+        "max_score": paper.points,
+        "exercises": marks.exercises,
+        "seconds": dict.fromkeys(("setup", "own_cells", "checks", "record", "feedback", "total"), 0.0),
+        "notes": list(dict.fromkeys(notes)),
+    }

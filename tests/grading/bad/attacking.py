@@ -1,0 +1,202 @@
+"""Attacks on the machine, the class and its secrets. Each tells how one sees from outside that it succeeded."""
+
+from __future__ import annotations
+
+import os
+
+from bad import NONE, SECRET, Scene, bad
+
+
+def carried_out(scene: Scene) -> bool:
+    return SECRET in scene.text()
+
+
+def reading(path: str) -> str:
+    return f"try:\n    print(open({path!r}, errors='replace').read())\nexcept OSError as error:\n    print(error)"
+
+
+@bad("reads the class's seed", succeeded=carried_out)
+def reads_the_seed(desk):
+    return desk.solved(reading(f"{desk.root}/classroom/seed"))
+
+
+@bad("reads another student's notebook", succeeded=carried_out)
+def reads_a_neighbour(desk):
+    return desk.solved(reading(f"{desk.root}/classroom/submitted/honest/05-simple-rnn/notes.txt"))
+
+
+@bad("reads another student's notebook by ../", succeeded=carried_out)
+def reads_upwards(desk):
+    return desk.solved("""
+import pathlib
+
+here = pathlib.Path.cwd()
+for above in here.parents:
+    for path in above.glob("*/*/05-simple-rnn/notes.txt"):
+        print(path.read_text())
+""")
+
+
+@bad("reads the model solution", succeeded=lambda scene: "model-solution-of-unit-05" in scene.text())
+def reads_the_solution(desk):
+    cell = reading(f"{desk.root}/solutions/05-simple-rnn/exercises.md")
+    cell = cell.replace(".read()", '.read().replace("log_p = shifted", "model-solution-of-unit-" + "05")')
+    return desk.solved(cell)
+
+
+@bad("reads the gradebook", succeeded=lambda scene: "gradebook-has-40" in scene.text())
+def reads_the_gradebook(desk):
+    path = f"{desk.root}/classroom/gradebook.db"
+    return desk.solved(f"print('gradebook-has-' + str(len(open({path!r}, 'rb').read(40))))")
+
+
+@bad("prints the grader's environment", succeeded=carried_out)
+def reads_the_environment(desk):
+    return desk.solved("import os\n\nprint(dict(os.environ))")
+
+
+@bad("reads other processes' environment", succeeded=carried_out)
+def reads_processes(desk):
+    return desk.solved("""
+import glob
+
+for path in glob.glob("/proc/[0-9]*/environ"):
+    try:
+        found = [line for line in open(path, errors="replace").read().split("\\0") if "SECRET" in line]
+    except OSError:
+        continue
+    print(*found)
+""")
+
+
+@bad("reads through a link that lies beside the notebook", "refused", NONE)
+def link_beside(desk):
+    os.symlink("../../../seed", desk.folder / "notes.txt")
+    return desk.solved(reading("notes.txt"))
+
+
+def writes(name: str, does: str, path: str):
+    """An attack that writes `path`, relative to the course's root."""
+
+    def succeeded(scene: Scene) -> bool:
+        target = scene.root / path
+        return target.exists() and b"written by a student" in target.read_bytes()
+
+    @bad(does, succeeded=succeeded, student=name)
+    def make(desk):
+        return desk.solved(f'with open("{desk.root}/{path}", "ab") as file:\n    file.write(b"written by a student")')
+
+
+writes("writes-the-seed", "changes the class's seed", "classroom/seed")
+writes(
+    "writes-a-neighbour", "changes another student's submission", "classroom/submitted/honest/05-simple-rnn/notes.txt"
+)
+writes("writes-the-course", "changes the course's checks", "course/05-simple-rnn/checks.py")
+writes("writes-a-verdict", "writes itself a verdict", "classroom/verdicts-of-a-student.json")
+
+
+@bad("gives itself marks in the gradebook", succeeded=lambda scene: _in_gradebook(scene, "forged"))
+def writes_the_gradebook(desk):
+    return desk.solved(f"""
+import sqlite3
+
+book = sqlite3.connect("{desk.root}/classroom/gradebook.db")
+book.execute("insert into student (id, first_name) values ('forged', 'forged')")
+book.commit()
+""")
+
+
+def _in_gradebook(scene: Scene, student: str) -> bool:
+    import sqlite3
+
+    book = sqlite3.connect(scene.root / "classroom" / "gradebook.db")
+    return bool(book.execute("select 1 from student where id = ?", (student,)).fetchall())
+
+
+@bad("writes by a shell magic", succeeded=lambda scene: (scene.root / "classroom/magic").exists())
+def shell_magic(desk):
+    return desk.solved(f"!touch {desk.root}/classroom/magic")
+
+
+@bad("installs a package with pip", succeeded=lambda scene: (scene.root / "classroom/installed/planted.py").exists())
+def pip_install(desk):
+    return desk.solved(f"""
+import pathlib, zipfile
+
+with zipfile.ZipFile("planted-1-py3-none-any.whl", "w") as wheel:
+    wheel.writestr("planted.py", "")
+    wheel.writestr("planted-1.dist-info/METADATA", "Metadata-Version: 2.1\\nName: planted\\nVersion: 1\\n")
+    wheel.writestr("planted-1.dist-info/WHEEL", "Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n")
+    wheel.writestr("planted-1.dist-info/RECORD", "")
+%pip install --quiet --no-index --no-deps --target {desk.root}/classroom/installed planted-1-py3-none-any.whl
+""")
+
+
+@bad("talks to the network", succeeded=lambda scene: scene.connections > 0)
+def network(desk):
+    return desk.solved(
+        f"import socket\n\nsocket.create_connection(('127.0.0.1', {desk.port}), timeout=2).sendall(b'hello')"
+    )
+
+
+@bad("reaches the process that started it, to kill it", succeeded=lambda scene: "in reach" in scene.text())
+def parent_in_reach(desk):
+    return desk.solved("""
+import os
+
+if os.getppid() > 1:
+    os.kill(os.getppid(), 0)  # no signal, only whether it could
+    print("in", "reach")
+""")
+
+
+# Where it is read by the grader, an object that runs a command when it is unpickled.
+PICKLE = """
+class Bomb:
+    def __reduce__(self):
+        return (exec, ("open({path!r}, 'w').close()",))
+
+return {returned}
+"""
+
+
+@bad("returns an object that runs a command when it is unpickled", earns=dict(rnn_forward=0, truncated_bptt=0),
+     succeeded=lambda scene: (scene.root / "classroom/unpickled").exists())  # fmt: skip
+def malicious_pickle(desk):
+    return desk.solved(
+        rnn_forward=PICKLE.format(path=f"{desk.root}/classroom/unpickled", returned="Bomb(), Bomb()").strip()
+    )
+
+
+@bad("returns an array of such objects", earns=dict(rnn_forward=0, truncated_bptt=0),
+     succeeded=lambda scene: (scene.root / "classroom/unpickled-array").exists())  # fmt: skip
+def malicious_object_array(desk):
+    returned = "np.array([Bomb()]), np.array([Bomb()])"
+    return desk.solved(
+        rnn_forward=PICKLE.format(path=f"{desk.root}/classroom/unpickled-array", returned=returned).strip()
+    )
+
+
+HOSTILE_IDS = {
+    "=1+1": "a spreadsheet formula as student id",
+    "<img src=x onerror=alert(1)>": "HTML as student id",
+    "new\nline": "a line break in the student id",
+    "-rf": "a student id that looks like an option",
+}
+for _id, _does in HOSTILE_IDS.items():
+    bad(_does, "refused", NONE, student=_id)(lambda desk: desk.solved())
+
+
+@bad("a script and ANSI codes in an output and in the written answer")
+def script_in_output(desk):
+    notebook = desk.solved("""
+from IPython.display import HTML, Javascript, display
+
+display(HTML("<script>alert('from a submission')</script><img src=x onerror=alert('again')>"), Javascript("alert('js')"))
+print("\\x1b]0;title\\x07\\x1b[31mred\\x1b[2J")
+print('=HYPERLINK("http://example.org")')
+""")
+    for cell in notebook.cells:
+        if cell.metadata.get("nbgrader", {}).get("grade_id") == "written":
+            cell.source = "<script>alert('from the essay')</script> A word."
+    return notebook

@@ -1,0 +1,172 @@
+"""Files that are no notebook, notebooks that were taken apart, and code that does not run. Nobody means harm here."""
+
+import json
+import os
+
+import nbformat
+from nbformat.v4 import new_code_cell
+
+from bad import ALL, NO_STEP, NONE, bad, find
+
+
+@bad("hands in the exercises as they were released", earns=NONE)
+def blank(desk):
+    return desk.sheet.filled({})
+
+
+@bad("a syntax error in one cell", earns=NO_STEP)
+def syntax_error(desk):
+    return desk.solved(rnn_step="return np.tanh(b + h_prev @ W.T")
+
+
+@bad("imports a module that nobody has, in the given cell too")
+def import_error(desk):
+    notebook = desk.solved("import a_module_that_nobody_has", after="setup")
+    find(notebook, "setup").source = "import a_module_that_nobody_has\n" + find(notebook, "setup").source
+    return notebook
+
+
+@bad("the file ends in the middle", "damaged", NONE)
+def invalid_json(desk):
+    content = nbformat.writes(desk.solved()).encode()
+    return content[: len(content) // 2]
+
+
+@bad("an empty file", "damaged", NONE)
+def no_bytes(desk):
+    return b""
+
+
+@bad("NUL bytes in the file", "damaged", NONE)
+def nul_bytes(desk):
+    return nbformat.writes(desk.solved()).encode().replace(b"import numpy", b"import\0numpy", 1)
+
+
+@bad("valid JSON that is no notebook", "damaged", NONE)
+def not_a_notebook(desk):
+    return b'["a", "list"]'
+
+
+@bad("a hundred thousand nested brackets", "damaged", NONE)
+def nested_json(desk):
+    return b"[" * 100_000 + b"]" * 100_000
+
+
+@bad("saved in the format of 2012 (nbformat 3)", earns=ALL)
+def old_format(desk):
+    return nbformat.writes(nbformat.convert(desk.solved(), 3), version=3).encode()
+
+
+@bad("the notebook has another name", earns=ALL)
+def renamed(desk):
+    (desk.folder / "exercises (1).ipynb").write_text(nbformat.writes(desk.solved()))
+
+
+@bad("an older draft lies beside the notebook", earns=ALL)
+def extra_notebook(desk):
+    (desk.folder / "exercises-old.ipynb").write_text(nbformat.writes(desk.sheet.filled({})))
+    return desk.solved()
+
+
+@bad("a folder instead of the notebook", "damaged", NONE)
+def folder_for_notebook(desk):
+    (desk.folder / "exercises.ipynb").mkdir()
+
+
+@bad("100 MB of saved output", "refused", NONE)
+def huge_notebook(desk):
+    notebook = desk.solved()
+    find(notebook, "setup").outputs = [nbformat.v4.new_output("stream", text="x" * 100_000_000)]
+    return json.dumps(notebook).encode()
+
+
+@bad("the notebook is a link to another student's", "refused", NONE)
+def linked_notebook(desk):
+    os.symlink(desk.root / "classroom/submitted/honest/05-simple-rnn/exercises.ipynb", desk.folder / "exercises.ipynb")
+
+
+@bad("a named pipe beside the notebook, on which a reader waits for ever", "refused", NONE)
+def named_pipe(desk):
+    os.mkfifo(desk.folder / "notes.txt")
+    return desk.solved()
+
+
+@bad("deletes a test cell")
+def test_deleted(desk):
+    notebook = desk.solved()
+    notebook.cells.remove(find(notebook, "rnn_forward-check"))
+    return notebook
+
+
+@bad("has a test cell twice, as after copy and paste")
+def test_twice(desk):
+    notebook = desk.solved()
+    copy = nbformat.from_dict({**find(notebook, "rnn_forward-check"), "id": "copy"})
+    notebook.cells.append(copy)
+    return notebook
+
+
+@bad("has an answer twice; the later one counts, as where the student ran it", earns=NO_STEP)
+def answer_twice(desk):
+    notebook = desk.solved()
+    first = find(notebook, "rnn_step")
+    second = nbformat.from_dict({**first, "id": "copy", "source": first.source.replace("b +", "")})
+    notebook.cells.insert(notebook.cells.index(first) + 1, second)
+    return notebook
+
+
+@bad("splits a test cell in two")
+def test_split(desk):
+    notebook = desk.solved()
+    cell = find(notebook, "rnn_forward-check")
+    cell.source = 'name = "rnn_forward"'
+    notebook.cells.insert(notebook.cells.index(cell) + 1, new_code_cell("check(name, rnn_forward)"))
+    return notebook
+
+
+@bad("turns a test cell into text")
+def test_as_markdown(desk):
+    notebook = desk.solved()
+    cell = find(notebook, "rnn_forward-check")
+    cell.cell_type = "markdown"
+    del cell["outputs"], cell["execution_count"]
+    return notebook
+
+
+@bad("turns an answer into text")
+def answer_as_markdown(desk):
+    notebook = desk.solved()
+    cell = find(notebook, "rnn_step")
+    cell.cell_type = "markdown"
+    del cell["outputs"], cell["execution_count"]
+    return notebook
+
+
+@bad("unlocks a test cell")
+def lock_changed(desk):
+    notebook = desk.solved()
+    find(notebook, "rnn_forward-check").metadata.nbgrader.locked = False
+    return notebook
+
+
+@bad("asks for another kernel")
+def kernelspec(desk):
+    notebook = desk.solved()
+    notebook.metadata.kernelspec = {"name": "julia-1.10", "display_name": "Julia", "language": "julia"}
+    return notebook
+
+
+@bad("all metadata stripped, as by a converter", earns=ALL)
+def metadata_stripped(desk):
+    notebook = desk.solved()
+    notebook.metadata = nbformat.from_dict({})
+    for cell in notebook.cells:
+        cell.metadata = nbformat.from_dict({})
+    return notebook
+
+
+@bad("metadata of the wrong kind", earns=ALL)
+def metadata_of_wrong_kind(desk):
+    notebook = desk.solved()
+    find(notebook, "rnn_forward-check").metadata.nbgrader.update(points="many", schema_version="x", grade=None)
+    return notebook

@@ -1,0 +1,244 @@
+"""Too much of something: time, memory, processes, threads, disk, output; and kernels that end themselves.
+
+The dangerous ones carry a limit of their own, so that a machine without a sandbox survives them.
+"""
+
+import psutil
+from nbformat.v4 import new_code_cell
+
+from bad import ALL, bad, find
+
+
+@bad("an infinite loop", "timed out")
+def infinite_loop(desk):
+    return desk.solved("while True:\n    pass")
+
+
+@bad("an infinite loop that swallows every exception", "timed out")
+def swallows_everything(desk):
+    return desk.solved("""
+import time
+
+while True:
+    try:
+        time.sleep(1)
+    except BaseException:
+        pass
+""")
+
+
+@bad("hangs in C code that never looks for an interrupt", "timed out")
+def hangs_in_c(desk):
+    return desk.solved("import itertools\n\nsum(itertools.repeat(1))")
+
+
+@bad("an infinite loop inside an answer", "timed out", dict(rnn_forward=0, truncated_bptt=0))
+def answer_hangs(desk):
+    return desk.solved(rnn_forward="while True:\n    pass")
+
+
+@bad(
+    "an infinite loop inside an answer, which swallows every exception",
+    "timed out",
+    dict(rnn_forward=0, truncated_bptt=0),
+)
+def answer_swallows_everything(desk):
+    return desk.solved(
+        rnn_forward="while True:\n    try:\n        while True:\n            pass\n    except BaseException:\n        pass"
+    )
+
+
+@bad("many cells, each just within the time limit", "timed out")
+def just_in_time(desk):
+    notebook = desk.solved()
+    for _ in range(8):
+        desk._with(notebook, f"import time\n\ntime.sleep({0.8 * desk.timeout})", "cross_entropy-check")
+    return notebook
+
+
+@bad("asks for 3 GB of memory", "out of memory", ALL, lambda scene: "has 3 GB" in scene.text())
+def memory_bomb(desk):
+    return desk.solved("""
+import numpy as np
+
+hoard = [np.empty(2**25) for _ in range(12)]  # 256 MB each, and no more
+print("has", len(hoard) // 4, "GB")
+del hoard
+""")
+
+
+@bad("asks for 3 GB of memory inside an answer", "out of memory", dict(rnn_forward=0, truncated_bptt=0))
+def answer_memory_bomb(desk):
+    return desk.solved(rnn_forward="hoard = [np.empty(2**25) for _ in range(12)]\nraise ValueError(len(hoard))")
+
+
+@bad("forks 100 processes", "graded", ALL, lambda scene: "has 100 processes" in scene.text())
+def fork_bomb(desk):
+    return desk.solved("""
+import os, signal, time
+
+children = []
+try:
+    for _ in range(100):  # and no more
+        child = os.fork()
+        if child == 0:
+            time.sleep(20)
+            os._exit(0)
+        children.append(child)
+finally:
+    print("has", len(children), "processes")
+    for child in children:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+""")
+
+
+@bad("starts 2000 threads", "graded", ALL, lambda scene: "has 2000 threads" in scene.text())
+def thread_bomb(desk):
+    return desk.solved("""
+import threading
+
+stop, threads = threading.Event(), []
+threading.stack_size(65536)
+try:
+    for _ in range(2000):  # and no more
+        threads.append(threading.Thread(target=stop.wait, daemon=True))
+        threads[-1].start()
+except BaseException:
+    threads.pop()
+    raise
+finally:
+    stop.set()
+    print("has", len(threads), "threads")
+""")
+
+
+@bad("takes 384 MB of the disk", "graded", ALL, lambda scene: "has 384 MB" in scene.text())
+def disk_fill(desk):
+    return desk.solved("""
+import os
+
+written, names = 0, [f"{folder}/hoard-{number}" for folder in (".", "/tmp") for number in range(3)]
+try:
+    for name in names:  # 64 MB each, and no more
+        with open(name, "wb") as file:
+            os.posix_fallocate(file.fileno(), 0, 2**26)
+        written += 2**26
+finally:
+    print("has", written >> 20, "MB")
+    for name in names:
+        if os.path.exists(name):
+            os.remove(name)
+""")
+
+
+@bad("prints for ever", "timed out")
+def endless_output(desk):
+    return desk.solved('while True:\n    print("what is going on in here? " * 100)')
+
+
+@bad("prints 20 MB", "timed out")
+def much_output(desk):
+    return desk.solved('for _ in range(20_000):\n    print("x" * 1000)')
+
+
+@bad("ends its kernel with os._exit", "died")
+def os_exit(desk):
+    return desk.solved("import os\n\nos._exit(0)")
+
+
+@bad("ends its kernel inside an answer", "died", dict(rnn_forward=0, truncated_bptt=0))
+def answer_exits(desk):
+    return desk.solved(rnn_forward="import os\n\nos._exit(0)")
+
+
+@bad("calls sys.exit", "graded")
+def sys_exit(desk):
+    return desk.solved("import sys\n\nsys.exit(1)")
+
+
+@bad("a segmentation fault", "died")
+def segmentation_fault(desk):
+    return desk.solved("import ctypes\n\nctypes.string_at(0)")
+
+
+@bad("kills its process group", "graded")
+def kills_all_it_can(desk):
+    return desk.solved("import os, signal\n\nos.killpg(0, signal.SIGKILL)")
+
+
+def _left_behind(scene):
+    lines = (" ".join(process.info["cmdline"] or ()) for process in psutil.process_iter(["cmdline"]))
+    return any(f"left behind by {scene.root}" in line for line in lines)
+
+
+@bad("leaves a daemon behind", "graded", ALL, _left_behind)
+def daemon(desk):
+    return desk.solved(f"""
+import subprocess, sys
+
+code = "import time; time.sleep(60)  # left behind by {desk.root}"  # and no longer
+subprocess.Popen([sys.executable, "-c", code], start_new_session=True)
+""")
+
+
+@bad("a background thread that prints while everything else runs", "graded")
+def printing_thread(desk):
+    return desk.solved("""
+import threading, time
+
+def chatter():
+    while True:
+        print("chatter")
+        time.sleep(0.01)
+
+threading.Thread(target=chatter, daemon=True).start()
+""")
+
+
+@bad("stops itself with SIGSTOP", "graded")
+def stops_itself(desk):
+    return desk.solved("import os, signal\n\nos.kill(os.getpid(), signal.SIGSTOP)")
+
+
+@bad("closes every open file of its kernel", "died")
+def closes_all_files(desk):
+    return desk.solved("import os\n\nos.closerange(3, 1000)")
+
+
+@bad("returns an array of 200 MB", "graded", dict(rnn_forward=0, truncated_bptt=0))
+def large_array(desk):
+    return desk.solved(rnn_forward="return np.zeros(25 * 10**6), np.zeros(3)")
+
+
+@bad("an exception with a message of 50 MB", "graded")
+def long_exception(desk):
+    return desk.solved('raise ValueError("x" * 50_000_000)')
+
+
+@bad("shows a picture of 30 MB", "graded")
+def large_picture(desk):
+    return desk.solved("""
+from IPython.display import Image, display
+
+display(Image(data=b"\\x89PNG\\r\\n\\x1a\\n" + bytes(30_000_000), format="png"))
+""")
+
+
+@bad("a thousand cells", "graded")
+def many_cells(desk):
+    notebook = desk.solved()
+    place = notebook.cells.index(find(notebook, "cross_entropy-check")) + 1
+    notebook.cells[place:place] = [new_code_cell(f"{number}") for number in range(1000)]
+    return notebook
+
+
+@bad("three hundred folders in each other", "graded")
+def deep_folders(desk):
+    return desk.solved("""
+import os
+
+for _ in range(300):
+    os.mkdir("deeper")
+    os.chdir("deeper")
+""")

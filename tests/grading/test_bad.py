@@ -1,0 +1,122 @@
+"""Every bad submission through `byhand grade`: its own status, the points of its honest work, and nobody else is hurt.
+
+The whole suite is graded once, in one class with an honest student. The attacks are graded once more without the sandbox,
+where they must succeed: otherwise their failure in the sandbox would say nothing.
+"""
+
+import json
+import shutil
+
+import nbformat
+import pytest
+from bad import HONEST, POINTS, SECRET, SUITE, UNIT, Scene, hand_in, listening
+from classes import copy_course, run
+from nbgrader.api import Gradebook, MissingEntry
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("bad")]
+
+TIMEOUT = 6
+ATTACKS = [name for name, bad in SUITE.items() if bad.succeeded]
+# Held back by what there is without a sandbox too: the notebook runs far from the class's folders, nothing is unpickled,
+# memory has a limit of its own, and what is printed of the graded problems is dropped outside.
+HELD_BACK_ANYWAY = {"reads-upwards", "malicious-pickle", "malicious-object-array", "memory-bomb", "prints-the-problems"}
+WITHOUT_MARKS = {"damaged", "refused"}
+
+
+@pytest.fixture(scope="module")
+def released(tmp_path_factory):
+    root = copy_course(tmp_path_factory.mktemp("released"))
+    run(root, "byhand", "build")
+    return root
+
+
+def graded(released, root, bads, *options):
+    shutil.copytree(released, root)
+    with listening() as listener:
+        hand_in(root, bads, TIMEOUT, listener.port)
+        said = run(root, "byhand", "grade", UNIT, f"--timeout={TIMEOUT}", *options, BYHAND_TEST_SECRET=SECRET)
+        return (
+            root,
+            {b.student: b.succeeded(Scene(root, b.student, listener.connections)) for b in bads if b.succeeded},
+            said,
+        )
+
+
+@pytest.fixture(scope="module")
+def sandboxed(released, tmp_path_factory):
+    return graded(released, tmp_path_factory.mktemp("sandboxed") / "course", list(SUITE.values()))
+
+
+@pytest.fixture(scope="module")
+def unprotected(released, tmp_path_factory):
+    attacks = [SUITE[name] for name in ATTACKS]
+    return graded(released, tmp_path_factory.mktemp("unprotected") / "course", attacks, "--no-sandbox")
+
+
+def verdict(root, student):
+    return json.loads((root / "classroom/verdicts" / UNIT / f"{student}.json").read_text())
+
+
+@pytest.mark.parametrize("name", SUITE)
+def test_each_has_its_status_and_exactly_the_points_of_its_honest_work(sandboxed, name):
+    bad, found = SUITE[name], verdict(sandboxed[0], name)
+    assert found["status"] == bad.status, found["message"]
+    assert {n: e["points"] for n, e in found["exercises"].items()} == bad.scores, found["message"]
+    assert bool(found["message"]) == (bad.status != "graded")
+
+
+@pytest.mark.parametrize("name", SUITE)
+def test_the_gradebook_says_the_same(sandboxed, name):
+    found = {}
+    with Gradebook(f"sqlite:///{sandboxed[0]}/classroom/gradebook.db") as book:
+        try:
+            grades = book.find_submission(UNIT, name).notebooks[0].grades
+            found = {
+                g.name.removesuffix("-check"): g.auto_score for g in grades if g.name.removesuffix("-check") in POINTS
+            }
+        except MissingEntry:
+            assert "student id" in SUITE[name].does  # what cannot be a student's id does not come into the gradebook
+            return
+    assert found == SUITE[name].scores
+
+
+@pytest.mark.parametrize("name", ATTACKS)
+def test_no_attack_succeeds_in_the_sandbox(sandboxed, name):
+    assert not sandboxed[1][name]
+
+
+@pytest.mark.parametrize("name", [name for name in ATTACKS if name not in HELD_BACK_ANYWAY])
+def test_the_same_attack_succeeds_without_the_sandbox(unprotected, name):
+    assert unprotected[1][name]
+
+
+def test_what_was_attacked_is_as_it_was(sandboxed):
+    classroom = sandboxed[0] / "classroom"
+    assert (classroom / "seed").read_text() == SECRET
+    assert (classroom / "submitted" / HONEST / UNIT / "notes.txt").read_text() == SECRET
+    with Gradebook(f"sqlite:///{classroom}/gradebook.db") as book:
+        students = {student.id for student in book.students}
+    assert students <= {HONEST, *SUITE}
+
+
+def test_the_honest_student_in_the_middle_of_all_this_has_full_marks(sandboxed):
+    assert verdict(sandboxed[0], HONEST)["score"] == sum(POINTS.values()) == 46
+
+
+def test_what_the_grader_says_adds_up(sandboxed):
+    root, _, said = sandboxed
+    statuses = [bad.status for bad in SUITE.values()] + ["graded"]
+    for status in set(statuses):
+        assert f"{statuses.count(status)} {status}" in said
+
+
+@pytest.mark.parametrize("name", [name for name, bad in SUITE.items() if bad.status not in WITHOUT_MARKS])
+def test_what_is_handed_back_holds_no_secret_no_script_and_is_small(sandboxed, name):
+    path = sandboxed[0] / "classroom/autograded" / name / UNIT / "exercises.ipynb"
+    assert path.stat().st_size < 1_000_000
+    for cell in nbformat.read(path, as_version=4).cells:
+        for output in cell.get("outputs", []):
+            assert not {"text/html", "application/javascript"} & set(output.get("data", {})) or "byhand-check" in str(
+                output
+            )
+            assert SECRET not in str(output)

@@ -1,0 +1,250 @@
+"""`byhand grade`: the same marks as stock nbgrader gives, and nothing lost when it is interrupted, repeated or misused."""
+
+import ctypes
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from classes import UNIT, clean_environment, run
+from test_nbgrader import EXPECTED, POINTS, feedback, gradebook, in_one_line, mark, scores
+
+from byhand.grading.grade import alone
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("class")]
+BYHAND = Path(sys.executable).parent / "byhand"
+
+
+def tried(root, *options, **how):
+    """`byhand grade`, also where it fails."""
+    return subprocess.run(
+        [BYHAND, "grade", *(options or [UNIT])],
+        cwd=root,
+        env=clean_environment(root),
+        capture_output=True,
+        text=True,
+        **how,
+    )
+
+
+def verdicts(root):
+    return {p.stem: json.loads(p.read_text()) for p in (root / "classroom/verdicts" / UNIT).glob("*.json")}
+
+
+def everything(root):
+    """All files of the classroom with their content."""
+    return {p: p.read_bytes() for p in (root / "classroom").rglob("*") if p.is_file() and p.name != ".grading"}
+
+
+# What it gives ---------------------------------------------------------------------------------------------------
+
+
+def test_the_gradebook_holds_what_stock_nbgrader_puts_into_it(graded_class, class_of_ours):
+    assert scores(class_of_ours) == scores(graded_class)
+    waiting = [
+        {s.student.id for s in book.assignment_submissions(UNIT) if s.needs_manual_grade}
+        for root in (graded_class, class_of_ours)
+        for book in [gradebook(root)]
+    ]
+    assert waiting[0] == waiting[1] == {"essay"}
+
+
+def test_verdicts_say_what_the_gradebook_says_and_which_mistake_it_was(class_of_ours):
+    found = verdicts(class_of_ours)
+    assert found.keys() == EXPECTED.keys()
+    for student, verdict in found.items():
+        assert {f"{n}-check": e["points"] for n, e in verdict["exercises"].items()} == EXPECTED[student]
+        assert verdict["score"] == pytest.approx(sum(EXPECTED[student].values())) and verdict["max_score"] == 50
+        assert verdict["status"] == "graded"
+    mistake = found["same-step"]["exercises"]["rnn_backward"]
+    assert mistake["mistake"] == "paired-with-the-same-step" and mistake["hint"]
+    assert list(mistake["fingerprint"]) == ["dW"]
+    hard_coded = found["hard-coded"]["exercises"]["rnn_forward"]
+    assert "With T = 1" in hard_coded["failure"] and not hard_coded["right"] and hard_coded["mistake"] is None
+
+
+def test_feedback_is_nbgraders_page_with_the_same_words(class_of_ours):
+    ours = {student: in_one_line(feedback(class_of_ours, student)) for student in ("noisy", "essay", "w-transposed")}
+    run(class_of_ours, "nbgrader", "generate_feedback", UNIT, "--force")
+    for student, words in ours.items():
+        assert words == in_one_line(feedback(class_of_ours, student))
+        for name, points in POINTS.items():
+            earned = EXPECTED[student][f"{name}-check"]
+            assert f"Grade cell: {name}-check Score: {float(earned)} / {float(points)}" in words
+
+
+def test_nbgrader_exports_what_this_has_graded(class_of_ours):
+    run(class_of_ours, "nbgrader", "export")
+    assert len((class_of_ours / "grades.csv").read_text().splitlines()) == 1 + len(EXPECTED)
+
+
+# Again, and interrupted --------------------------------------------------------------------------------------------
+
+
+def test_only_what_changed_is_graded_again(course):
+    assert "3 graded" in run(course, "byhand", "grade", UNIT)
+    before = everything(course)
+    assert "nothing has changed" in run(course, "byhand", "grade", UNIT)
+    assert everything(course) == before
+    notebook = course / "classroom/submitted/solution" / UNIT / "exercises.ipynb"
+    notebook.write_text(notebook.read_text().replace("np.tanh(b", "np.sinh(b"))
+    assert "1 graded" in run(course, "byhand", "grade", UNIT)
+    assert verdicts(course)["solution"]["exercises"]["rnn_step"]["points"] == 0
+    assert "1 graded" in run(course, "byhand", "grade", UNIT, "--again", "--student=essay")
+
+
+def test_what_a_human_marked_stays_and_comes_into_the_feedback(course):
+    run(course, "byhand", "grade", UNIT)
+    mark(course, "essay", 2.5)
+    run(course, "byhand", "grade", UNIT)
+    assert "Score: 48.5 / 50.0" in in_one_line(feedback(course, "essay"))
+    run(course, "byhand", "grade", UNIT, "--again")
+    with gradebook(course) as book:
+        grade = book.find_grade("written", "exercises", UNIT, "essay")
+        assert grade.score == 2.5 and grade.needs_manual_grade
+
+
+def test_a_grader_that_is_killed_leaves_no_process_and_loses_nothing(graded_class, tmp_path):
+    from conftest import fresh
+
+    root = fresh(tmp_path / "course", graded_class)
+    process = subprocess.Popen([BYHAND, "grade", UNIT, "--workers=1"], cwd=root, env=clean_environment(root))
+    folder = root / "classroom/verdicts" / UNIT
+    while process.poll() is None and (not folder.exists() or len(list(folder.glob("*.json"))) < 3):
+        time.sleep(0.05)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    first = {p.name: p.stat().st_mtime_ns for p in folder.glob("*.json")}
+    assert 3 <= len(first) < len(EXPECTED)
+    time.sleep(1)
+    assert [p for p in Path("/proc").glob("[0-9]*/cwd") if os.path.lexists(p) and _cwd(p) == str(root)] == []
+    said = run(root, "byhand", "grade", UNIT)
+    assert f"{len(EXPECTED) - len(first)} graded" in said
+    assert {name: (folder / name).stat().st_mtime_ns for name in first} == first
+    assert {s: {c: v for c, v in found.items() if c != "written"} for s, found in scores(root).items()} == EXPECTED
+
+
+def _cwd(link):
+    try:
+        return os.readlink(link)
+    except OSError:  # it has just ended
+        return ""
+
+
+def test_two_graders_at_once_are_one_too_many(course):
+    before = everything(course)
+    with alone(course):
+        done = tried(course)
+    assert done.returncode == 2 and re.search(r"graded already, by process \d+\.", done.stderr)
+    assert everything(course) == before
+
+
+# Where something is wrong ------------------------------------------------------------------------------------------
+
+
+def no_submissions(root):
+    for folder in (root / "classroom/submitted").iterdir():
+        (folder / UNIT).rename(folder / "06-why-lstm")
+    return [UNIT]
+
+
+def no_folder(root):
+    (root / "classroom/submitted/ada").mkdir()
+    (root / "classroom/submitted/ada" / UNIT).write_text("a notebook?")
+    return [UNIT]
+
+
+def other_gradebook(root):
+    with gradebook(root) as book:
+        book.db.connection().exec_driver_sql("ALTER TABLE assignment DROP COLUMN duedate")
+        book.db.commit()
+    return [UNIT]
+
+
+def no_gradebook(root):
+    (root / "classroom/gradebook.db").write_text("this is no database")
+    return [UNIT]
+
+
+def not_released(root):
+    (root / "classroom/release" / UNIT / "exercises.ipynb").unlink()
+    return [UNIT]
+
+
+def changed_since(root):
+    checks = root / "course" / UNIT / "checks.py"
+    checks.write_text(checks.read_text() + "\n# one more line\n")
+    return [UNIT]
+
+
+@pytest.mark.parametrize(
+    "spoil, says",
+    [
+        (lambda root: ["05-simple-rrn"], "There is no unit '05-simple-rrn'"),
+        (lambda root: [UNIT, "--student=nobody"], "There is no submission of nobody"),
+        (lambda root: [UNIT, "--scheduler=tcp://127.0.0.1:9"], "There is no dask scheduler at tcp://127.0.0.1:9"),
+        (lambda root: [UNIT, "--timeout=0"], "'0' is no number of 1 or more"),
+        (no_submissions, "There are no submissions"),
+        (no_folder, "is no folder"),
+        (other_gradebook, "is of another version of nbgrader"),
+        (no_gradebook, "cannot be read as a gradebook"),
+        (not_released, "has not been released"),
+        (changed_since, "has changed since it was released"),
+    ],
+)
+def test_bad_input_is_met_with_a_sentence_and_changes_nothing(course, spoil, says):
+    options = spoil(course)
+    before = everything(course)
+    done = tried(course, *options)
+    assert done.returncode == 2 and says in done.stderr and "Traceback" not in done.stderr
+    assert everything(course) == before
+
+
+# With and without a sandbox ----------------------------------------------------------------------------------------
+
+
+def no_namespaces():
+    """Take from root, in this process, the right to make namespaces."""
+    PR_CAPBSET_DROP, CAP_SYS_ADMIN = 24, 21
+    assert ctypes.CDLL(None).prctl(PR_CAPBSET_DROP, CAP_SYS_ADMIN, 0, 0, 0) == 0
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can take the right away")
+def test_where_there_can_be_no_sandbox_nothing_is_graded_unless_told(course):
+    before = everything(course)
+    done = tried(course, preexec_fn=no_namespaces)
+    assert done.returncode == 2 and "There can be no sandbox here" in done.stderr and "--no-sandbox" in done.stderr
+    assert everything(course) == before
+    done = tried(course, UNIT, "--no-sandbox", preexec_fn=no_namespaces)
+    assert done.returncode == 0 and "3 graded" in done.stdout
+    assert verdicts(course)["solution"]["score"] == 46
+
+
+def become_ordinary():
+    """A user with no rights of root's."""
+    if uid := os.getuid():
+        assert uid
+        return
+    assert ctypes.CDLL(None).unshare(0x10000000) == 0
+    Path("/proc/self/setgroups").write_text("deny")
+    Path("/proc/self/uid_map").write_text("1000 0 1")
+    Path("/proc/self/gid_map").write_text("1000 0 1")
+
+
+def test_an_ordinary_user_can_grade_in_the_sandbox(course):
+    done = tried(course, preexec_fn=become_ordinary)
+    assert done.returncode == 0 and "3 graded" in done.stdout, done.stderr
+    assert verdicts(course)["solution"]["score"] == 46
+
+
+def test_some_are_compared_with_stock_nbgrader(course):
+    assert "3 of 3 compared submissions have the scores of stock" in run(course, "byhand", "grade", UNIT, "--verify=5")
+    path = course / "classroom/verdicts" / UNIT / "solution.json"
+    path.write_text(path.read_text().replace('"points": 4.0', '"points": 3.0', 1))
+    done = tried(course, UNIT, "--verify=5")
+    assert done.returncode == 1 and "solution, rnn_step-check: stock 4.0, ours 3.0" in done.stdout
