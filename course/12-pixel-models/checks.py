@@ -135,7 +135,9 @@ def use_model(answer, x, p, p_tiny):
     world = tiny_world()
     logits = np.asarray(answer(world, p_tiny)["logits"], dtype=float)
     if logits.shape != world.shape:
-        raise ValueError(f"for images of shape {world.shape} your logits have shape {logits.shape}; they should have the same")
+        raise ValueError(
+            f"for images of shape {world.shape} your logits have shape {logits.shape}; they should have the same"
+        )
     return {**returned, **about_the_world(logits, world)}
 
 
@@ -175,7 +177,9 @@ def cnn_parameters(rng, K, k, scale):
 
 
 def make_cnn(rng, N, H, W, K, k, scale=1.0):
-    return dict(x=some_images(rng, N, H, W), p=cnn_parameters(rng, K, k, scale), p_tiny=cnn_parameters(rng, 3, 3, scale))
+    return dict(
+        x=some_images(rng, N, H, W), p=cnn_parameters(rng, K, k, scale), p_tiny=cnn_parameters(rng, 3, 3, scale)
+    )
 
 
 def cnn_logits(x, p):
@@ -184,7 +188,9 @@ def cnn_logits(x, p):
     a = torch.cat([x[:, None], place.expand(len(x), -1, -1, -1)], dim=1)
     for layer in (1, 2, 3):
         w = p[f"w{layer}"]
-        a = same(a if layer == 1 else torch.relu(a), w * torch_mask(w.shape[-1], "A" if layer == 1 else "B"), p[f"b{layer}"])
+        a = same(
+            a if layer == 1 else torch.relu(a), w * torch_mask(w.shape[-1], "A" if layer == 1 else "B"), p[f"b{layer}"]
+        )
     return a[:, 0]
 
 
@@ -250,7 +256,9 @@ def completed(u, x, rows, L, b):
     return dict(image=pixels.view(x.shape).numpy())
 
 
-LSTM = [f"d{kind}{gate}" for kind, gates in (("W", "zifo"), ("R", "zifo"), ("b", "zifo"), ("p", "ifo")) for gate in gates]
+LSTM = [
+    f"d{kind}{gate}" for kind, gates in (("W", "zifo"), ("R", "zifo"), ("b", "zifo"), ("p", "ifo")) for gate in gates
+]
 
 EXERCISES = {
     "conv2d": Exercise(make_conv, conv, ["a"], SIZES, EDGES),

@@ -85,8 +85,8 @@ def masks(k=5):
 # A masked convolution, forward and back ----------------------------------------------------------
 
 
-def _convolution(x, w):
-    """Two rows of grids: image, kernel and logits; below them the gradients of the three."""
+def _convolution(x, w, known):
+    """Two rows of grids: image, kernel and logits; below them the gradients of the three. `known` holds their numbers."""
     d = Drawing(720, 390)
     for i in range(-1, 4):
         for j in range(-1, 4):
@@ -98,11 +98,45 @@ def _convolution(x, w):
     for u in range(3):
         for v in range(3):
             label = _m(w[u, v], "g") if (u, v) in w else "×"
-            d.node(f"w{u},{v}", 296 + 58 * v, 84 + 36 * u, label, "parameter" if (u, v) in w else "muted", shape="box", size=(56, 34))
-            d.node(f"a{u},{v}", 546 + 62 * v, 84 + 36 * u, "", "output", shape="box", size=(60, 34))
-            d.node(f"dx{u},{v}", 44 + 60 * v, 276 + 36 * u, "", "gradient", shape="box", size=(58, 34))
-            d.node(f"dw{u},{v}", 296 + 58 * v, 276 + 36 * u, "", "gradient", shape="box", size=(56, 34))
-            d.node(f"da{u},{v}", 546 + 62 * v, 276 + 36 * u, "", "gradient", shape="box", size=(60, 34))
+            d.node(
+                f"w{u},{v}",
+                296 + 58 * v,
+                84 + 36 * u,
+                label,
+                "parameter" if (u, v) in w else "muted",
+                shape="box",
+                size=(56, 34),
+            )
+            d.node(
+                f"a{u},{v}", 546 + 62 * v, 84 + 36 * u, known.get(f"a{u},{v}", ""), "output", shape="box", size=(60, 34)
+            )
+            d.node(
+                f"dx{u},{v}",
+                44 + 60 * v,
+                276 + 36 * u,
+                known.get(f"dx{u},{v}", ""),
+                "gradient",
+                shape="box",
+                size=(58, 34),
+            )
+            d.node(
+                f"dw{u},{v}",
+                296 + 58 * v,
+                276 + 36 * u,
+                known.get(f"dw{u},{v}", ""),
+                "gradient",
+                shape="box",
+                size=(56, 34),
+            )
+            d.node(
+                f"da{u},{v}",
+                546 + 62 * v,
+                276 + 36 * u,
+                known.get(f"da{u},{v}", ""),
+                "gradient",
+                shape="box",
+                size=(60, 34),
+            )
     for name, at, y, text in (
         ("tx", 102, 14, "image x, zeros around it"), ("tw", 354, 50, "kernel, mask\u00a0A"), ("ta", 608, 50, "logits a"),
         ("tdx", 104, 244, "dJ/dx, by way of a"), ("tdw", 354, 244, "dJ/dw"), ("tda", 608, 244, "dJ/da"),
@@ -118,24 +152,19 @@ def convolution_stepper(run):
          lists of lists a, p, da, dx; dw (a dict as w), db, J.
     """
     x, w, a, da, dx = (run[name] for name in ("x", "w", "a", "da", "dx"))
-    d, places, frames = _convolution(x, w), [(i, j) for i in range(3) for j in range(3)], []
-    known = {}
+    places, frames, known = [(i, j) for i in range(3) for j in range(3)], [], {}
 
     def pixel(i, j):
         return x[i][j] if 0 <= i < 3 and 0 <= j < 3 else 0
 
-    def frame(equation, sentence, active=(), ring=()):
-        shown = {}
-        for name, value in known.items():  # a box without a label carries its number as its only line
-            shown[name] = value
+    def frame(equation, sentence, active=()):
+        d = _convolution(x, w, known)
         waiting = [n for n in d.nodes if n[0] in "ad" and n not in known]
-        drawing = d.svg(active=active, gradient=ring, dim=waiting, values=shown, describe=_about(d, known))
-        frames.append(Frame(drawing, equation, sentence))
+        frames.append(Frame(d.svg(active=active, dim=waiting, describe=_about(d, known)), equation, sentence))
 
-    left, right = rf"b = {run['b']:g}", "The image has 3 by 3 pixels. Outside it everything is 0."
     frame(
-        left,
-        right + " The kernel has nine taps, of which mask A leaves four: three in the row above the centre, one to its left. Step forward "
+        rf"b = {run['b']:g}",
+        "The image has 3 by 3 pixels. Outside it everything is 0. The kernel has nine taps, of which mask A leaves four: three in the row above the centre, one to its left. Step forward "
         "and watch the kernel go over the image.",
         active=[f"w{u},{v}" for u, v in w],
     )
@@ -147,7 +176,6 @@ def convolution_stepper(run):
             [rf"\out{{a_{{{i},{j}}}}} = {run['b']:g} + {terms} = \out{{{a[i][j]:.2f}}}"],
             _forward_words(i, j, p=run["p"][i][j], value=x[i][j]),
             active=[*under, *(f"w{u},{v}" for u, v in w), f"a{i},{j}"],
-            ring=(),
         )
     frame(
         rf"\loss{{J}} = \sum_{{i,j}} \Big( \log\big(1 + e^{{a_{{i,j}}}}\big) - x_{{i,j}}\, a_{{i,j}} \Big) = \loss{{{run['J']:.3f}}}",
@@ -160,19 +188,26 @@ def convolution_stepper(run):
     frame(
         r"\grad{\frac{\partial J}{\partial a_{i,j}}} = \sigma(a_{i,j}) - x_{i,j}",
         "At every logit the gradient is prediction minus truth. Where the pixel is 1 it is negative: the logit should grow.",
-        ring=[f"da{i},{j}" for i, j in places],
+        active=[f"da{i},{j}" for i, j in places],
     )
     for u, v in w:
         known[f"dw{u},{v}"] = _m(run["dw"][u, v], "+.2f")
         met = [(i, j) for i, j in places if pixel(i + u - 1, j + v - 1)]
         sum_of = " + ".join(_n(da[i][j]) for i, j in met)
         frame(
-            rf"\grad{{\frac{{\partial J}}{{\partial w_{{{u},{v}}}}}}} = \sum_{{i,j}} "
-            rf"\grad{{\frac{{\partial J}}{{\partial a_{{i,j}}}}}}\, \inp{{x_{{i{_shift(u)},j{_shift(v)}}}}} = {sum_of} = \grad{{{run['dw'][u, v]:.2f}}}",
+            [
+                rf"\grad{{\frac{{\partial J}}{{\partial w_{{{u},{v}}}}}}} &= \sum_{{i,j}} "
+                rf"\grad{{\frac{{\partial J}}{{\partial a_{{i,j}}}}}}\, \inp{{x_{{i{_shift(u)},j{_shift(v)}}}}}",
+                rf"&= {sum_of} = \grad{{{run['dw'][u, v]:.2f}}}",
+            ],
             f"The tap {'above left' if (u, v) == (0, 0) else 'above' if (u, v) == (0, 1) else 'above right' if (u, v) == (0, 2) else 'to the left'} was "
             "used at all nine places. Its gradient is the sum over them; where it met a 0, nothing is added.",
-            active=[f"x{i + u - 1},{j + v - 1}" for i, j in met],
-            ring=[f"w{u},{v}", f"dw{u},{v}", *(f"da{i},{j}" for i, j in met)],
+            active=[
+                *(f"x{i + u - 1},{j + v - 1}" for i, j in met),
+                f"w{u},{v}",
+                f"dw{u},{v}",
+                *(f"da{i},{j}" for i, j in met),
+            ],
         )
     for u, v in places:
         if (u, v) not in w:
@@ -181,18 +216,22 @@ def convolution_stepper(run):
         rf"\grad{{\frac{{\partial J}}{{\partial w_{{u,v}}}}}} = 0 \ \text{{ where }} m_{{u,v}} = 0, \qquad "
         rf"\grad{{\frac{{\partial J}}{{\partial b}}}} = \sum_{{i,j}} \grad{{\frac{{\partial J}}{{\partial a_{{i,j}}}}}} = \grad{{{run['db']:.2f}}}",
         "The five taps under the zeros of the mask had no effect, so they get no gradient. The bias was used once at each place.",
-        ring=[f"dw{u},{v}" for u, v in places if (u, v) not in w],
+        active=[f"dw{u},{v}" for u, v in places if (u, v) not in w],
     )
     for i, j in ((1, 1), (0, 0)):
         known[f"dx{i},{j}"] = _m(dx[i][j], "+.2f")
         routes = [(u, v, i - u + 1, j - v + 1) for u, v in w if 0 <= i - u + 1 < 3 and 0 <= j - v + 1 < 3]
-        terms = " + ".join(rf"\par{{{_n(w[u, v], 'g')}}}\cdot \grad{{{_n(da[y][z])}}}" for u, v, y, z in routes)
+        terms = [rf"\par{{{_n(w[u, v], 'g')}}}\cdot \grad{{{_n(da[y][z])}}}" for u, v, y, z in routes]
+        names = [rf"\par{{w_{{{u},{v}}}}}\,\grad{{\delta a_{{{y},{z}}}}}" for u, v, y, z in routes]
         frame(
-            rf"\grad{{\frac{{\partial J}}{{\partial x_{{{i},{j}}}}}}} = {terms} = \grad{{{dx[i][j]:.2f}}}",
-            f"Back to pixel ({i}, {j}). It lay under the taps that are lit, each time for another logit: under the tap above left for the logit below right, and "
+            [
+                rf"\grad{{\delta x_{{{i},{j}}}}} &= {' + '.join(names)}",
+                rf"&= {' + '.join(terms)}",
+                rf"&= \grad{{{dx[i][j]:.2f}}}",
+            ],
+            f"Back to pixel ({i}, {j}), writing $\\delta$ for the gradient of J. It lay under the taps that are lit, each time for another logit: under the tap above left for the logit below right, and "
             "so on. As seen from the pixel, the kernel is turned by 180 degrees.",
-            active=[f"w{u},{v}" for u, v, _, _ in routes],
-            ring=[f"dx{i},{j}", *(f"da{y},{z}" for _, _, y, z in routes)],
+            active=[*(f"w{u},{v}" for u, v, _, _ in routes), f"dx{i},{j}", *(f"da{y},{z}" for _, _, y, z in routes)],
         )
     for i, j in places:
         known[f"dx{i},{j}"] = _m(dx[i][j], "+.2f")
@@ -200,7 +239,7 @@ def convolution_stepper(run):
         r"\grad{\frac{\partial J}{\partial x_{i,j}}} = \sum_{u,v} \par{w_{u,v}}\, \grad{\frac{\partial J}{\partial a_{i-u+1,\,j-v+1}}}",
         "All of it. The last pixel gets 0: no logit looks at it, since none comes after it. In a deeper layer x is not the image but the layer below, and "
         "this is what flows on.",
-        ring=[f"dx{i},{j}" for i, j in places],
+        active=[f"dx{i},{j}" for i, j in places],
     )
     return Stepper(frames, "A masked convolution, forward and back")
 
@@ -212,9 +251,16 @@ def _shift(u):
 def _forward_words(i, j, p, value):
     where = f"Row {i}, column {j}. "
     if (i, j) == (0, 0):
-        return where + f"Everything under the four taps lies outside the image, so the bias alone speaks: the probability of a 1 is {p:.2f}. The pixel itself is not looked at."
+        return (
+            where
+            + f"Everything under the four taps lies outside the image, so the bias alone speaks: the probability of a 1 is {p:.2f}. The pixel itself is not looked at."
+        )
     says = f"The model gives a 1 the probability {p:.2f}; the pixel is {value}."
-    return where + says + (" The kernel looks at the row above and to the left, never at the pixel itself." if (i, j) == (0, 1) else "")
+    return (
+        where
+        + says
+        + (" The kernel looks at the row above and to the left, never at the pixel itself." if (i, j) == (0, 1) else "")
+    )
 
 
 def _about(d, known):
@@ -223,7 +269,12 @@ def _about(d, known):
 
     pixels = "; ".join(" ".join(d.nodes[f"x{i},{j}"].label for j in range(3)) for i in range(3))
     parts = [f"Image, row by row: {pixels}."]
-    names = {"a": "Logits", "da": "Gradient at the logits", "dw": "Gradient at the kernel", "dx": "Gradient at the image"}
+    names = {
+        "a": "Logits",
+        "da": "Gradient at the logits",
+        "dw": "Gradient at the kernel",
+        "dx": "Gradient at the image",
+    }
     for kind, name in names.items():
         if any(k.startswith(kind) and k[len(kind)].isdigit() for k in known):
             parts.append(f"{name}: " + "; ".join(row(kind, i) for i in range(3)) + ".")
@@ -292,11 +343,17 @@ def field_picture(field, i, j, title=""):
     if not field[i, j]:
         parts.append(_words(x + (j + 0.5) * side, top + (i + 0.5) * side, "@", "l", "paper"))
     parts.append(_words(width / 2, 14, title))
-    key = [f"• seen: {len(seen)}", f"? before it, not seen: {len(blind)}", f"! must not be seen: {len(peeks)}" if len(peeks) else "@ the pixel itself"]
+    key = [
+        f"• seen: {len(seen)}",
+        f"? before it, not seen: {len(blind)}",
+        f"! must not be seen: {len(peeks)}" if len(peeks) else "@ the pixel itself",
+    ]
     parts.append(_words(width / 2, top + H * side + 18, "\u2003".join(key)))
     describe = (
         f"{title}. A grid of {H} rows and {W} columns; the pixel is at row {i}, column {j}. Of the {before.sum()} pixels before it {len(seen)} are seen and "
-        f"{len(blind)} are not" + (f": {_by_rows(blind)}." if len(blind) else ".") + (f" It sees {len(peeks)} pixels that it must not see." if len(peeks) else "")
+        f"{len(blind)} are not"
+        + (f": {_by_rows(blind)}." if len(blind) else ".")
+        + (f" It sees {len(peeks)} pixels that it must not see." if len(peeks) else "")
     )
     return _svg(parts, width, top + H * side + 34, describe)
 
@@ -325,7 +382,12 @@ def field_stepper(H=9, W=13, i=7, j=6):
     for n, sentence in words.items():
         kinds = "A" + "B" * (n - 1)
         title = f"{n} layer{'s' * (n > 1)}, kernel 3 × 3, mask{'s' * (n > 1)} {', '.join(kinds[:3])}{', …' * (n > 3)}"
-        frame(seen_by(kinds, 3, H, W, i, j), title, r"\text{unseen for ever:}\quad j' - j > i - i' > 0" if n == 8 else "", sentence)
+        frame(
+            seen_by(kinds, 3, H, W, i, j),
+            title,
+            r"\text{unseen for ever:}\quad j' - j > i - i' > 0" if n == 8 else "",
+            sentence,
+        )
     frame(
         seen_by("ABBBBBBB", 5, H, W, i, j), "8 layers, kernel 5 × 5", r"\text{unseen for ever:}\quad j' - j > 2\,(i - i') > 0",
         "A wider kernel goes further to the right with each row, and the blind spot becomes flatter. It does not go away.",
@@ -362,7 +424,9 @@ def field_player():
     controls = {
         "layers": widgets.IntSlider(3, 1, 8, description="layers", style=wide),
         "k": widgets.Dropdown(options=[1, 3, 5, 7], value=3, description="kernel k", style=wide),
-        "masks": widgets.Dropdown(options=["A then B", "all A", "all B"], value="A then B", description="masks", style=wide),
+        "masks": widgets.Dropdown(
+            options=["A then B", "all A", "all B"], value="A then B", description="masks", style=wide
+        ),
         "row": widgets.IntSlider(7, 0, 8, description="row i", style=wide),
         "column": widgets.IntSlider(6, 0, 12, description="column j", style=wide),
     }
@@ -370,7 +434,9 @@ def field_player():
     def draw(layers, k, masks, row, column):
         first, later = {"A then B": "AB", "all A": "AA", "all B": "BB"}[masks]
         kinds = first + later * (layers - 1)
-        return field_picture(seen_by(kinds, k, 9, 13, row, column), row, column, f"{layers} layers, kernel {k} × {k}, {masks}")
+        return field_picture(
+            seen_by(kinds, k, 9, 13, row, column), row, column, f"{layers} layers, kernel {k} × {k}, {masks}"
+        )
 
     return live_figure(draw, controls)
 
@@ -401,7 +467,14 @@ def plot_likelihoods(table):
     fig, ax = plt.subplots(figsize=(6.4, 0.36 * len(shown) + 0.9))
     for line, (name, test) in enumerate(shown.items()):
         own = name in ("PixelCNN", "row LSTM")
-        ax.plot(test, [line] * len(test), "D" if own else "o", color=PALETTE["hidden" if own else "muted"][0], alpha=0.6, ms=7)
+        ax.plot(
+            test,
+            [line] * len(test),
+            "D" if own else "o",
+            color=PALETTE["hidden" if own else "muted"][0],
+            alpha=0.6,
+            ms=7,
+        )
     ax.set_yticks(range(len(shown)), list(shown))
     ax.invert_yaxis()
     ax.set_xlabel("test negative log-likelihood, nats per image")
@@ -431,16 +504,26 @@ def completion_stepper(image, p, u, influence, rows=4):
         ]  # fmt: skip
         if now:
             map_ = influence[now]
-            strongest = max(map_.max(), 1e-9)
-            # five shades: as many as can be told apart
-            shades = np.ceil(5 * map_ / strongest).astype(int)
+            # Five shades: as many as can be told apart. What is below 2 % of the strongest stays white.
+            relative = map_ / max(map_.max(), 1e-9)
+            shades = np.ceil(5 * relative * (relative > 0.02)).astype(int)
             parts += [_fill(np.argwhere(shades == s), 320, top, side, "input", 0.18 * s) for s in range(1, 6)]
-            parts += [_frame(20 + now[1] * side, top + now[0] * side, side, 1, 1, "loss", 3), _frame(320 + now[1] * side, top + now[0] * side, side, 1, 1, "loss", 3)]
+            parts += [
+                _frame(20 + now[1] * side, top + now[0] * side, side, 1, 1, "loss", 3),
+                _frame(320 + now[1] * side, top + now[0] * side, side, 1, 1, "loss", 3),
+            ]
             i, j = now
             y, z = np.unravel_index(map_.argmax(), map_.shape)
-            relation, value = (("<", 1) if image[now] else (r"\ge", 0))
+            relation, value = ("<", 1) if image[now] else (r"\ge", 0)
             equation = rf"u_{{{i},{j}}} = {u[now]:.3f} {relation} \out{{\sigma(a_{{{i},{j}}})}} = {p[now]:.3f} \ \Rightarrow\ x_{{{i},{j}}} = {value}"
-            says = f"Row {i}, column {j}: {_chance(p[now], image[now])} It hangs most on pixel ({y}, {z}): flipped, it would change the probability by {map_.max():.2f}."
+            says = f"Row {i}, column {j}: {_chance(p[now], image[now])} "
+            says += (
+                "Hardly anything that came before could change that."
+                if map_.max() < 0.05
+                else (
+                    f"It hangs most on pixel ({y}, {z}): flipped, it would change the probability by {map_.max():.2f}."
+                )
+            )
             if step == len(places):
                 says += " The image is complete."
         else:
@@ -461,5 +544,5 @@ def _chance(p, value):
     if chance < 0.25:
         return f"{what}, a surprise, for it had a probability of only {chance:.2f}."
     if chance > 0.95:
-        return f"{what}, hardly a question, with a probability of {chance:.2f}."
+        return f"{what}, hardly a question, with a probability of {'more than 0.99' if chance > 0.99 else f'{chance:.2f}'}."
     return f"{what}, which had a probability of {chance:.2f}."
