@@ -34,7 +34,7 @@ def lstm_forward(x, y0, c0, p):
         c = z * i + c * f
         o = sigmoid(o + p["po"] * c)
         y = np.tanh(c) * o
-        for name, value in zip("zifocy", (z, i, f, o, c, y)):
+        for name, value in zip("zifocy", (z, i, f, o, c, y), strict=True):
             run[name][t] = value
     return run
 
@@ -68,7 +68,7 @@ def lstm_backward(Delta, x, y0, c0, run, p):
     }
     grads = {"dx": bars @ W, "dy0": dy_ahead, "dc0": dc_ahead}
     for kind, gradient in whole.items():
-        grads |= {"d" + kind + gate: part for gate, part in zip(GATES, np.split(gradient, 4))}
+        grads |= {"d" + kind + gate: part for gate, part in zip(GATES, np.split(gradient, 4), strict=True)}
     _, di, df, do = np.split(bars, 4, axis=2)
     for gate, seen, bar in (("i", c_prev, di), ("f", c_prev, df), ("o", run["c"], do)):
         grads["dp" + gate] = (seen * bar).sum(axis=(0, 1))
