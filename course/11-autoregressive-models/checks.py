@@ -103,8 +103,11 @@ def in_order(answer, scores, leaky, D):
             raise TypeError("total_probability should return three things: images, p, total")
         images, p, total = returned
         if np.shape(images) == (2**D, D) and np.shape(p) == (2**D,):
-            order = np.lexsort(np.asarray(images, float).T[::-1])
-            images, p = np.asarray(images)[order], np.asarray(p)[order]
+            images = np.asarray(images, float)  # True and False are as good as 1 and 0
+            order = np.lexsort(images.T[::-1])
+            images, p = images[order], np.asarray(p)[order]
+            if (different := len(np.unique(images, axis=0))) < 2**D:
+                raise ValueError(f"of the {2**D} images in the list only {different} are different")
         results |= {f"{mark}p": p, f"{mark}total": total}
         results.setdefault("images", images)
     return results
@@ -192,7 +195,15 @@ def work_of(function, args, result):
     if function is np.einsum and isinstance(args[0], str):
         letters = args[0].replace(" ", "").split("->")[0].split(",")
         if "." not in args[0]:
-            return np.prod(list({k: n for t, a in zip(letters, args[1:], strict=False) for k, n in zip(t, np.shape(a), strict=False)}.values()))
+            return np.prod(
+                list(
+                    {
+                        k: n
+                        for t, a in zip(letters, args[1:], strict=False)
+                        for k, n in zip(t, np.shape(a), strict=False)
+                    }.values()
+                )
+            )
     if function in (np.dot, np.inner, np.tensordot, np.outer) and len(sizes) > 1:
         return int(np.sqrt(float(sizes[0]) * sizes[1] * max(np.size(result), 1)))  # (mk · kn · mn)^½ = mkn
     return max([np.size(result), *sizes], default=0)
@@ -227,7 +238,12 @@ def backward_and_cost(answer, do, x, h, V):
     if not isinstance(returned, dict):
         return returned
     rng, N, D, H = np.random.RandomState(1), *COSTLY.values()
-    big = [rng.normal(size=(N, D)), pixels(rng, N, D), rng.uniform(size=(D, N, H)).view(Counted), rng.normal(size=(D, H))]
+    big = [
+        rng.normal(size=(N, D)),
+        pixels(rng, N, D),
+        rng.uniform(size=(D, N, H)).view(Counted),
+        rng.normal(size=(D, H)),
+    ]
     return dict(returned, cost=cost(lambda: answer(*big), **COSTLY))
 
 
@@ -244,7 +260,10 @@ def network(masks, D, H1, H2):
     """Scores and Jacobian of a network with these masks and random weights."""
     rng = np.random.RandomState(3)
     shapes = dict(W1=(H1, D), W2=(H2, H1), V=(D, H2), A=(D, D))
-    p = {k: torch.tensor(rng.normal(size=shape)) * torch.as_tensor(np.array(masks[k], float)) for k, shape in shapes.items()}
+    p = {
+        k: torch.tensor(rng.normal(size=shape)) * torch.as_tensor(np.array(masks[k], float))
+        for k, shape in shapes.items()
+    }
     b = [torch.tensor(rng.normal(size=n)) for n in (H1, H2, D)]
 
     def scores(x):
@@ -264,7 +283,10 @@ def consequences(masks, D, H1, H2):
 
 def masks(m0, m1, m2):
     pixel, first, second = (torch.tensor(m) for m in (m0, m1, m2))
-    hidden = [torch.ge(*torch.meshgrid(after, before, indexing="ij")).double() for before, after in pairwise((pixel, first, second))]
+    hidden = [
+        torch.ge(*torch.meshgrid(after, before, indexing="ij")).double()
+        for before, after in pairwise((pixel, first, second))
+    ]
     output = [torch.gt(*torch.meshgrid(pixel, before, indexing="ij")).double() for before in (second, pixel)]
     found = numbers(W1=hidden[0], W2=hidden[1], V=output[0], A=output[1])
     return found | consequences(found, *map(len, (m0, m1, m2)))
@@ -276,6 +298,7 @@ def with_consequences(answer, m0, m1, m2):
     if not isinstance(returned, dict) or not set(returned) >= set("VA") | {"W1", "W2"}:
         return returned
     D, H1, H2 = map(len, (m0, m1, m2))
+    returned = {k: 1.0 * v if isinstance(v, np.ndarray) else v for k, v in returned.items()}  # True is as good as 1.0
     for name, shape in dict(W1=(H1, D), W2=(H2, H1), V=(D, H2), A=(D, D)).items():
         if np.shape(returned[name]) != shape:
             raise ValueError(f"the mask {name} has shape {np.shape(returned[name])}, its weight {shape}")
@@ -331,7 +354,14 @@ def made_scores(x, params, masks):
 def make_made_backward(rng, N, D, H1, H2, scale=1.0):
     args = make_made(rng, N, D, H1, H2, scale)
     found = made_scores(**args)
-    return dict(do=rng.normal(size=(N, D)), x=args["x"], h1=found["h1"], h2=found["h2"], params=args["params"], masks=args["masks"])
+    return dict(
+        do=rng.normal(size=(N, D)),
+        x=args["x"],
+        h1=found["h1"],
+        h2=found["h2"],
+        params=args["params"],
+        masks=args["masks"],
+    )
 
 
 def made_gradients(do, x, h1, h2, params, masks):
