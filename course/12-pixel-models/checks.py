@@ -131,7 +131,10 @@ def use_model(answer, x, p, p_tiny):
     """The student's model on the given images, and its logits on the tiny world."""
     returned = answer(x, p)
     if not isinstance(returned, dict) or "logits" not in returned:
-        return returned
+        kind = f"a dict with {', '.join(map(str, returned))}" if isinstance(returned, dict) else type(returned).__name__
+        raise TypeError(
+            f"your function returned {kind}; it should return a dict with logits, J, and d + name for each parameter"
+        )
     world = tiny_world()
     logits = np.asarray(answer(world, p_tiny)["logits"], dtype=float)
     if logits.shape != world.shape:
