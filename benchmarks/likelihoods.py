@@ -2,10 +2,10 @@
 
     python benchmarks/likelihoods.py [name ...]
 
-trains the named models (without names: all), each with three seeds, and writes the numbers into
-`course/11-autoregressive-models/likelihoods.json`. What the file holds of other models stays. FVSBN, NADE and MADE are
-those of unit 11's solution, trained as its exercises do; all models learn from the same 1,000 images of
-`byhand.digits.binary_digits`, stop or choose their size by the same 297, and are tested on the same 500.
+trains the named models (without names: all), each with three seeds, and writes the numbers into `likelihoods.json` of each
+unit that shows them: RESULTS says which. What a file holds of other models stays. FVSBN, NADE and MADE are those of unit
+11's solution, PixelCNN and row LSTM those of unit 12's, trained as the exercises do; all models learn from the same 1,000
+images of `byhand.digits.binary_digits`, stop or choose their size by the same 297, and are tested on the same 500.
 
 To add a model, add a function to MODELS: it takes a seed and returns the mean negative log-likelihood of the validation and
 of the test images and the number of parameters. It may yield a whole family to choose from by validation: see `mixture`.
@@ -32,7 +32,12 @@ from byhand.teaching.misconceptions import Answers
 from byhand.teaching.notebooks import read_source
 
 SEEDS = (0, 1, 2)
-RESULTS = "course/11-autoregressive-models/likelihoods.json"
+UP_TO_11 = ("independent pixels", "mixture of Bernoullis", "FVSBN", "NADE", "MADE")
+UP_TO_12 = (*UP_TO_11, "PixelCNN", "row LSTM")
+RESULTS = {  # a file in the folder of each unit, since units stand alone, and the models that it holds
+    "course/11-autoregressive-models/likelihoods.json": UP_TO_11,
+    "course/12-pixel-models/likelihoods.json": UP_TO_12,
+}
 
 
 class Score(NamedTuple):
@@ -110,12 +115,27 @@ def of_unit_11(name):
     return model
 
 
+def of_unit_12(name, first):
+    def model(seed):
+        space, digits = solution("12-pixel-models"), binary_digits()
+        p, _ = space["train"](space[name], space[first](seed), digits.train, digits.valid, seed)
+        np, mask = space["np"], space["pixel_mask"]
+        masks = {k: mask(v.shape[-1], "A" if k == "w1" else "B") for k, v in p.items() if v.ndim == 4}
+        masks |= {k: np.tril(np.ones_like(v), -1) for k, v in p.items() if k == "L"}
+        counts = [int((np.ones_like(v) * masks.get(k, 1)).sum()) for k, v in p.items()]
+        return Score(*(space[name](x, p)["J"] for x in (digits.valid, digits.test)), sum(counts))
+
+    return model
+
+
 MODELS = {
     "independent pixels": independent,
     "mixture of Bernoullis": mixture,
     "FVSBN": of_unit_11("FVSBN"),
     "NADE": of_unit_11("NADE"),
     "MADE": of_unit_11("MADE"),
+    "PixelCNN": of_unit_12("pixelcnn", "first_pixelcnn"),
+    "row LSTM": of_unit_12("row_lstm", "first_row_lstm"),
 }
 
 
@@ -123,25 +143,31 @@ def best(found):
     return found if isinstance(found, Score) else min(found, key=lambda score: score.valid)
 
 
+def write(name, result):
+    """Put one model's numbers into every file that holds this model."""
+    for file, names in RESULTS.items():
+        path = find_root() / file
+        if name in names and path.parent.exists():
+            results = {**(json.loads(path.read_text()) if path.exists() else {}), name: result}
+            listed = [n for n in names if n in results]
+            path.write_text("{\n" + ",\n".join(f" {json.dumps(n)}: {json.dumps(results[n])}" for n in listed) + "\n}\n")
+
+
 def main(*names):
-    path = find_root() / RESULTS
-    results = json.loads(path.read_text()) if path.exists() else {}
     for name in names or MODELS:
         start, scores = time.perf_counter(), []
         for seed in SEEDS:
             with contextlib.redirect_stderr(io.StringIO()):
                 scores.append(best(MODELS[name](seed)))
-        results[name] = {
+        result = {
             "valid": [round(float(s.valid), 2) for s in scores],
             "test": [round(float(s.test), 2) for s in scores],
             "parameters": [int(s.parameters) for s in scores],
         }
+        write(name, result)
         test, seconds = [s.test for s in scores], (time.perf_counter() - start) / len(SEEDS)
         print(f"{name:<22} test {np.mean(test):6.2f} ± {np.std(test, ddof=1):.2f}  "
               f"valid {np.mean([s.valid for s in scores]):6.2f}  {seconds:5.1f} s a seed", flush=True)  # fmt: skip
-        listed = [n for n in MODELS if n in results] + [n for n in results if n not in MODELS]
-        lines = ",\n".join(f" {json.dumps(n)}: {json.dumps(results[n])}" for n in listed)
-        path.write_text("{\n" + lines + "\n}\n")
 
 
 if __name__ == "__main__":
