@@ -3,9 +3,9 @@
     python benchmarks/likelihoods.py [name ...]
 
 trains the named models (without names: all), each with three seeds, and writes the numbers into `likelihoods.json` of each
-unit that shows them: RESULTS says which. What a file holds of other models stays. FVSBN, NADE and MADE are those of unit
-11's solution, PixelCNN and row LSTM those of unit 12's, trained as the exercises do; all models learn from the same 1,000
-images of `byhand.digits.binary_digits`, stop or choose their size by the same 297, and are tested on the same 500.
+unit that shows them: RESULTS says which. What a file holds of other models stays. The two baselines are
+those of unit 10's solution, FVSBN, NADE and MADE those of unit 11's, PixelCNN and row LSTM those of unit 12's, trained
+as the exercises do; all models learn from the same 1,000 images of `byhand.digits.binary_digits`, stop or choose their size by the same 297, and are tested on the same 500.
 
 To add a model, add a function to MODELS: it takes a seed and returns the mean negative log-likelihood of the validation and
 of the test images and the number of parameters. It may yield a whole family to choose from by validation: see `mixture`.
@@ -77,28 +77,18 @@ def training_of(space):
 
 def independent(seed):
     """Each pixel black with the share of training images in which it is, whatever the others are."""
-    train, valid, test = flat()
-    p = (train.sum(axis=0) + 1) / (len(train) + 2)
-    return Score(*(-np.log(np.where(x == 1, p, 1 - p)).sum(axis=1).mean() for x in (valid, test)), p.size)
+    return of_unit_10("fit_independent_pixels")
 
 
-def mixture(seed, sizes=(10, 20, 40, 60, 80), iterations=100):
-    """Mixtures of products of Bernoullis, by EM. Each component's pixels get one black and one white image beforehand."""
-    train, valid, test = flat()
-    for K in sizes:
-        rng = np.random.default_rng(seed)
-        share, p = np.full(K, 1 / K), rng.uniform(0.25, 0.75, (K, train.shape[1]))
+def mixture(seed, sizes=(10, 20, 40, 80, 160)):
+    """Mixtures of products of Bernoullis, by EM, of several sizes."""
+    return (of_unit_10("fit_mixture", K, seed) for K in sizes)
 
-        def log_joint(x):
-            return np.log(share) + x @ np.log(p).T + (1 - x) @ np.log(1 - p).T  # noqa: B023
 
-        for _ in range(iterations):
-            joint = log_joint(train)
-            belongs = np.exp(joint - np.logaddexp.reduce(joint, axis=1, keepdims=True))
-            count = belongs.sum(axis=0)
-            share, p = (count + 1) / (count + 1).sum(), (belongs.T @ train + 1) / (count[:, None] + 2)
-        nats = [-np.logaddexp.reduce(log_joint(x), axis=1).mean() for x in (valid, test)]
-        yield Score(*nats, p.size + K - 1)
+def of_unit_10(fit, *args):
+    space, (train, valid, test) = solution("10-generative-modelling"), flat()
+    shares, theta = space[fit](train, *args)
+    return Score(*(space["nll"](x, shares, theta) for x in (valid, test)), theta.size + shares.size - 1)
 
 
 def of_unit_11(name):
