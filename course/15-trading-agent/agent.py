@@ -73,17 +73,18 @@ class Agent:
     steps   the number of steps over which epsilon falls from 1 to `explore` (in the first half) and the best weights on
             the validation period are kept
     valid   a TradingEnv of the validation period, or None: then the last weights count
-    pace    this number of steps between two updates of the target network
+    every   this number of steps between two updates of the Q-network
+    pace    this number of steps between two copies of its weights to the target network
 
     The networks start from `seed`, and so does everything that is random: two agents with the same arguments do the same.
-    `log` holds, for each step, (reward, mean of the largest Q in the batch, loss); `scores` the profit on the
+    `log` holds, for each step, (reward, mean of the largest Q in the batch, loss), the last two nan where nothing was learned; `scores` the profit on the
     validation period at the end of each episode, as (step, profit).
     """
 
-    def __init__(self, env, target="statewise", tau=0.25, steps=3000, valid=None, gamma=0.9, rate=5e-4, batch=32,
-                 memory=4000, pace=200, explore=0.1, seed=0):  # fmt: skip
+    def __init__(self, env, target="statewise", tau=0.25, steps=2610, valid=None, gamma=0.9, rate=1e-3, batch=32,
+                 memory=4000, pace=200, every=2, explore=0.1, seed=0):  # fmt: skip
         self.env, self.target, self.tau, self.steps, self.valid = env, target, tau, steps, valid
-        self.gamma, self.batch, self.pace, self.explore = gamma, batch, pace, explore
+        self.gamma, self.batch, self.pace, self.every, self.explore = gamma, batch, pace, every, explore
         torch.manual_seed(seed)
         self.rng = np.random.default_rng([seed, 5])
         shape = env.observation_space.shape
@@ -131,7 +132,8 @@ class Agent:
             after, _ = self.env.reset()
             self._score()
         self.phi = after
-        q, J = self._learn() if self.replay.count >= self.batch else (np.nan, np.nan)
+        ready = self.replay.count >= self.batch and self.done % self.every == 0
+        q, J = self._learn() if ready else (np.nan, np.nan)
         if self.done % self.pace == 0:
             self.frozen.load_state_dict(self.network.state_dict())
         self.log.append((r, q, J))
@@ -157,25 +159,26 @@ class Agent:
 
     def _score(self):
         if self.valid is not None:
-            profit = self.run(self.valid)[-1] - 1
+            profit = self.run(self.valid)[0][-1] - 1
             self.scores.append((self.done, float(profit)))
             if self.best is None or profit > self.best[0]:
                 self.best = (profit, {k: v.clone() for k, v in self.network.state_dict().items()})
 
     def run(self, env, best=False):
-        """The value (days,) of the portfolio through a whole period, without exploring and without learning.
+        """Go through a whole period without exploring and without learning.
 
-        With `best`, the weights that did best on the validation period are used.
+        With `best`, the weights count that did best on the validation period, else the last ones. Returns two arrays: the
+        value of the portfolio (days,), and the part of it that was invested in assets (days,).
         """
-        now = self.network.state_dict()
-        now = {k: v.clone() for k, v in now.items()}
+        now = {name: value.clone() for name, value in self.network.state_dict().items()}
         if best and self.best:
             self.network.load_state_dict(self.best[1])
         phi, info = env.reset()
-        value, over = [info["value"]], False
+        value, invested, over = [info["value"]], [0.0], False
         while not over:
             phi, _, terminated, truncated, info = env.step(self.act(phi))
             value.append(info["value"])
+            invested.append(1 - info["amounts"][0] / info["value"])
             over = terminated or truncated
         self.network.load_state_dict(now)
-        return np.array(value)
+        return np.array(value), np.array(invested)

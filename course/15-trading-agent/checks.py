@@ -36,14 +36,14 @@ def blocks(candles, w):
 # trade_day ---------------------------------------------------------------------------------------
 
 
-def make_day(rng, m, fee, N=None, move=0.05, full=False):
+def make_day(rng, m, fee, N=None, move=0.1, full=False, scale=200.0):
     a = np.arange(2 * m + 1) if N is None else rng.randint(2 * m + 1, size=N)
     rng.shuffle(a)
     p = np.concatenate([[1.0], rng.uniform(0.5, 20, size=m)])
     amounts = rng.uniform(0.1, 2.0, size=(len(a), m + 1)) / p
     sigma = np.ones(len(a)) if full else rng.uniform(0.1, 0.9, size=len(a))
     p_next = p * np.concatenate([[1.0], np.exp(move * rng.normal(size=m))])
-    return dict(amounts=amounts, p=p, p_next=p_next, a=a, sigma=sigma, fee=fee, scale=100.0)
+    return dict(amounts=amounts, p=p, p_next=p_next, a=a, sigma=sigma, fee=fee, scale=scale)
 
 
 def day(amounts, p, p_next, a, sigma, fee, scale):
@@ -70,8 +70,13 @@ def day(amounts, p, p_next, a, sigma, fee, scale):
 # metrics -----------------------------------------------------------------------------------------
 
 
-def make_curve(rng, T, size=0.05, drift=0.0):
-    return dict(V=3.0 * np.exp(np.cumsum(np.concatenate([[0.0], drift + size * rng.normal(size=T)]))))
+def make_curve(rng, T, size=0.05, drift=0.0, crash=True):
+    steps = drift + size * rng.normal(size=T)
+    if crash and T > 5:  # the worst fall comes early, from a peak that is not the highest of all
+        steps[T // 3] -= 0.5
+        steps[2 * T // 3] += 0.9
+        steps[-2:] = -0.2, 0.1
+    return dict(V=3.0 * np.exp(np.cumsum(np.concatenate([[0.0], steps]))))
 
 
 def measure(V):
@@ -204,7 +209,8 @@ EXERCISES = {
     ),
     "metrics": Exercise(
         make_curve, measure, ["profit", "sharpe", "drawdown"], dict(T=12),
-        [dict(T=1), dict(T=2), dict(size=0.0), dict(size=0.01, drift=0.05), dict(size=0.01, drift=-0.05), dict(T=200)],
+        [dict(T=1), dict(T=2), dict(size=0.0, crash=False), dict(size=0.01, drift=0.05, crash=False),
+         dict(size=0.01, drift=-0.05), dict(T=200), dict(T=60, crash=False)],
     ),
     "ubah": Exercise(
         make_ratios, bought_and_held, ["V"], dict(T=6, m=3, fee=0.02),

@@ -55,8 +55,8 @@ class TradingEnv(gym.Env):
 
     Observation: the history block of the day, (w, m, 9), float32, each number between 0 and 1.
     Action: a tuple (a, sigma): a in 0 ... 2m (0 hold, 1 ... m buy, m + 1 ... 2m sell), sigma in [0, 1].
-    Reward: the change of the portfolio's value from this close to the next, as a part of the value before the order,
-    times `scale`, clipped to [-1, 1].
+    Reward: the value at the next close less the value that holding would have had there, as a part of the value before
+    the order, times `scale`, clipped to [-1, 1]. With `against_holding=False`: less the value before the order.
 
     prices   (T, m)             closing prices in base currency; nan before an asset was listed, positive afterwards
     blocks   (T - w + 1, w, m, 9)  history blocks; row k belongs to day k + w - 1
@@ -65,6 +65,7 @@ class TradingEnv(gym.Env):
     stop     the last close that counts is that of day stop - 1 (default T)
     scale    a gain of 1 / scale, as a part, is the reward 1
     trade    trade(amounts, prices, action, sigma, fee) -> amounts: the accounting of an order
+    against_holding  which of the two rewards
 
     The portfolio begins with 1 unit of base currency. An order for an asset that is not listed yet is refused, which is a
     hold. The end of the data is a truncation, not a terminal state: the market goes on. An episode terminates only if
@@ -75,7 +76,7 @@ class TradingEnv(gym.Env):
 
     metadata = {"render_modes": []}
 
-    def __init__(self, prices, blocks, fee=0.0, start=None, stop=None, scale=10.0, trade=trade, against_holding=True):
+    def __init__(self, prices, blocks, fee=0.0, start=None, stop=None, scale=1000.0, trade=trade, against_holding=True):
         prices, blocks = np.asarray(prices, dtype=np.float64), np.asarray(blocks)
         if prices.ndim != 2 or blocks.ndim != 4 or blocks.shape[2] != prices.shape[1]:
             raise ValueError(f"prices {prices.shape} should be (T, m), and blocks {blocks.shape} (T - w + 1, w, m, 9)")
