@@ -56,7 +56,12 @@ def shuffled_in_parts(table, seed):
 
 def numbers(space, V, invested=1.0):
     profit, sharpe, drawdown = (float(x) for x in space["metrics"](V))
-    return dict(profit=round(profit, 5), sharpe=round(sharpe, 5), drawdown=round(drawdown, 5), invested=round(float(invested), 4))
+    return dict(
+        profit=round(profit, 5),
+        sharpe=round(sharpe, 5),
+        drawdown=round(drawdown, 5),
+        invested=round(float(invested), 4),
+    )
 
 
 def benchmarks(space, table, fee):
@@ -84,12 +89,28 @@ def main():
     for seed in range(SEEDS):
         for fee in FEES:
             methods = found["course"].setdefault(str(fee), {})
-            jobs.append((methods, "benchmarks", seed, lambda s=seed, f=fee: benchmarks(space, course_market(seed=s), f)))
+            jobs.append(
+                (methods, "benchmarks", seed, lambda s=seed, f=fee: benchmarks(space, course_market(seed=s), f))
+            )
             for label, target in TARGETS.items():
-                jobs.append((methods, label, seed, lambda s=seed, f=fee, t=target: {label_of(t): on_test(space, course_market(seed=s), t, f, s)}))
+                jobs.append(
+                    (
+                        methods,
+                        label,
+                        seed,
+                        lambda s=seed, f=fee, t=target: {label_of(t): on_test(space, course_market(seed=s), t, f, s)},
+                    )
+                )
         controls = found["controls"]
         jobs.append((controls, "noise", seed, lambda s=seed: noise_control(space, s)))
-        jobs.append((controls, "shuffled", seed, lambda s=seed: control(space, "shuffled", shuffled_in_parts(course_market(seed=s), s), s)))
+        jobs.append(
+            (
+                controls,
+                "shuffled",
+                seed,
+                lambda s=seed: control(space, "shuffled", shuffled_in_parts(course_market(seed=s), s), s),
+            )
+        )
         jobs.append((controls, "planted", seed, lambda s=seed: control(space, "planted", planted_market(seed=s), s)))
         jobs.append((controls, "planted, change of value", seed, lambda s=seed: control(
             space, "planted, change of value", planted_market(seed=s), s, against_holding=False, scale=50.0)))  # fmt: skip
@@ -112,7 +133,10 @@ def on_test(space, table, target, fee, seed, **more):
 
 
 def control(space, name, table, seed, **more):
-    return {name: on_test(space, table, "statewise", 0.0, seed, **more), f"{name}: UBAH": benchmarks(space, table, 0.0)["UBAH"]}
+    return {
+        name: on_test(space, table, "statewise", 0.0, seed, **more),
+        f"{name}: UBAH": benchmarks(space, table, 0.0)["UBAH"],
+    }
 
 
 def noise_control(space, seed):

@@ -58,7 +58,9 @@ def read_candles(files):
     for name, listed in times.items():
         for t in listed:
             if (t - first) % step:
-                raise CandleError(f"{files[name]}: the candle of {_when(t)} is off the grid of {_span(step)} that begins {_when(first)}")
+                raise CandleError(
+                    f"{files[name]}: the candle of {_when(t)} is off the grid of {_span(step)} that begins {_when(first)}"
+                )
     begin = max(times, key=lambda name: times[name][0])
     end = min(times, key=lambda name: times[name][-1])
     if times[begin][0] > times[end][-1]:
@@ -110,7 +112,9 @@ def _places(path, lines):
     number, head = lines[0]
     if head[0].strip()[:1].isdigit():  # a time, so there is no header
         if len(head) not in (len(COLUMNS), len(COLUMNS) + 1):
-            raise CandleError(f"{path}:{number}: {len(head)} columns and no header; without one there are 11, or 12 with the last ignored")
+            raise CandleError(
+                f"{path}:{number}: {len(head)} columns and no header; without one there are 11, or 12 with the last ignored"
+            )
         return {c: k for k, c in enumerate(COLUMNS)}, lines
     names = [cell.strip().lower().replace(" ", "_") for cell in head]
     names = [ALSO.get(name, name) for name in names]

@@ -99,7 +99,7 @@ def day_stepper(day):
     steps = [
         (r"\inp{\phi_t} \in [0, 1]^{w \times m \times 9}", "The agent sees the last 30 candles of both assets, each property scaled within this window. Today's close is the newest number in it; nothing later is.", 0),
         (r"\hid{Q(\phi_t, \cdot)} \in \mathbb{R}^{2m+1}", "The network gives a value to each of the five actions: hold, buy A, buy B, sell A, sell B.", 1),
-        (r"\out{a_t} = \arg\max_a Q(\phi_t, a) = " + f"{day['a']}", "The largest value belongs to action 1, buy A. (While it learns, the behaviour policy takes a random action now and then.)", 2),
+        (r"\out{a_t} = \mathrm{argmax}_a\, Q(\phi_t, a) = " + f"{day['a']}", "The largest value belongs to action 1, buy A. (While it learns, the behaviour policy takes a random action now and then.)", 2),
         (rf"\out{{\sigma}} = \frac{{e^{{{Q[day['a']]}}}}}{{\sum_a e^{{Q(\phi_t, a)}}}} = \frac{{{np.exp(Q[day['a']]):.3f}}}{{{np.exp(Q).sum():.3f}}} = {day['sigma']:.3f}", "How much? The softmax of the values, taken at the chosen action. So about half of the base currency is to be spent.", 3),
         (rf"W_t = \boldsymbol{{p}}_t \cdot \boldsymbol{{w}}_t = {day['w'][0]:.0f} + {day['w'][1]:.0f} \cdot {p[1]:.0f} + {day['w'][2]:.0f} \cdot {p[2]:.0f} = {day['W']:.0f}", "What there is before the order, in base currency. The boxes hold the worth of each part, so that they add up to W.", 4),
         ([rf"w_0' &= {day['w'][0]:.0f} - {day['sigma']:.3f} \cdot {day['w'][0]:.0f} = {day['w_after'][0]:.2f}", rf"w_A' &= {day['w'][1]:.0f} + \frac{{0.99 \cdot {day['spent']:.2f}}}{{{p[1]:.0f}}} = {day['w_after'][1]:.4f}"], "The order is carried out at today's close. The fee of 1 percent is kept from what is spent, so a little less of A arrives.", 5),
@@ -113,9 +113,7 @@ def day_stepper(day):
     for equation, sentence, k in steps:
         shown += groups[k] + texts.get(k, [])
         hidden = [name for name in everything if name not in shown]
-        hidden += [
-            name for name, arrow in d.arrows.items() if arrow.source not in shown or arrow.target not in shown
-        ]
+        hidden += [name for name, arrow in d.arrows.items() if arrow.source not in shown or arrow.target not in shown]
         # The wire into sigma stands for all five values.
         frames.append(
             Frame(
@@ -155,10 +153,14 @@ def _bars(columns, q, width=600, height=216):
         for k, prob in enumerate(pi):
             x, tall = left + 20 + k * step, 120 * prob
             best = "var(--bh-output)" if k == int(np.argmax(q)) and np.ptp(q) > 0 else "var(--bh-hidden)"
-            parts.append(f'<rect x="{x + 4:.1f}" y="{160 - tall:.1f}" width="{step - 8:.1f}" height="{max(tall, 1):.1f}" fill="{best}"/>')
+            parts.append(
+                f'<rect x="{x + 4:.1f}" y="{160 - tall:.1f}" width="{step - 8:.1f}" height="{max(tall, 1):.1f}" fill="{best}"/>'
+            )
             parts.append(f'<text class="v" x="{x + step / 2:.1f}" y="{152 - tall:.1f}">{prob:.3f}</text>')
             parts.append(f'<text class="v" x="{x + step / 2:.1f}" y="178">{_trim(q[k])}</text>')
-        parts.append(f'<line x1="{left + 20:.0f}" x2="{left + block - 20:.0f}" y1="161" y2="161" stroke="var(--bh-muted)"/>')
+        parts.append(
+            f'<line x1="{left + 20:.0f}" x2="{left + block - 20:.0f}" y1="161" y2="161" stroke="var(--bh-muted)"/>'
+        )
         parts.append(f'<text class="t" x="{left + block / 2:.0f}" y="206">Q values</text>')
     label = "; ".join(f"{name}: " + ", ".join(f"{p:.3f}" for p in pi) for name, pi in columns)
     return Svg(
@@ -205,7 +207,9 @@ def plot_shift(q=(1.0, 2.0, -0.5), tau=0.25, scale=1.0, shift=None):
     fig, ax = plt.subplots(figsize=(6.4, 3.2))
     ax.axhline(1, color=colour("loss"), lw=1.4, ls=":", label="greedy")
     ax.axhline(policy(q, tau, False)[best], color=colour("hidden"), ls="--", label=f"fixed, τ = {tau:g}")
-    ax.plot(shifts, [policy(q + s, tau)[best] for s in shifts], color=colour("output"), label=f"state-wise, τ′ = {tau:g}")
+    ax.plot(
+        shifts, [policy(q + s, tau)[best] for s in shifts], color=colour("output"), label=f"state-wise, τ′ = {tau:g}"
+    )
     if shift is not None:
         probability = policy(q + shift, tau)[best]
         ax.plot(shift, probability, "o", color=colour("output"))
@@ -221,7 +225,13 @@ def temperature_player():
 
     def slider(value, low, high, step, label):
         return widgets.FloatSlider(
-            value, min=low, max=high, step=step, description=label, continuous_update=False, style={"description_width": "9em"}
+            value,
+            min=low,
+            max=high,
+            step=step,
+            description=label,
+            continuous_update=False,
+            style={"description_width": "9em"},
         )
 
     controls = {
@@ -243,8 +253,12 @@ def plot_drawdown(V):
     fig, ax = plt.subplots(figsize=(6.4, 2.9))
     ax.plot(V, "o-", color=colour("input"), ms=4, label="value")
     ax.step(range(len(V)), peaks, where="post", color=colour("muted"), ls="--", lw=1.2, label="highest so far")
-    ax.annotate("", (trough, V[trough]), (trough, V[peak]), arrowprops={"arrowstyle": "->", "color": colour("loss"), "lw": 2})
-    ax.text(trough + 0.15, (V[peak] + V[trough]) / 2, f"{1 - V[trough] / V[peak]:.1%}", color=colour("loss"), va="center")
+    ax.annotate(
+        "", (trough, V[trough]), (trough, V[peak]), arrowprops={"arrowstyle": "->", "color": colour("loss"), "lw": 2}
+    )
+    ax.text(
+        trough + 0.15, (V[peak] + V[trough]) / 2, f"{1 - V[trough] / V[peak]:.1%}", color=colour("loss"), va="center"
+    )
     ax.set(xlabel="day", ylabel="value", ylim=(0, None))
     ax.legend(loc="upper left", ncols=2)
     return fig

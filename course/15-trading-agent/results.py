@@ -32,3 +32,13 @@ def beyond_chance(profits, level=3.0):
     error = profits.std(ddof=1) / np.sqrt(profits.size)
     t = float(profits.mean() / error) if error > 0 else 0.0
     return t > level, t
+
+
+def over_same_share(runs, held):
+    """Profits less those of buy and hold with the same part of the value invested, and the rest left in base currency.
+
+    runs  list over seeds of dicts with profit and invested (the mean over the period)
+    held  the same of UBAH
+    Returns (seeds,). An agent that only keeps some money out of the market has 0 here, whether prices rise or fall.
+    """
+    return np.array([run["profit"] - run["invested"] * h["profit"] for run, h in zip(runs, held, strict=True)])

@@ -64,7 +64,10 @@ def test_without_a_header_the_order_counts(tmp_path, columns):
     assert len(table.times) == 2 and table.close[1, 0] == 12 * 1.01
 
 
-@pytest.mark.parametrize("write_time", [lambda ms: ms * 1000, lambda ms: str(np.datetime64(ms, "ms")), lambda ms: f"{np.datetime64(ms, 'ms')}+00:00"])
+@pytest.mark.parametrize(
+    "write_time",
+    [lambda ms: ms * 1000, lambda ms: str(np.datetime64(ms, "ms")), lambda ms: f"{np.datetime64(ms, 'ms')}+00:00"],
+)
 def test_times_in_other_forms(tmp_path, write_time):
     rows = [{**row(k), **{c: str(write_time(int(row(k)[c]))) for c in ("open_time", "close_time")}} for k in range(3)]
     table, _ = read_candles({"A": write(tmp_path / "a.csv", rows)})
@@ -105,7 +108,9 @@ def test_minutes(tmp_path):
     rows = []
     for k in range(3):
         opened = start + timedelta(minutes=k)
-        rows.append({**row(0), "open_time": opened.isoformat(), "close_time": (opened + timedelta(seconds=59)).isoformat()})
+        rows.append(
+            {**row(0), "open_time": opened.isoformat(), "close_time": (opened + timedelta(seconds=59)).isoformat()}
+        )
     table, _ = read_candles({"A": write(tmp_path / "a.csv", rows)})
     assert (np.diff(table.times) == np.timedelta64(1, "m")).all()
 
@@ -143,7 +148,10 @@ def test_what_cannot_be_right_is_an_error_that_says_where(tmp_path, says):
 def test_files_that_do_not_overlap(tmp_path):
     a = write(tmp_path / "a.csv", [row(k) for k in range(3)])
     b = write(tmp_path / "b.csv", [row(k) for k in range(5, 8)])
-    with pytest.raises(CandleError, match="do not overlap: .*b.csv begins 2021-01-06T00:00:00, after .*a.csv has ended 2021-01-03T00:00:00"):
+    with pytest.raises(
+        CandleError,
+        match="do not overlap: .*b.csv begins 2021-01-06T00:00:00, after .*a.csv has ended 2021-01-03T00:00:00",
+    ):
         read_candles({"A": a, "B": b})
 
 
