@@ -34,7 +34,7 @@ def plot_market(table, periods):
             ax.axvline(start, color=colour("muted"), lw=1)
         ax.text((start + stop) / 2, top, name, ha="center", va="top", color=colour("ink"))
     ax.set(yscale="log", xlabel="day", ylabel="closing price", xlim=(0, len(table.close)), ylim=(None, top * 1.05))
-    ax.legend(ncols=4, loc="lower left")
+    ax.legend(ncols=2, loc=(0.02, 0.68))
     return fig
 
 
@@ -61,16 +61,18 @@ def day_stepper(day):
     """One day of trading with its numbers; `day` holds what the lesson computed by hand."""
     Q, actions = day["Q"], day["actions"]
     d = Drawing(640, 400)
-    d.node("phi", 62, 60, "φ", "input", "box", (92, 60))
+    d.node("phi", 56, 126, "φ", "input", "box", (92, 60))
     for k, name in enumerate(actions):
-        d.node(f"q{k}", 190, 34 + 46 * k, name, "hidden", "box", (112, 40))
+        # A space that does not break, so that both names of assets are in italics.
+        d.node(f"q{k}", 214, 30 + 48 * k, name.replace(" ", "\u00a0"), "hidden", "box", (104, 40))
     d.arrow("phi", "q0", role="input")
     for k in range(1, len(actions)):
         d.arrow("phi", f"q{k}", role="input")
-    d.node("act", 345, 80, "a", "output", "box", (112, 50))
-    d.node("sigma", 345, 172, "σ", "output", "box", (112, 50))
+    d.node("act", 370, 54, "a", "output", "box", (100, 50))
+    d.node("sigma", 370, 186, "σ", "output", "box", (100, 50))
     d.arrow(f"q{day['a']}", "act")
-    d.arrow(f"q{len(actions) - 1}", "sigma")
+    for k in range(len(actions)):
+        d.arrow(f"q{k}", "sigma", dashed=True)
     names = ("cash", "A", "B")
     for row, (tag, x) in enumerate((("before", 86), ("after", 292), ("next", 498))):
         for i, name in enumerate(names):
@@ -79,9 +81,9 @@ def day_stepper(day):
     d.text("vbefore", 96, 376, f"W = {day['W']:.0f}")
     d.text("vafter", 302, 376, f"W′ = {day['W_after']:.2f}")
     d.text("vnext", 508, 376, f"W = {day['W_next']:.2f}")
-    d.node("fee", 465, 80, "fee", "loss", "box", (84, 50))
-    d.node("hold", 465, 172, "hold", "muted", "box", (84, 50))
-    d.node("r", 580, 126, "r", "loss", "box", (84, 56))
+    d.node("fee", 480, 54, "fee", "loss", "box", (80, 50))
+    d.node("hold", 480, 186, "if held", "muted", "box", (80, 50))
+    d.node("r", 586, 120, "r", "loss", "box", (84, 56))
     d.arrow("act", "fee", role="loss")
     d.arrow("hold", "r")
 
@@ -114,7 +116,6 @@ def day_stepper(day):
         shown += groups[k] + texts.get(k, [])
         hidden = [name for name in everything if name not in shown]
         hidden += [name for name, arrow in d.arrows.items() if arrow.source not in shown or arrow.target not in shown]
-        # The wire into sigma stands for all five values.
         frames.append(
             Frame(
                 d.svg(
@@ -179,7 +180,7 @@ def temperature_stepper(q=(1.0, 2.0, -0.5), tau=0.25):
         (q + 5, "Now 5 is added to all values. The differences, on which a choice between actions should depend, are what they were, and the fixed temperature gives the same policy as at first. The state-wise temperature has grown with the level: the best action gets 0.594 instead of 0.968."),
         (q + 50, "50 is added. The state-wise policy hardly distinguishes the actions: 0.364 for the best. How greedy the target is now depends on how well the market does as a whole."),
         (q - q.mean(), "The opposite: the mean is taken off, so that the values lie around 0. Level alone has made the state-wise policy greedier than at the start."),
-        (0 * q, "All values are 0. The state-wise temperature is 0 too, and Q / tau is 0/0. A rule is needed; ours says: uniform. A network whose last layer begins at 0 is in exactly this place."),
+        (np.zeros(3), "All values are 0. The state-wise temperature is 0 too, and Q / tau is 0/0. A rule is needed; ours says: uniform. Greedy takes the first of equals. A network whose last layer begins at 0 is in exactly this place."),
     ]  # fmt: skip
     frames = []
     for values, sentence in cases:
@@ -256,9 +257,7 @@ def plot_drawdown(V):
     ax.annotate(
         "", (trough, V[trough]), (trough, V[peak]), arrowprops={"arrowstyle": "->", "color": colour("loss"), "lw": 2}
     )
-    ax.text(
-        trough + 0.15, (V[peak] + V[trough]) / 2, f"{1 - V[trough] / V[peak]:.1%}", color=colour("loss"), va="center"
-    )
+    ax.text(trough - 0.12, 1.2, f"{1 - V[trough] / V[peak]:.1%}", color=colour("loss"), ha="right")
     ax.set(xlabel="day", ylabel="value", ylim=(0, None))
     ax.legend(loc="upper left", ncols=2)
     return fig
@@ -268,16 +267,15 @@ def plot_drawdown(V):
 
 
 def results_table(found, fee):
-    """The rows of the comparison as text: mean and standard deviation over the seeds."""
-    lines = [f"{'':16} {'profit':>17} {'Sharpe':>17} {'drawdown':>17} {'invested':>9}"]
+    """The rows of the comparison as text: mean and standard deviation over the seeds, and the mean share invested."""
+    lines = [f"{'':15} {'profit':>13} {'Sharpe':>15} {'drawdown':>13} {'invested':>8}"]
     for name in METHODS:
-        runs = found["course"][str(fee)][name]
-        cells = []
-        for key in ("profit", "sharpe", "drawdown"):
+        runs, cells = found["course"][str(fee)][name], []
+        for key, digits in (("profit", 2), ("sharpe", 3), ("drawdown", 2)):
             values = np.array([run[key] for run in runs])
-            cells.append(f"{values.mean():8.3f} ± {values.std(ddof=1):.3f}")
-        invested = np.mean([run["invested"] for run in runs])
-        lines.append(f"{name:16} " + " ".join(f"{cell:>17}" for cell in cells) + f" {invested:9.0%}")
+            cells.append(f"{values.mean():{5 + digits}.{digits}f} ± {values.std(ddof=1):.{digits}f}")
+        cells.append(f"{np.mean([run['invested'] for run in runs]):.0%}")
+        lines.append(f"{name:15} {cells[0]:>13} {cells[1]:>15} {cells[2]:>13} {cells[3]:>8}")
     return "\n".join(lines)
 
 

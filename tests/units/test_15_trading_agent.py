@@ -529,7 +529,10 @@ def test_the_prose_about_the_results_is_what_came_out(found):
         assert max(fall[fee][k] for k in METHODS[4:]) < min(fall[fee][k] for k in METHODS[:4])
         share = [np.mean([r["invested"] for r in found["course"][fee][k]]) for k in METHODS[4:]]
         assert 0.74 < min(share) and max(share) < 0.84  # "about a fifth of their value in base currency"
-        assert (round(100 * min(x.mean() for x in leads[fee])), round(100 * max(x.mean() for x in leads[fee]))) == (low, high)
+        assert (round(100 * min(x.mean() for x in leads[fee])), round(100 * max(x.mean() for x in leads[fee]))) == (
+            low,
+            high,
+        )
         means = [mean[fee][k] for k in METHODS[4:]]
         spread = [np.std([r["profit"] for r in found["course"][fee][k]], ddof=1) for k in METHODS[4:]]
         assert max(means) - min(means) < min(spread)
@@ -568,8 +571,8 @@ def test_the_prose_states_the_numbers_that_the_cells_print():
     assert "buy A with ratio 0.5110: spend 204.41, fee 2.04" in text and "204.41" in prose
     assert "assets exchanged, values exchanged: True" in text
     assert re.search(r"honest: .* beyond chance: False", text) and re.search(r"cheat: .* beyond chance: True", text)
-    seen = re.search(r"window only: .* seen as (\S+), after the change as (\S+)", text)
-    assert seen[1] == seen[2]
+    seen = {k: re.search(rf"{k}: .* is (\S+), then (\S+)", text) for k in ("window only", "whole table")}
+    assert seen["window only"][1] == seen["window only"][2] and seen["whole table"][1] != seen["whole table"][2]
 
 
 def test_the_temperatures_of_the_stepper():
