@@ -20,7 +20,7 @@ def beyond_chance(profits, level=3.0):
     """Whether the mean of independent profits is further above 0 than chance explains, and the number t itself.
 
     profits  (n,)  one for each independent market, n at least 5
-    level          the mean in standard errors from which on chance is ruled out; 3 is passed by chance about once in 500
+    level          the mean in standard errors from which on chance is ruled out; 3 is passed by chance about once in 700
                    times, if n is large
 
     Returns (bool, t). For a market without any expected profit, True means that the agent looks into the future, that the
