@@ -7,10 +7,14 @@ import numpy as np
 import pytest
 from equations import ROOT
 
-sys.path.insert(0, str(ROOT / "course" / "15-trading-agent"))
+FOLDER = str(ROOT / "course" / "15-trading-agent")
+sys.path.insert(0, FOLDER)
 
 from candles import COLUMNS, CandleError, read_candles  # noqa: E402
 from market import CLOSE, FIELDS  # noqa: E402
+from trading_env import TradingEnv, blocks_of  # noqa: E402
+
+sys.path.remove(FOLDER)
 
 DAY = 86_400_000
 START = 1_609_459_200_000  # 2021-01-01
@@ -163,8 +167,6 @@ def test_no_files_and_a_file_that_is_not_there(tmp_path):
 
 
 def test_what_was_loaded_can_be_traded(tmp_path):
-    from trading_env import TradingEnv, blocks_of
-
     a = write(tmp_path / "a.csv", [row(k, 10 + k) for k in range(20)])
     b = write(tmp_path / "b.csv", [row(k, 30 - k) for k in range(8, 20) if k != 12])
     table, _ = read_candles({"A": a, "B": b})

@@ -1,5 +1,6 @@
 """Unit 15: the equations of the lesson, the environment's honesty, the agent's loop, the controls, and the results as stored."""
 
+import importlib.util
 import re
 import sys
 import warnings
@@ -24,6 +25,12 @@ import agent as agents  # noqa: E402
 import market  # noqa: E402
 from results import METHODS, beyond_chance, load_results, over_same_share  # noqa: E402
 from trading_env import TradingEnv, blocks_of, trade  # noqa: E402
+
+# Other units have a pictures.py too, so this one gets a name of its own.
+spec = importlib.util.spec_from_file_location("pictures_of_15", FOLDER / "pictures.py")
+pictures = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(pictures)
+sys.path.remove(str(FOLDER))
 
 
 @pytest.fixture(scope="module")
@@ -576,8 +583,7 @@ def test_the_prose_states_the_numbers_that_the_cells_print():
 
 
 def test_the_temperatures_of_the_stepper():
-    from pictures import policy
-
+    policy = pictures.policy
     q = np.array([1.0, 2.0, -0.5])
     for shift, expected in ((0, [0.031, 0.968, 0.000]), (5, [0.299, 0.594, 0.107]), (50, [0.337, 0.364, 0.299])):
         np.testing.assert_allclose(policy(q + shift, 0.25), expected, atol=6e-4)
