@@ -37,7 +37,7 @@ class QNetwork(nn.Module):
 
 
 class Replay:
-    """The last `size` experiences (phi_t, a_t, r_t, phi_{t+1}, done_t). A given copy of unit 14's buffer."""
+    """The last `size` experiences (phi_t, a_t, r_t, phi_{t+1}, done_t). A small copy of what unit 14 builds."""
 
     def __init__(self, size, shape):
         self.phi, self.phi_next = np.zeros((size, *shape), np.float32), np.zeros((size, *shape), np.float32)
