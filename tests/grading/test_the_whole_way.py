@@ -67,6 +67,8 @@ def test_from_a_made_up_class_to_the_exported_marks(page, classroom):  # noqa: F
         page.locator(f'tbody a[href*="{submission}"]:visible').click(timeout=TO_OPEN)
         expect(page.get_by_text(ESSAY)).to_be_visible()
         score = page.locator("input.score#written")
+        # Before the marks are there, nothing that is typed would be saved.
+        expect(page.locator("input.score").first).to_have_attribute("placeholder", re.compile(r"\d"), timeout=TO_OPEN)
         score.fill("3.5")
         with page.expect_response(lambda answer: answer.request.method == "PUT"):
             score.press("Tab")
