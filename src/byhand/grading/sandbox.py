@@ -20,7 +20,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-HOME = Path("/home/student")
+HOME = Path("/disk/student")
 
 NEWNS, NEWCGROUP, NEWUTS, NEWIPC = 0x20000, 0x2000000, 0x4000000, 0x8000000
 NEWUSER, NEWPID, NEWNET = 0x10000000, 0x20000000, 0x40000000
@@ -73,13 +73,13 @@ def enclose(visible: Sequence[str], hidden: Sequence[str], disk: int) -> tuple[i
     root = "/tmp"
     _mount(None, "/", None, REC | PRIVATE)
     _mount("tmpfs", root, "tmpfs", NOSUID | NODEV, "size=1m,mode=755")
-    for folder in ("tmp", "dev", "dev/shm", "proc", "etc", "home", "old"):
+    for folder in ("tmp", "dev", "dev/shm", "proc", "etc", "disk", "old"):
         os.mkdir(f"{root}/{folder}")
-    _mount("tmpfs", root + "/home", "tmpfs", NOSUID | NODEV, f"size={disk},nr_inodes=10000,mode=755")
+    _mount("tmpfs", root + "/disk", "tmpfs", NOSUID | NODEV, f"size={disk},nr_inodes=10000,mode=755")
     for folder, at in (("tmp", "/tmp"), ("shm", "/dev/shm")):  # one disk, so that one limit holds
-        os.mkdir(f"{root}/home/.{folder}")
-        os.chmod(f"{root}/home/.{folder}", 0o1777)
-        _mount(f"{root}/home/.{folder}", root + at, None, BIND)
+        os.mkdir(f"{root}/disk/.{folder}")
+        os.chmod(f"{root}/disk/.{folder}", 0o1777)
+        _mount(f"{root}/disk/.{folder}", root + at, None, BIND)
     for path in links:
         os.makedirs(os.path.dirname(root + path), exist_ok=True)
         os.symlink(os.readlink(path), root + path)

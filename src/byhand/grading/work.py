@@ -9,7 +9,7 @@ from typing import Any
 
 from nbformat import NotebookNode
 
-from byhand.grading.kernel import Kernel, Server
+from byhand.grading.kernel import Ended, Kernel, Server
 from byhand.grading.marking import Marks, points_output
 from byhand.grading.paper import Paper
 from byhand.grading.restore import Damaged, released, restored
@@ -54,7 +54,10 @@ def _start(paper: Paper, submission: Submission, conditions: Conditions) -> Kern
 
 def try_out(paper: Paper, conditions: Conditions) -> None:
     """Start a process and end it. Raises SandboxError where there can be no sandbox."""
-    _start(paper, Submission("nobody", ""), conditions).close()
+    try:
+        _start(paper, Submission("nobody", ""), conditions).close()
+    except Ended:
+        raise SandboxError("a process in it does not start") from None
 
 
 def grade(paper: Paper, submission: Submission, conditions: Conditions) -> Graded:

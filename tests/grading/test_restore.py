@@ -1,0 +1,119 @@
+"""What a student hands in becomes a notebook in which only the answers are the student's."""
+
+import json
+
+import pytest
+
+from byhand.grading.paper import SKIP, ReleaseCell
+from byhand.grading.restore import Damaged, restored
+
+CHECK = 'check("f", f)\n### BEGIN HIDDEN TESTS\ncheck("f", f, points=4)\n### END HIDDEN TESTS'
+CELLS = (
+    ReleaseCell("setup", "code", "import numpy as np", "a", False, False, True, 0),
+    ReleaseCell("f", "code", "def f(): ...", "b", False, True, False, 0),
+    ReleaseCell("f-check", "code", CHECK, "c", True, False, True, 4),
+    ReleaseCell("written", "markdown", "Your answer", "d", True, True, False, 4),
+)
+
+
+def cell(source, grade_id=None, kind="code", **more):
+    return {
+        "cell_type": kind,
+        "source": source,
+        "metadata": {"nbgrader": {"grade_id": grade_id}} if grade_id else {},
+    } | more
+
+
+def honest():
+    return [
+        cell("import numpy as np", "setup"),
+        cell("def f(): return 1", "f"),
+        cell('check("f", f)', "f-check"),
+        cell("Because.", "written", "markdown"),
+    ]
+
+
+def restore(cells, skipped=()):
+    return restored(
+        json.dumps({"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": cells}).encode(), CELLS, skipped
+    )
+
+
+def named(notebook):
+    return [(c.metadata.get("nbgrader", {}).get("grade_id"), c.source) for c in notebook.cells]
+
+
+WHOLE = [("setup", "import numpy as np"), ("f", "def f(): return 1"), ("f-check", CHECK), ("written", "Because.")]
+
+
+def test_an_honest_notebook_gets_its_hidden_tests_and_nothing_is_said():
+    notebook, notes = restore(honest())
+    assert named(notebook) == WHOLE and notes == []
+    assert [c.metadata.nbgrader.get("points") for c in notebook.cells] == [None, None, 4, 4]
+
+
+def test_what_is_given_is_put_back_and_what_is_missing_put_in():
+    cells = honest()
+    cells[0]["source"] = "import numpy as np; check = print"
+    del cells[2]
+    notebook, notes = restore(cells)
+    assert named(notebook) == WHOLE
+    assert any("setup" in n and "changed" in n for n in notes) and any("f-check" in n and "missing" in n for n in notes)
+
+
+def test_of_two_cells_with_one_id_the_later_counts_and_both_run():
+    cells = honest()
+    cells.insert(1, cell("def f(): return 0", "f"))
+    notebook, notes = restore(cells)
+    assert named(notebook) == [WHOLE[0], (None, "def f(): return 0"), *WHOLE[1:]]
+    assert any("more than one" in n for n in notes)
+
+
+@pytest.mark.parametrize("by", ["the cells' own ids", "the names that they define"])
+def test_lost_metadata_is_found_again(by):
+    cells = honest()
+    for one in cells:
+        name = one.pop("metadata")["nbgrader"]["grade_id"]
+        one["metadata"] = {}
+        if by == "the cells' own ids":
+            one["id"] = name
+    notebook, _ = restore(cells)
+    answers = dict(named(notebook))
+    assert answers["f"] == "def f(): return 1" and answers["f-check"] == CHECK
+    order = [name for name, _ in named(notebook)]
+    assert order.index("f") < order.index("f-check")
+
+
+def test_a_changed_kind_points_and_lock_come_back():
+    cells = honest()
+    cells[1]["cell_type"] = "markdown"
+    cells[2]["metadata"]["nbgrader"] |= {"points": 4000, "locked": False, "grade": "yes"}
+    notebook, _ = restore(cells)
+    assert notebook.cells[1].cell_type == "code" and notebook.cells[2].metadata.nbgrader["points"] == 4
+    assert notebook.cells[2].metadata.nbgrader["locked"] is True
+
+
+def test_training_cells_are_left_out_whatever_became_of_their_tag():
+    notebook, _ = restore([*honest(), cell("train()")], skipped={"train()"})
+    assert notebook.cells[-1].metadata.tags == [SKIP]
+
+
+@pytest.mark.parametrize(
+    "text, becomes",
+    [
+        ("<script>alert(1)</script>", "< script>alert(1)< /script>"),
+        ("[x](JavaScript:alert(1))", "[x](JavaScript :alert(1))"),
+        ("[x](java&#115;cript:alert(1))", "[x](java& #115;cript:alert(1))"),
+        ("Since $a < b$ and $2<3$, no.", "Since $a < b$ and $2<3$, no."),
+    ],
+)
+def test_a_written_answer_holds_no_html_and_its_mathematics_stays(text, becomes):
+    cells = honest()
+    cells[3]["source"] = text
+    assert named(restore(cells)[0])[3] == ("written", becomes)
+
+
+@pytest.mark.parametrize("data", [b"", b"  ", b"{", b"[]", b"\xff\xfe", b'{"cells": 3}', b"[" * 100_000, b"\x00" * 100])
+def test_what_is_no_notebook_is_damaged_in_one_sentence(data):
+    with pytest.raises(Damaged, match=r"^The notebook [^\n]*\.$"):
+        restored(data, CELLS)

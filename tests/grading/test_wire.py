@@ -1,0 +1,80 @@
+"""What crosses from a student's process: numbers come through unchanged, objects come as their name, and nothing runs."""
+
+import numpy as np
+import pytest
+
+from byhand.checking.collect import Failure, Outcome
+from byhand.checking.judge import as_numbers
+from byhand.grading.wire import WireError, decode, decode_outcome, encode, encode_outcome
+
+
+class Runs:
+    """Would tell if it were looked at."""
+
+    def __getattribute__(self, name):
+        raise RuntimeError("it was looked at")
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.arange(6.0).reshape(2, 3),
+        np.asfortranarray(np.arange(6.0).reshape(2, 3)),
+        np.arange(12.0)[::-2],
+        np.arange(6, dtype=">i4"),
+        np.float32([1.5, np.nan, np.inf]),
+        np.array(2.5),
+        np.empty((0, 4)),
+        np.array([True, False]),
+    ],
+)
+def test_an_array_comes_through_unchanged(array):
+    back = decode(encode(array))
+    assert back.shape == array.shape and back.dtype == array.dtype.newbyteorder("<")
+    np.testing.assert_array_equal(back, array)
+
+
+@pytest.mark.parametrize("value", [None, True, 3, -2.5, "text", (1, [2.0, None]), {"a": (1, 2), 3: [4]}, np.float64(2)])
+def test_plain_values_come_through_with_their_kinds(value):
+    back = decode(encode(value))
+    assert back == value and type(back) is type(value)
+
+
+@pytest.mark.parametrize(
+    "value", [object(), {1, 2}, lambda: 0, 1j, np.array([object()]), np.array(["a"]), np.array([1j]), 10**30]
+)
+def test_the_judge_says_of_anything_else_that_it_is_no_number(value):
+    array, says = as_numbers(decode(encode(value)))
+    assert array is None and says
+    assert says.split("holds")[0] == as_numbers(value)[1].split("holds")[0]
+
+
+def test_an_object_that_breaks_when_looked_at_is_a_failure_of_the_students():
+    back = decode_outcome(encode_outcome(Outcome([Runs()])))
+    assert back.failure is None or back.failure.kind == "RuntimeError"
+
+
+def test_an_outcome_comes_through():
+    outcome = Outcome(np.ones(3), None, ("x",), ("overflow",))
+    back = decode_outcome(encode_outcome(outcome))
+    assert back.mutated == ("x",) and back.warned == ("overflow",)
+    failed = Outcome(failure=Failure("ValueError", "no", "in f, line 1"))
+    assert decode_outcome(encode_outcome(failed)) == failed
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        {"array": ["O", [1], ""]},
+        {"array": ["<f8", [10**12], "AAAA"]},
+        {"array": ["<f8", [-1], ""]},
+        {"array": ["nonsense", [1], ""]},
+        {"pickle": "gASVAAAA"},
+        {"dict": [[[1], 2]]},
+        {"list": [{"list": {"list": 1}}]},
+        "bare text",
+    ],
+)
+def test_what_nobody_would_send_is_refused(sent):
+    with pytest.raises(WireError):
+        decode(sent)
