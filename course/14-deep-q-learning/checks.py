@@ -134,7 +134,8 @@ def walked(Q, s, a, r, s_next, terminated, alpha, gamma):
 def make_choices(rng, N, A):
     """Values with ties; the first rows have epsilon 0 and 1, and random numbers at the edge."""
     q = rng.randint(-2, 1 + max(1, A // 2), size=(N, A)).astype(float)
-    q[::4] = 0.0
+    q[3::4] = 0.0  # all equal
+    q[0, -1] -= 9.0  # the last action is not the best one of the first row
     epsilon, u, v = rng.choice([0.1, 0.4, 0.7], size=N), rng.uniform(size=N), rng.uniform(size=N)
     edge = [(0.0, 0.0, 0.999), (1.0, 0.999, 0.2), (0.0, 0.5, 0.0), (1.0, 0.0, 0.999)]
     for n, values in enumerate(edge[: max(0, N - 4)]):
@@ -315,7 +316,7 @@ EXERCISES = {
         [dict(gamma=0.0), dict(A=1), dict(S=2, ends=1), dict(S=5, ends=0), dict(S=4, ends=4), dict(S=12, A=4, gamma=0.8)],
     ),
     "q_update": Exercise(
-        make_walk, walked, ["Q"], dict(T=8, S=4, A=3, alpha=0.3, gamma=0.9),
+        make_walk, walked, ["Q"], dict(T=12, S=4, A=3, alpha=0.3, gamma=0.9),
         [dict(T=1), dict(A=1), dict(S=1), dict(alpha=1.0), dict(alpha=0.0), dict(gamma=0.0), dict(gamma=1.0, T=20)],
         call=walk, forward=["Q"],
     ),
