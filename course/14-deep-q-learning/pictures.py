@@ -249,8 +249,8 @@ def update_stepper(run):
     W1, W2, old = run["W1"], run["W2"], run["W2_old"]
     frame(
         [
-            rf"\par{{\boldsymbol W_1}} &= {_matrix(W1)} \qquad \par{{\boldsymbol W_2}} = {_matrix(W2)}",
-            rf"\par{{\boldsymbol W_1^-}} &= \text{{the same}} \qquad \par{{\boldsymbol W_2^-}} = {_matrix(old)}",
+            rf"\par{{\boldsymbol W_1}} = {_matrix(W1)} \qquad \par{{\boldsymbol W_2}} = {_matrix(W2)}",
+            rf"\par{{\boldsymbol W_1^-}} = \text{{the same}} \qquad \par{{\boldsymbol W_2^-}} = {_matrix(old)}",
         ],
         "Before we start: one transition from the buffer, and two networks of the same shape, without biases. The target network is an older copy; "
         "to keep the numbers few, only its last layer differs.",
@@ -315,7 +315,7 @@ def update_stepper(run):
     back |= {"h1->q1", "h2->q1"}
     frame(
         [
-            rf"\grad{{\frac{{\partial J}}{{\partial \boldsymbol W_2}}}} &= \grad{{\frac{{\partial J}}{{\partial \boldsymbol Q}}}}\; \hid{{\boldsymbol h^\top}} = \grad{{{_matrix(run['dW2'], '.4f')}}}",
+            rf"\grad{{\frac{{\partial J}}{{\partial \boldsymbol W_2}}}} = \grad{{\frac{{\partial J}}{{\partial \boldsymbol Q}}}}\; \hid{{\boldsymbol h^\top}} = \grad{{{_matrix(run['dW2'], '.4f')}}}",
         ],
         "The last layer, as in every dense network: what comes back times what went in. Row 0 belongs to the action not taken and stays as it is.",
         dim=lower,

@@ -57,7 +57,7 @@ def the_return(world):
     G = 0.0
     for reward in r[::-1]:
         G = reward + GAMMA * G
-    assert_close(G, (torch.tensor(r) * GAMMA ** torch.arange(7)).sum())
+    assert_close(G, (torch.tensor(r) * GAMMA ** torch.arange(7).double()).sum())
 
 
 def bellman_pi(world):
@@ -190,15 +190,21 @@ def test_five_agents_balance_the_pole():
     whole, still, fresh = (found["runs"][name] for name in ("whole", "no target network", "no replay"))
     assert sum(run["last"] >= 400 for run in whole) == 5 and sum(run["seconds"] for run in whole) < 180
     assert sum(run["last"] >= 400 for run in still) == 2
-    at = {t: t // found["every"] - 1 for t in (8000, 20_000)}
-    assert all(min(v for v in run["curve"] if v is not None) < 20 for run in still)  # worse than at random
+    at = {t: t // found["every"] - 1 for t in (4000, 8000, 12_000, 24_000)}
+    early = sorted(run["curve"][at[8000]] for run in still)
+    assert 12 < early[0] and early[3] < 14 and early[4] > 80
     assert all(run["last"] > 400 for run in fresh)
-    for run in fresh:  # each falls back from a height and comes up again
-        peak = np.maximum.accumulate(run["curve"][at[8000] :])
-        assert (np.array(run["curve"][at[8000] :]) < 0.8 * peak).any()
+
+    def largest_loss(run):
+        curve = np.array(run["curve"][at[4000] :])
+        return 1 - (curve / np.maximum.accumulate(curve)).min()
+
+    assert sum(largest_loss(run) > 1 / 3 for run in fresh) == 4 and sum(largest_loss(run) > 1 / 3 for run in whole) == 1
+    plateau = fresh[4]["curve"][at[12_000] : at[24_000]]
+    assert largest_loss(fresh[4]) < 0.2 and 160 < min(plateau) and max(plateau) < 200
 
 
-def test_an_agent_that_acts_at_random_gets_about_twenty(answers):
+def test_an_agent_that_acts_at_random_gets_about_22(answers):
     import gymnasium
 
     env, rng, totals = gymnasium.make("CartPole-v1"), np.random.RandomState(0), []
@@ -210,7 +216,7 @@ def test_an_agent_that_acts_at_random_gets_about_twenty(answers):
             steps, over = steps + 1, terminated or truncated
         totals.append(steps)
         env.reset()
-    assert 18 < np.mean(totals) < 26
+    assert 20 < np.mean(totals) < 25
 
 
 def test_the_same_seed_gives_the_same_life(answers):
@@ -248,7 +254,7 @@ def test_the_prose_states_the_numbers_that_the_lesson_prints(lesson):
     assert [float(v) for v in sweeps[4].split()] == [0.729, 0.81, 0.729, 0.9, 0.81, 1.0]
     walks = [[float(v) for v in line.split()] for line in re.findall(r"walk \d:(.*)", text)]
     assert walks[0] == [0.0, 0.0, 0.5] and walks[1] == [0.0, 0.225, 0.75] and walks[2][0] > 0
-    assert "y = 1.4072   delta = -1.6129   J = 1.1129" in text
+    assert "y = 1.4073   delta = -1.6130   J = 1.1130" in text
     dW2 = re.search(r"dW2 (.*)", text)[1]
     assert f"detached:     {dW2}" in text  # "the one that you have just computed by hand"
     bias, cured = re.findall(r"(?:estimate|another): +([+-][\d.]+)", text)
