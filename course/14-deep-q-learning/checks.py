@@ -47,7 +47,9 @@ def network(p):
     """The Q-network as torch has it."""
     (H, D), A = p["W1"].shape, len(p["W2"])
     net = torch.nn.Sequential(torch.nn.Linear(D, H), torch.nn.Tanh(), torch.nn.Linear(H, A)).double()
-    net.load_state_dict({"0.weight": tensor(p["W1"]), "0.bias": tensor(p["b1"]), "2.weight": tensor(p["W2"]), "2.bias": tensor(p["b2"])})
+    net.load_state_dict(
+        {"0.weight": tensor(p["W1"]), "0.bias": tensor(p["b1"]), "2.weight": tensor(p["W2"]), "2.bias": tensor(p["b2"])}
+    )
     return net
 
 
@@ -194,7 +196,9 @@ class Stored:
     def __init__(self, columns, capacity):
         self.size, self.capacity = len(columns["phi"]), capacity
         for field, values in columns.items():
-            slots = np.full((capacity, *values.shape[1:]), values.dtype.type(1) if values.dtype == bool else -99, values.dtype)
+            slots = np.full(
+                (capacity, *values.shape[1:]), values.dtype.type(1) if values.dtype == bool else -99, values.dtype
+            )
             slots[: self.size] = values
             setattr(self, field, slots)
 

@@ -60,7 +60,9 @@ def _map(Q, left, top, highest):
         )
         if kind in "HG":
             if kind == "H":
-                parts.append(f'<rect x="{x}" y="{y}" width="{CELL}" height="{CELL}" fill="var(--bh-muted)" opacity=".45"/>')
+                parts.append(
+                    f'<rect x="{x}" y="{y}" width="{CELL}" height="{CELL}" fill="var(--bh-muted)" opacity=".45"/>'
+                )
             says = "hole" if kind == "H" else "goal"
             parts.append(f'<text class="t" x="{cx}" y="{cy}">{says}</text>')
             continue
@@ -102,13 +104,14 @@ def maps(Q, true, describe):
 
 ICE = [s for s, kind in enumerate("SFFFFHFHFFFHHFFG") if kind in "SF"]
 SAYS = {
-    0: "Before the first episode the table is zero. No action is better than another: the agent moves at random.",
-    10: "Ten walks, most of them into a hole. A hole pays nothing, so falling in has taught the table nothing that it did not hold already.",
-    30: "The goal has been reached. First only the square beside it learned from that; each later walk carries the news one square further back.",
-    100: "The news has arrived at the start, and the walks are no longer blind. The numbers are still rough: each rests on a few slippery steps.",
-    300: "Where the agent goes often, the numbers settle. Squares off its way lag behind.",
-    1000: "Nearly right. What is still wrong lies where the agent seldom is, or where two actions are worth nearly the same.",
-    5000: "The two maps agree, although Q-learning has never seen the rules. It has seen a few ten thousand steps.",
+    0: "The table is zero. No action is better than another, and the agent moves at random.",
+    91: "Ninety-one walks, and none has reached the goal. A hole pays nothing, so falling in teaches a table of zeros nothing.",
+    92: "For the first time the goal was reached. The square from which that happened has learned something, and no other one.",
+    130: "The second time it comes to that square, the news goes one square further back, and so on. Most of the map is still empty.",
+    171: "The news has arrived at the start. From now on the walks are no longer blind.",
+    500: "Along the way that the agent now takes, the values rise fast. The squares off that way lag behind.",
+    2000: "Nearly right where the agent goes often. The top row is not on its way.",
+    30_000: "The two maps agree, although Q-learning has never seen the rules. What it has seen are many, many steps.",
 }  # fmt: skip
 
 
@@ -123,8 +126,8 @@ def map_stepper(true, tables):
             Frame(
                 maps(Q, true, f"Best values after {episodes} episodes, by square, counted in rows from the start: {values}. "
                      f"The exact ones: {', '.join(f'{s + 1}: {true[s].max():.2f}' for s in ICE)}."),
-                rf"\text{{largest error of a square: }} {off:.3f} \qquad \text{{best action right in }} {right} \text{{ of }} {len(ICE)}",
-                f"After {episodes} episodes and {visits.sum():.0f} steps. {SAYS[episodes]}",
+                [rf"\text{{largest error of a square: }} {off:.3f}", rf"\text{{best action right in }} {right} \text{{ of }} {len(ICE)} \text{{ squares}}"],
+                f"After {episodes:,} episodes and {visits.sum():,.0f} steps. {SAYS[episodes]}",
             )
         )  # fmt: skip
     return Stepper(frames, "A map is learned: best value and best action of each square")
@@ -141,9 +144,11 @@ def start_values(settings, episodes=1500):
 def plot_start(settings, true, episodes=1500):
     """The curves of `start_values` and the exact value."""
     fig, ax = plt.subplots()
-    styles = (("input", "-"), ("hidden", "--"), ("loss", "-"))
-    for (alpha, epsilon), curve, (role, dashes) in zip(settings, start_values(settings, episodes), styles, strict=False):
-        ax.plot(curve, dashes, color=PALETTE[role][0], lw=1.3, label=f"α = {alpha:g}, ε = {epsilon:g}")
+    styles = (("loss", "-", 0.7), ("input", "-", 1.8), ("hidden", "--", 1.8))
+    for (alpha, epsilon), curve, (role, dashes, width) in zip(
+        settings, start_values(settings, episodes), styles, strict=False
+    ):
+        ax.plot(curve, dashes, color=PALETTE[role][0], lw=width, label=f"α = {alpha:g}, ε = {epsilon:g}")
     ax.axhline(true, color=PALETTE["ink"][0], lw=1, ls=":", label="exact")
     ax.set(xlabel="episode", ylabel="best value of the start square", xlim=(0, episodes), ylim=(0, None))
     ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
@@ -155,7 +160,9 @@ def start_player(true):
     import ipywidgets as widgets
 
     alpha = widgets.FloatSlider(0.1, min=0.02, max=1.0, step=0.02, description="step size α", continuous_update=False)
-    epsilon = widgets.FloatSlider(0.3, min=0.0, max=1.0, step=0.05, description="exploration ε", continuous_update=False)
+    epsilon = widgets.FloatSlider(
+        0.3, min=0.0, max=1.0, step=0.05, description="exploration ε", continuous_update=False
+    )
     return live_figure(
         lambda alpha, epsilon: plot_start([(alpha, epsilon)], true, 600), {"alpha": alpha, "epsilon": epsilon}
     )
@@ -166,23 +173,24 @@ def start_player(true):
 
 def workflow():
     """Who gives what to whom."""
-    d = Drawing(720, 370)
-    d.node("env", 90, 70, "environment", "input", shape="box", size=(130, 54))
-    d.node("policy", 90, 270, "ε-greedy", "output", shape="box", size=(130, 54))
-    d.node("buffer", 300, 70, "replay buffer", "muted", shape="box", size=(140, 54))
-    d.node("q", 300, 270, "Q-network", "hidden", shape="box", size=(140, 54))
-    d.node("target", 540, 70, "target network", "muted", shape="box", size=(150, 54))
-    d.node("J", 540, 270, "J", "loss", size=60)
-    d.arrow("policy", "env", "1 a", label_at=(60, 170))
-    d.arrow("env", "buffer", "1 φ, a, r, φ′")
-    d.arrow("q", "policy", "Q(φ, ·)")
-    d.arrow("buffer", "q", "2 batch: φ, a", label_at=(240, 170))
-    d.arrow("buffer", "target", "2 batch: φ′")
-    d.arrow("q", "J", "Q(φ, a)", label_at=(420, 246))
-    d.arrow("target", "J", "3 y", dashed=True, label_at=(566, 150))
-    d.arrow("q", "target", "4 copy", label_at=(452, 196))
-    d.text("cut", 576, 190, "no gradient")
-    d.text("trains", 420, 310, "gradient")
+    d = Drawing(760, 350)
+    # In labels no-break spaces, so that a is set as a letter of mathematics and not as a word.
+    d.node("env", 75, 60, "environment", "input", shape="box", size=(120, 54))
+    d.node("policy", 75, 250, "ε-greedy", "output", shape="box", size=(120, 54))
+    d.node("buffer", 345, 60, "replay buffer", "muted", shape="box", size=(130, 54))
+    d.node("q", 345, 250, "Q-network", "hidden", shape="box", size=(130, 54))
+    d.node("target", 640, 60, "target network", "muted", shape="box", size=(140, 54))
+    d.node("J", 640, 250, "J", "loss", size=60)
+    d.arrow("policy", "env", "1\u00a0\u00a0a", label_at=(52, 155))
+    d.arrow("env", "buffer", "1\u00a0\u00a0φ,\u00a0a,\u00a0r,\u00a0φ′", label_at=(208, 42))
+    d.arrow("q", "policy", "Q(φ,\u00a0·)", label_at=(208, 232))
+    d.arrow("buffer", "q", "2\u00a0\u00a0φ,\u00a0a", label_at=(312, 155))
+    d.arrow("buffer", "target", "2\u00a0\u00a0φ′", label_at=(490, 42))
+    d.arrow("q", "J", "Q(φ,\u00a0a)", label_at=(530, 232))
+    d.arrow("target", "J", "3\u00a0\u00a0y", dashed=True, label_at=(668, 140))
+    d.arrow("q", "target", "4\u00a0\u00a0copy", label_at=(462, 150))
+    d.text("cut", 692, 182, "no gradient")
+    d.text("trains", 520, 282, "3  gradient")
     return d.svg(
         gradient=["J", "q", "q->J"],
         describe="The parts of a DQN. The Q-network gives values to the epsilon-greedy policy, which sends an action to the "
@@ -206,7 +214,16 @@ def update_drawing():
             ("input", "input", "hidden", "hidden", "output", "output"), strict=True,
         ):  # fmt: skip
             d.node(name + k, x, y, label, role, size=64)
-        for a, b in (("x1", "h1"), ("x1", "h2"), ("x2", "h1"), ("x2", "h2"), ("h1", "q0"), ("h1", "q1"), ("h2", "q0"), ("h2", "q1")):
+        for a, b in (
+            ("x1", "h1"),
+            ("x1", "h2"),
+            ("x2", "h1"),
+            ("x2", "h2"),
+            ("h1", "q0"),
+            ("h1", "q1"),
+            ("h2", "q0"),
+            ("h2", "q1"),
+        ):
             d.arrow(a + k, b + k)
     d.text("online", 215, 22, "Q-network, trained")
     d.text("frozen", 215, 486, "target network, held still")
@@ -218,8 +235,8 @@ def update_drawing():
     d.arrow("q1n", "y", "")
     d.arrow("r", "y", "")
     d.arrow("y", "J", "", dashed=True)
-    d.text("cut", 585, 282, "✕")
-    d.text("says", 634, 282, "detached")
+    d.text("cut", 553, 282, "✕")
+    d.text("says", 618, 282, "cut: detached")
     return d
 
 
@@ -285,7 +302,7 @@ def update_stepper(run):
     )  # fmt: skip
     values["r"], values["y"] = _m(run["r"], "g"), _m(run["y"])
     frame(
-        rf"y = r + \gamma \max_{{a'}} \out{{Q^-(\phi', a')}} = {run['r']:g} + {run['gamma']:g}\cdot {_n(q_next[best], '.4f')} = {run['y']:.4f}",
+        rf"y = r + \gamma\, \max_{{a'}}\; \out{{Q^-(\phi', a')}} = {run['r']:g} + {run['gamma']:g}\cdot {_n(q_next[best], '.4f')} = {run['y']:.4f}",
         "Reward plus discounted best value: the target. Had the episode terminated here, $y$ would be the reward alone.",
         active=["r", "y", f"q{best}n", f"q{best}n->y", "r->y"], hidden=cut_hidden,
     )  # fmt: skip
@@ -304,12 +321,13 @@ def update_stepper(run):
         rf"\grad{{\frac{{\partial J}}{{\partial Q(\phi, 1)}}}} = \operatorname{{clip}}(\delta, -1, 1) = \grad{{{run['dq'][1]:g}}} \qquad "
         rf"\grad{{\frac{{\partial J}}{{\partial Q(\phi, 0)}}}} = \grad{{0}}",
         "The gradient enters at the value of the action taken. The other action was not tried, nothing is known of it, and its gradient is 0.",
+        hidden=cut_hidden,
     )
     lower = [n for n in (*d.nodes, *d.arrows) if n not in online and n not in ("J", "y->J")]
     frame(
         rf"\frac{{\partial J}}{{\partial y}} = {-run['dq'][1]:g} \;\text{{ is not followed: }} y \text{{ counts as a number}}",
         "And here the route is cut. The target depends on parameters too, by the lower network. But it stands for what the prediction should be; the "
-        "prediction is to move to it, not it to the prediction. torch writes $\\text{detach}$ or no_grad; in numpy you leave the route out.",
+        "prediction is to move to it, not it to the prediction. In torch one writes detach() or no_grad(); in numpy one leaves the route out.",
         active=["cut", "says"], dim=lower,
     )  # fmt: skip
     back |= {"h1->q1", "h2->q1"}
@@ -325,16 +343,21 @@ def update_stepper(run):
         gradients[f"h{i + 1}"] = _m(run["dh"][i], "+.4f")
     frame(
         [
-            rf"\grad{{\frac{{\partial J}}{{\partial h_{i + 1}}}}} &= {_n(W2[1, i])}\cdot \grad{{({run['dq'][1]:g})}} = \grad{{{run['dh'][i]:.4f}}}"
-            rf" \qquad \grad{{\frac{{\partial J}}{{\partial a_{i + 1}}}}} = \grad{{{run['dh'][i]:.4f}}}\,(1 - {h[i]:.4f}^2) = \grad{{{run['da'][i]:.4f}}}"
-            for i in (0, 1)
+            *(
+                rf"\grad{{\frac{{\partial J}}{{\partial h_{i + 1}}}}} &= {_n(W2[1, i])}\cdot \grad{{({run['dq'][1]:g})}} = \grad{{{run['dh'][i]:.4f}}}"
+                for i in (0, 1)
+            ),
+            *(
+                rf"\grad{{\frac{{\partial J}}{{\partial z_{i + 1}}}}} &= \grad{{{_n(run['dh'][i], '.4f')}}}\,(1 - {h[i]:.4f}^2) = \grad{{{run['dz'][i]:.4f}}}"
+                for i in (0, 1)
+            ),
         ],
-        "Back through the weights of action 1 to the hidden units, and through the tanh to the sums $a_1$, $a_2$ before it.",
+        "Back through the weights of action 1 to the hidden units, and through the tanh to the sums $z_1$ and $z_2$ before it.",
         dim=lower,
     )
     back |= set(layer1)
     frame(
-        rf"\grad{{\frac{{\partial J}}{{\partial \boldsymbol W_1}}}} = \grad{{\frac{{\partial J}}{{\partial \boldsymbol a}}}}\; \inp{{\boldsymbol \phi^\top}} = \grad{{{_matrix(run['dW1'], '.4f')}}}",
+        rf"\grad{{\frac{{\partial J}}{{\partial \boldsymbol W_1}}}} = \grad{{\frac{{\partial J}}{{\partial \boldsymbol z}}}}\; \inp{{\boldsymbol \phi^\top}} = \grad{{{_matrix(run['dW1'], '.4f')}}}",
         "The first layer in the same way. The gradient is complete, and it holds derivatives for the upper network alone.",
         dim=lower,
     )
@@ -349,7 +372,7 @@ def update_stepper(run):
             rf"\par{{\boldsymbol W}} &\leftarrow \par{{\boldsymbol W}} - {run['rate']:g}\; \grad{{\frac{{\partial J}}{{\partial \boldsymbol W}}}}",
             rf"\out{{Q(\phi, 1)}} &= {run['q_after'][1]:.4f} \qquad y = {run['y']:.4f} \qquad \loss{{J}} = {run['J_after']:.4f}",
         ],
-        f"One step downhill. The prediction has moved from {q[1]:.4f} towards the target; the target has not moved. $Q(\\phi, 0)$ has changed "
+        f"One step downhill. The prediction has moved from {_m(q[1])} towards the target; the target has not moved. $Q(\\phi, 0)$ has changed "
         "too, although its row was not touched: the two actions share the hidden layer. After a number of such steps the upper network is copied to the lower.",
         active=["q1", "J", "q1->J"], hidden=cut_hidden,
     )  # fmt: skip
