@@ -107,7 +107,7 @@ SAYS = {
     0: "The table is zero. No action is better than another, and the agent moves at random.",
     91: "Ninety-one walks, and none has reached the goal. A hole pays nothing, so falling in teaches a table of zeros nothing.",
     92: "For the first time the goal was reached. The square from which that happened has learned something, and no other one.",
-    130: "The second time it comes to that square, the news goes one square further back, and so on. Most of the map is still empty.",
+    160: "Later walks that came to this square carried the news back to its neighbours. Most of the map is still empty.",
     171: "The news has arrived at the start. From now on the walks are no longer blind.",
     500: "Along the way that the agent now takes, the values rise fast. The squares off that way lag behind.",
     2000: "Nearly right where the agent goes often. The top row is not on its way.",
