@@ -108,9 +108,9 @@ SAYS = {
     91: "Ninety-one walks, and none has reached the goal. A hole pays nothing, so falling in teaches a table of zeros nothing.",
     92: "For the first time the goal was reached. The square from which that happened has learned something, and no other one.",
     160: "Later walks that came to this square carried the news back to its neighbours. Most of the map is still empty.",
-    171: "The news has arrived at the start. From now on the walks are no longer blind.",
+    171: "The news has arrived at the start, as a number too small for two decimals. But there is a best action now, and the walks are no longer blind.",
     500: "Along the way that the agent now takes, the values rise fast. The squares off that way lag behind.",
-    2000: "Nearly right where the agent goes often. The top row is not on its way.",
+    2000: "Nearly right where the agent goes often. The right half of the top row is not on its way.",
     30_000: "The two maps agree, although Q-learning has never seen the rules. What it has seen are many, many steps.",
 }  # fmt: skip
 
@@ -235,8 +235,8 @@ def update_drawing():
     d.arrow("q1n", "y", "")
     d.arrow("r", "y", "")
     d.arrow("y", "J", "", dashed=True)
-    d.text("cut", 553, 282, "✕")
-    d.text("says", 618, 282, "cut: detached")
+    d.node("cut", 554, 279, "✕", "muted", size=30)  # on the arrow, which it interrupts
+    d.text("says", 640, 279, "cut: detached")
     return d
 
 
@@ -323,7 +323,7 @@ def update_stepper(run):
         "The gradient enters at the value of the action taken. The other action was not tried, nothing is known of it, and its gradient is 0.",
         hidden=cut_hidden,
     )
-    lower = [n for n in (*d.nodes, *d.arrows) if n not in online and n not in ("J", "y->J")]
+    lower = [n for n in (*d.nodes, *d.arrows) if n not in online and n not in ("J", "y->J", "cut")]
     frame(
         rf"\frac{{\partial J}}{{\partial y}} = {-run['dq'][1]:g} \;\text{{ is not followed: }} y \text{{ counts as a number}}",
         "And here the route is cut. The target depends on parameters too, by the lower network. But it stands for what the prediction should be; the "
