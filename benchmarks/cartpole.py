@@ -23,7 +23,7 @@ from byhand.teaching.notebooks import read_source
 
 SEEDS = range(5)
 VARIANTS = {"whole": {}, "no target network": {"sync_every": 1}, "no replay": {"replay": False}}
-STEPS, EVERY, LAST = 50_000, 500, 20
+STEPS, EVERY, LAST = 60_000, 500, 20
 
 
 def means(episodes):

@@ -12,7 +12,8 @@ from byhand.teaching.course import CourseError, Unit
 from byhand.teaching.misconceptions import load_variants
 from byhand.teaching.verify import find_mistakes, verify
 
-LEAST = {"05-simple-rnn": (12, 4), "08-lstm-backprop": (20, 4), "14-deep-q-learning": (12, 3)}  # misconceptions and alternatives that a unit promises
+# Misconceptions and alternatives that a unit promises.
+LEAST = {"05-simple-rnn": (12, 4), "08-lstm-backprop": (20, 4), "14-deep-q-learning": (12, 3)}
 
 
 @pytest.mark.parametrize("name", UNITS)
