@@ -197,6 +197,7 @@ def test_five_agents_balance_the_pole():
     found = json.loads((ROOT / "course" / UNIT / "cartpole.json").read_text())
     whole, still, fresh = (found["runs"][name] for name in ("whole", "no target network", "no replay"))
     assert sum(run["last"] >= 400 for run in whole) == 5 and sum(run["seconds"] for run in whole) < 180
+    assert len(found["untouched seeds"]) == 12 and min(found["untouched seeds"].values()) >= 400
     at = {t: t // found["every"] - 1 for t in (4000, 8000)}
 
     def largest_loss(run):
