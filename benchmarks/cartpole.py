@@ -4,7 +4,8 @@
 
 It trains as the exercises do, one run after the other on one core, and writes what the lesson shows into
 `course/14-deep-q-learning/cartpole.json`: for each run the mean return over the last 20 episodes, at the end and every
-500 steps on the way, and the seconds of processor time that it took.
+500 steps on the way, and the seconds of processor time that it took. The settings were chosen by trying about thirty of
+them on one or more of the seeds 0 to 11, for the whole agent; so twelve further seeds, which had no part in that, are run too.
 """
 
 import os
@@ -21,9 +22,9 @@ from byhand.teaching.course import find_root, find_units
 from byhand.teaching.misconceptions import Answers
 from byhand.teaching.notebooks import read_source
 
-SEEDS = range(5)
+SEEDS, UNTOUCHED = range(5), range(12, 24)
 VARIANTS = {"whole": {}, "no target network": {"sync_every": 1}, "no replay": {"replay": False}}
-STEPS, EVERY, LAST = 50_000, 500, 20
+STEPS, EVERY, LAST = 60_000, 500, 20
 
 
 def means(episodes):
@@ -47,8 +48,18 @@ def main():
             run = {"seed": seed, "last": last, "episodes": len(episodes), "seconds": seconds, "curve": means(episodes)}
             found["runs"][variant].append(run)
             print(f"{variant:20} seed {seed}  mean of the last {LAST}: {last:5.1f}  {seconds:5.1f} s", flush=True)
+    found["untouched seeds"] = {}
+    for seed in UNTOUCHED:
+        _, episodes = train(seed, STEPS)
+        found["untouched seeds"][seed] = round(float(episodes[-LAST:, 1].mean()), 1)
+        print(f"untouched seed {seed}: {found['untouched seeds'][seed]:5.1f}", flush=True)
     # One line for each run: a file that can be read, and compared.
-    text = json.dumps(found, separators=(",", ":")).replace('{"seed"', '\n{"seed"').replace('],"no', '],\n"no')
+    text = (
+        json.dumps(found, separators=(",", ":"))
+        .replace('{"seed"', '\n{"seed"')
+        .replace('],"no', '],\n"no')
+        .replace(',"unt', ',\n"unt')
+    )
     (unit.course / "cartpole.json").write_text(text + "\n")
 
 

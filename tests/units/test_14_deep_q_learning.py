@@ -197,19 +197,19 @@ def test_five_agents_balance_the_pole():
     found = json.loads((ROOT / "course" / UNIT / "cartpole.json").read_text())
     whole, still, fresh = (found["runs"][name] for name in ("whole", "no target network", "no replay"))
     assert sum(run["last"] >= 400 for run in whole) == 5 and sum(run["seconds"] for run in whole) < 180
-    assert sum(run["last"] >= 400 for run in still) == 2
-    at = {t: t // found["every"] - 1 for t in (4000, 8000, 12_000, 24_000)}
-    early = sorted(run["curve"][at[8000]] for run in still)
-    assert 12 < early[0] and early[3] < 14 and early[4] > 80
-    assert all(run["last"] > 400 for run in fresh)
+    assert len(found["untouched seeds"]) == 12 and min(found["untouched seeds"].values()) >= 400
+    at = {t: t // found["every"] - 1 for t in (4000, 8000)}
 
     def largest_loss(run):
         curve = np.array(run["curve"][at[4000] :])
         return 1 - (curve / np.maximum.accumulate(curve)).min()
 
-    assert sum(largest_loss(run) > 1 / 3 for run in fresh) == 4 and sum(largest_loss(run) > 1 / 3 for run in whole) == 1
-    plateau = fresh[4]["curve"][at[12_000] : at[24_000]]
-    assert largest_loss(fresh[4]) < 0.2 and 160 < min(plateau) and max(plateau) < 200
+    assert all(largest_loss(run) < 0.2 for run in whole)
+    assert sum(run["last"] >= 400 for run in still) == 4 == sum(run["curve"][at[8000]] < 18 for run in still)
+    assert sum(largest_loss(run) > 0.5 for run in still) == 4
+    back = [run for run in fresh if largest_loss(run) > 1 / 3]
+    assert len(back) == 3 and all(240 < run["last"] < 360 for run in back)
+    assert sum(run["last"] >= 400 for run in fresh) == 2
 
 
 def test_an_agent_that_acts_at_random_gets_about_22(answers):
