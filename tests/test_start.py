@@ -20,8 +20,10 @@ def course(tmp_path):
         folder.mkdir(parents=True)
         lesson = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell(f"# {number} Unit {name}\n\nText.")])
         checks = [
-            nbformat.v4.new_code_cell("check", metadata={"nbgrader": {"grade_id": f"{name}_{part}-check"}})
-            for part in "abc"
+            nbformat.v4.new_code_cell(
+                "check", metadata={"nbgrader": {"grade_id": f"{name}_{part}-check", "grade": part != "d"}}
+            )
+            for part in "abcd"  # d is optional
         ]
         nbformat.write(lesson, folder / "lesson.ipynb")
         nbformat.write(nbformat.v4.new_notebook(cells=checks), folder / "exercises.ipynb")

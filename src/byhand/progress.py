@@ -60,7 +60,8 @@ def units(course: Path) -> list[UnitProgress]:
         title = next(
             (line[2:].strip() for cell in lesson for line in _lines(cell) if line.startswith("# ")), folder.name
         )
-        ids = [cell.get("metadata", {}).get("nbgrader", {}).get("grade_id", "") for cell in exercises]
+        cells = [cell.get("metadata", {}).get("nbgrader", {}) for cell in exercises]
+        ids = [cell.get("grade_id", "") for cell in cells if cell.get("grade")]  # an optional exercise is not graded
         names = tuple(dict.fromkeys(i.removesuffix("-check") for i in ids if i.endswith("-check")))
         found.append(UnitProgress(folder.name, title, names, frozenset(seen.get(folder.name, ())) & set(names)))
     return found

@@ -1,10 +1,12 @@
 """`byhand grade`: the same marks as stock nbgrader gives, and nothing lost when it is interrupted, repeated or misused."""
 
+import contextlib
 import ctypes
 import json
 import os
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -203,6 +205,35 @@ def test_bad_input_is_met_with_a_sentence_and_changes_nothing(course, spoil, say
     done = tried(course, *options)
     assert done.returncode == 2 and says in done.stderr and "Traceback" not in done.stderr
     assert everything(course) == before
+
+
+def test_a_full_disk_is_a_sentence_and_afterwards_the_same_command_goes_on(course):
+    (course / "classroom/feedback").mkdir(exist_ok=True)
+    script = f'mount -t tmpfs -o size=64k none classroom/feedback && exec "$0" grade {UNIT}'
+    if subprocess.run(["unshare", "--mount", "true"], capture_output=True).returncode:
+        pytest.skip("this user may not mount a small disk")
+    in_a_small_disk = ["unshare", "--mount", "sh", "-c", script, str(BYHAND)]
+    done = subprocess.run(in_a_small_disk, cwd=course, env=clean_environment(course), capture_output=True, text=True)
+    assert done.returncode == 2 and "Traceback" not in done.stderr
+    assert "The results cannot be written" in done.stderr and "No space left" in done.stderr
+    run(course, "byhand", "grade", UNIT)
+    assert {student: v["score"] for student, v in verdicts(course).items()}["solution"] == 46
+    assert (course / "classroom/feedback/solution" / UNIT / "exercises.html").is_file()
+
+
+def test_a_gradebook_that_another_program_writes_is_waited_for_and_then_named(course):
+    impatient = "import sys, byhand.grading.record as r; r.PATIENCE = 1; from byhand.teaching.cli import main; sys.exit(main())"
+    with contextlib.closing(sqlite3.connect(course / "classroom/gradebook.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        done = subprocess.run(
+            [sys.executable, "-c", impatient, "grade", UNIT],
+            cwd=course, env=clean_environment(course), capture_output=True, text=True,
+        )  # fmt: skip
+        other.execute("ROLLBACK")
+    assert done.returncode == 2 and "The gradebook cannot be written (database is locked)" in done.stderr
+    assert "Traceback" not in done.stderr and verdicts(course) == {}
+    run(course, "byhand", "grade", UNIT)
+    assert verdicts(course)["solution"]["score"] == 46
 
 
 # With and without a sandbox ----------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from typing import Any
 
 import nbformat
 import sqlalchemy
+from nbgrader.api import InvalidEntry
 from tqdm import tqdm
 
 from byhand.grading import feedback, record, work
@@ -72,8 +73,9 @@ class Grading:
                         f"There can be no sandbox here ({error}), so nothing is graded. It needs Linux with user "
                         "namespaces; --no-sandbox runs the students' code with all your rights."
                     ) from None
-                except sqlalchemy.exc.OperationalError as error:
-                    raise CourseError(f"The gradebook cannot be written ({error.orig}). {GO_ON}") from None
+                except (sqlalchemy.exc.OperationalError, InvalidEntry) as error:  # nbgrader wraps some of them
+                    says = str(getattr(error, "orig", error)).rpartition("OperationalError) ")[2]
+                    raise CourseError(f"The gradebook cannot be written ({says}). {GO_ON}") from None
                 except OSError as error:
                     raise CourseError(f"The results cannot be written ({error}). {GO_ON}") from None
 
@@ -191,7 +193,11 @@ def find_submissions(unit: Unit, students: Iterable[str] = ()) -> dict[str, Path
 @contextlib.contextmanager
 def alone(root: Path) -> Iterator[None]:
     """No two graders at once. The lock goes with the process, however that ends."""
-    with open(root / "classroom" / ".grading", "a+") as file:
+    try:
+        lock = open(root / "classroom" / ".grading", "a+")  # noqa: SIM115 - closed below
+    except OSError as error:
+        raise CourseError(f"The results cannot be written ({error}).") from None
+    with lock as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import os
 import shutil
 import warnings
@@ -47,6 +48,8 @@ def open_gradebook(root: Path) -> Iterator[Gradebook]:
         book = Gradebook(f"sqlite:///{path}?timeout={PATIENCE}", config.CourseDirectory.get("course_id", ""))
     except sqlalchemy.exc.DatabaseError as error:
         raise CourseError(f"{path} cannot be read as a gradebook: {error.orig}.") from None
+    # nbgrader logs a traceback of what it raises; the sentence that `byhand grade` makes of it is enough.
+    logging.getLogger("tornado.application").setLevel(logging.CRITICAL)
     with book:
         yield book
 
