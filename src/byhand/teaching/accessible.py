@@ -7,7 +7,7 @@ from pathlib import Path
 
 # In the table of contents the arrow that unfolds a unit has no name.
 _UNFOLD = re.compile(
-    r'(<a class="reference internal" href="[^"]*">([^<]*)</a><details[^>]*>)<summary><span class="toctree-toggle"'
+    r'(<a class="(?:current )?reference internal" href="[^"]*">([^<]*)</a><details[^>]*>)<summary><span class="toctree-toggle"'
 )
 # docutils gives each entry of the bibliography a role that has since been withdrawn; in a list it is a list item.
 _ENTRY = re.compile(r'(<div class="citation" id="[^"]*") role="doc-biblioentry"')

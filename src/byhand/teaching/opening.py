@@ -147,7 +147,7 @@ def cell_stepper() -> Stepper:
 
 # The map
 
-LABEL, BOX, HEIGHT, GAP, BETWEEN, TOP = 112, 138, 70, 14, 34, 4  # pixels; LABEL is the column of the parts' names
+LABEL, BOX, HEIGHT, GAP, BETWEEN, TOP = 112, 138, 80, 14, 34, 4  # pixels; LABEL is the column of the parts' names
 TITLE_LETTERS = 18  # what fits a line of a box
 
 
@@ -166,15 +166,19 @@ def course_map(units: list[Overview]) -> str:
     width = LABEL + max(map(len, rows.values())) * (BOX + GAP) - GAP + 4
     height = TOP + len(parts) * (HEIGHT + BETWEEN) - BETWEEN + 4
     labels = "".join(_label(part, TOP + row * (HEIGHT + BETWEEN)) for row, part in enumerate(parts))
-    arrows = "".join(
-        _arrow(place[source], place[unit.number]) for unit in units for source in direct_needs(unit, units)
-    )
-    boxes = "".join(_box(unit, *place[unit.number]) for unit in units)
+    row_of = {unit.number: parts.index(unit.part) for unit in units}
+    arrows, boxes = [], []
+    for unit in units:
+        # An arrow over more than one row would run behind other boxes; there the box names where it comes from.
+        needs = direct_needs(unit, units)
+        far = [need for need in needs if row_of[unit.number] - row_of[need] > 1]
+        arrows += [_arrow(place[need], place[unit.number]) for need in needs if need not in far]
+        boxes.append(_box(unit, far, *place[unit.number]))
     said = "; ".join(f"{u.number} {u.title}" + (f" builds on {', '.join(u.needs)}" if u.needs else "") for u in units)
     return (
         f'<div class="bh byhand-map-figure"><style>{stylesheet()}</style>'
         f'<svg class="bh-svg" role="group" aria-label="The map of the course. {escape(said)}." viewBox="0 0 {width} {height}" '
-        f'width="{width}" height="{height}" style="max-width:{width}px">{arrows}{labels}{boxes}</svg></div>'
+        f'width="{width}" height="{height}" style="max-width:{width}px">{"".join(arrows)}{labels}{"".join(boxes)}</svg></div>'
     )
 
 
@@ -197,7 +201,7 @@ def _label(part: str, y: float) -> str:
     return f'<text class="e t">{"".join(lines)}</text>'
 
 
-def _box(unit: Overview, x: float, y: float) -> str:
+def _box(unit: Overview, far: list[str], x: float, y: float) -> str:
     lines = wrap(unit.title, TITLE_LETTERS)
     lines = lines[:1] + ([lines[1] + " …" * (len(lines) > 2)] if len(lines) > 1 else [])
     title = "".join(f'<tspan x="{x + 9}" y="{y + 35 + 17 * n}">{escape(line)}</tspan>' for n, line in enumerate(lines))
@@ -207,7 +211,9 @@ def _box(unit: Overview, x: float, y: float) -> str:
         f'<a href="units/{unit.name}/lesson.html" aria-label="{escape(said)}" class="r-hidden">'
         f'<rect class="n" x="{x}" y="{y}" width="{BOX}" height="{HEIGHT}" rx="7"/>'
         f'<text class="e t" font-weight="600" x="{x + 9}" y="{y + 15}">{unit.number}</text>'
-        f'<text class="w v" x="{x + BOX - 8}" y="{y + 15}">{time}</text><text class="e t">{title}</text></a>'
+        f'<text class="w v" x="{x + BOX - 8}" y="{y + 15}">{time}</text><text class="e t">{title}</text>'
+        + (f'<text class="e v" x="{x + 9}" y="{y + HEIGHT - 9}">← {", ".join(far)}</text>' if far else "")
+        + "</a>"
     )
 
 
