@@ -9,6 +9,7 @@ from pathlib import Path
 
 import nbformat
 from nbformat.v4 import new_code_cell
+from nbgrader.api import Gradebook
 
 from byhand.grading.sheet import Sheet
 from byhand.teaching.course import Unit
@@ -61,6 +62,15 @@ def copy_course(root):
     (root / "book").mkdir()
     for name in ("course/start.md", "nbgrader_config.py", "requirements.txt", "book/references.bib"):
         shutil.copy(ROOT / name, root / name)
+    return root
+
+
+def fresh(root, graded_class):
+    """A copy of the class, as it was handed in and before anybody graded it."""
+    shutil.copytree(graded_class, root, ignore=shutil.ignore_patterns("autograded", "feedback", ".jupyter"))
+    with Gradebook(f"sqlite:///{root}/classroom/gradebook.db") as book:
+        for student in [s.id for s in book.students]:
+            book.remove_student(student)
     return root
 
 

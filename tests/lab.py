@@ -6,6 +6,7 @@ import secrets
 import subprocess
 import sys
 import time
+import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +24,15 @@ class Lab:
     def address(self, path):
         """Where a page of the server is, `lab/tree/course/start.ipynb` for example; "" is where a browser begins."""
         return f"{self.url}{path}?token={self.token}"
+
+    def end_kernels(self):
+        """End every kernel that earlier pages have left running: a page that was closed while its kernel started can
+        leave it so that the next page waits for it without end."""
+        for session in json.load(self._ask("GET", "api/sessions")):
+            self._ask("DELETE", f"api/sessions/{session['id']}")
+
+    def _ask(self, method, path):
+        return urllib.request.urlopen(urllib.request.Request(self.address(path), method=method), timeout=60)
 
 
 @contextlib.contextmanager

@@ -59,6 +59,7 @@ def page(browser):
 
 def run_all(page, lab, notebook):
     """Open a notebook of the unit and run its cells as a student does, through the menu."""
+    lab.end_kernels()
     page.goto(lab.address(f"lab/tree/course/{UNIT}/{notebook}") + "&reset")
     # Before the kernel is there, JupyterLab asks which one to take.
     kernel = page.locator(".jp-StatusBar-Left")

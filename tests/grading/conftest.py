@@ -1,17 +1,7 @@
 import shutil
 
 import pytest
-from classes import UNIT
-from nbgrader.api import Gradebook
-
-
-def fresh(root, graded_class):
-    """A copy of the class, as it was handed in and before anybody graded it."""
-    shutil.copytree(graded_class, root, ignore=shutil.ignore_patterns("autograded", "feedback", ".jupyter"))
-    with Gradebook(f"sqlite:///{root}/classroom/gradebook.db") as book:
-        for student in [s.id for s in book.students]:
-            book.remove_student(student)
-    return root
+from classes import UNIT, fresh, run
 
 
 @pytest.fixture
@@ -27,8 +17,6 @@ def course(tmp_path, graded_class):
 @pytest.fixture(scope="session")
 def class_of_ours(tmp_path_factory, graded_class):
     """The whole class, graded by `byhand grade`."""
-    from classes import run
-
     root = fresh(tmp_path_factory.mktemp("class-of-ours") / "course", graded_class)
     run(root, "byhand", "grade", UNIT)
     return root

@@ -7,8 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
-from classes import UNIT, clean_environment
-from conftest import fresh
+from classes import UNIT, clean_environment, fresh
 from test_nbgrader import EXPECTED, scores
 
 pytest.importorskip("distributed")

@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 import pytest
-from classes import UNIT, clean_environment, run
+from classes import UNIT, clean_environment, fresh, run
 from test_nbgrader import EXPECTED, POINTS, feedback, gradebook, in_one_line, mark, scores
 
 from byhand.grading.grade import alone
@@ -112,8 +112,6 @@ def test_what_a_human_marked_stays_and_comes_into_the_feedback(course):
 
 
 def test_a_grader_that_is_killed_leaves_no_process_and_loses_nothing(graded_class, tmp_path):
-    from conftest import fresh
-
     root = fresh(tmp_path / "course", graded_class)
     process = subprocess.Popen([BYHAND, "grade", UNIT, "--workers=1"], cwd=root, env=clean_environment(root))
     folder = root / "classroom/verdicts" / UNIT
