@@ -1,23 +1,21 @@
-"""Every bad submission through stock nbgrader and through `byhand grade`: what it earns, how long it takes, what it reaches.
+"""Every bad submission through stock nbgrader and through `byhand grade`: what it earns, what it takes, what it reaches.
 
 Prints the table of the instructor's guide. Run it on a machine that may suffer: stock grading runs the attacks without
 a sandbox. Results are kept in `.cache/bad_submissions`, so that a run that was interrupted goes on where it was.
 """
 
+import contextlib
 import hashlib
 import inspect
 import json
-import os
 import shutil
-import signal
-import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 from nbgrader.api import Gradebook, MissingEntry
 from tqdm import tqdm
+from watch import Watch
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests" / "grading")]
@@ -37,48 +35,46 @@ PATIENCE = 120  # seconds after which a grader that still runs is ended from out
 
 
 def stock(base, bad):
-    """What stock nbgrader makes of one submission: points, seconds, remarks."""
+    """What stock nbgrader makes of one submission."""
+    with handed_in(base, bad) as (root, scene):
+        command = ["nbgrader", "autograde", UNIT, f"--student={bad.student}", f"--Execute.timeout={TIMEOUT}"]
+        took = watched(root, command)
+        remarks = []
+        if took.code is None:
+            remarks.append(f"hangs; ended after {PATIENCE} s, and with it the class")
+        elif took.code and "There was an error processing assignment '" not in took.said:
+            remarks.append("stops the class")
+        return result(bad, scene, took, _points(root, bad.student), took.seconds, remarks)
+
+
+def ours(base, bad):
+    """What `byhand grade` makes of it."""
+    with handed_in(base, bad) as (root, scene):
+        took = watched(root, ["byhand", "grade", UNIT, "--workers=1", f"--timeout={TIMEOUT}"])
+        verdict = json.loads((root / "classroom" / "verdicts" / UNIT / f"{bad.student}.json").read_text())
+        found = result(bad, scene, took, verdict["score"], verdict["seconds"]["total"], [])
+        return {**found, "status": verdict["status"]}
+
+
+@contextlib.contextmanager
+def handed_in(base, bad):
+    """A copy of the course in which this submission alone was handed in, and from where its attack is watched."""
     with tempfile.TemporaryDirectory() as scratch, listening() as listener:
         root = Path(scratch) / "course"
         shutil.copytree(base, root)
         hand_in(root, [bad], TIMEOUT, listener.port)
-        start = time.perf_counter()
-        code, log = _run(
-            root, "nbgrader", "autograde", UNIT, f"--student={bad.student}", f"--Execute.timeout={TIMEOUT}"
-        )
-        seconds = time.perf_counter() - start
-        points = _points(root, bad.student)
-        remarks = []
-        if code is None:
-            remarks.append(f"hangs; ended after {PATIENCE} s, and with it the class")
-        elif code and "There was an error processing assignment '" not in log:
-            remarks.append("stops the class")
-        if bad.succeeded and bad.succeeded(Scene(root, bad.student, listener.connections)):
-            remarks.append("attack succeeds")
-        return {"points": points, "seconds": seconds, "remarks": remarks}
+        yield root, Scene(root, bad.student, listener.connections)
 
 
-def _run(root, *command):
-    program = Path(sys.executable).parent / command[0]
+def watched(root, command):
     env = clean_environment(root) | {"BYHAND_TEST_SECRET": SECRET}
-    with tempfile.TemporaryFile() as log:
-        process = subprocess.Popen(
-            [program, *command[1:]],
-            cwd=root,
-            env=env,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
-        try:
-            code = process.wait(PATIENCE)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-            code = None
-        log.seek(0)
-        return code, log.read().decode(errors="replace")
+    return Watch([Path(sys.executable).parent / command[0], *command[1:]], root, env, PATIENCE)
+
+
+def result(bad, scene, took, points, seconds, remarks):
+    if bad.succeeded and bad.succeeded(scene):
+        remarks.append("attack succeeds")
+    return {"points": points, "seconds": seconds, "memory": took.peak, "remarks": remarks}
 
 
 def _points(root, student):
@@ -92,36 +88,14 @@ def _points(root, student):
         return None if None in scores or not scores else sum(scores)
 
 
-def with_byhand(base):
-    """Student -> verdict of `byhand grade` over all of them at once, and what each attack reached."""
-    with tempfile.TemporaryDirectory() as scratch, listening() as listener:
-        root = Path(scratch) / "course"
-        shutil.copytree(base, root)
-        hand_in(root, SUITE.values(), TIMEOUT, listener.port)
-        run(root, "byhand", "grade", UNIT, f"--timeout={TIMEOUT}", BYHAND_TEST_SECRET=SECRET)
-        verdicts = {}
-        for bad in SUITE.values():
-            verdict = json.loads((root / "classroom" / "verdicts" / UNIT / f"{bad.student}.json").read_text())
-            remarks = []
-            if bad.succeeded and bad.succeeded(Scene(root, bad.student, listener.connections)):
-                remarks.append("attack succeeds")
-            verdicts[bad.student] = {
-                "points": verdict["score"], "seconds": verdict["seconds"]["total"],
-                "status": verdict["status"], "remarks": remarks,
-            }  # fmt: skip
-        return verdicts
-
-
-def kept(bad, compute):
-    """The result of an earlier run with the same fixture, or a new one."""
-    digest = hashlib.sha256(f"{TIMEOUT} {bad.student} {bad.does} {inspect.getsource(bad.make)}".encode()).hexdigest()[
-        :16
-    ]
-    path = ROOT / ".cache" / "bad_submissions" / f"{digest}.json"
+def kept(grade, base, bad):
+    """The result of an earlier run with the same submission, or a new one."""
+    made_of = f"{TIMEOUT} {bad.student} {bad.does} {inspect.getsource(bad.make)} {inspect.getsource(grade)}"
+    path = ROOT / ".cache" / "bad_submissions" / f"{hashlib.sha256(made_of.encode()).hexdigest()[:16]}.json"
     if not path.exists():
-        result = compute()
+        found = grade(base, bad)
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(result))
+        path.write_text(json.dumps(found))
     return json.loads(path.read_text())
 
 
@@ -141,28 +115,29 @@ def says(result, bad):
     return f"{points}{': ' if remarks else ''}{'; '.join(remarks)}"
 
 
-def table(stock_results, byhand_results):
+def table(stock_results, our_results):
     """Markdown: a table for each group of submissions."""
     lines = []
     for group, title in GROUPS.items():
         lines += [
             f"### {title}",
             "",
-            "| Submission | Earned | Stock | s | `byhand grade` | s |",
-            "|:--|--:|:--|--:|:--|--:|",
+            "| Submission | Earned | Stock | s | MB | `byhand grade` | s | MB |",
+            "|:--|--:|:--|--:|--:|:--|--:|--:|",
         ]
         for bad in SUITE.values():
             if bad.make.__module__ == f"bad.{group}":
-                theirs, ours = stock_results[bad.student], byhand_results[bad.student]
+                theirs, mine = stock_results[bad.student], our_results[bad.student]
                 lines.append(
-                    f"| {bad.does} | {sum(bad.scores.values()):g} | {says(theirs, bad)} | {theirs['seconds']:.0f} "
-                    f"| {ours['status']}, {says(ours, bad)} | {ours['seconds']:.1f} |"
+                    f"| {bad.does} | {sum(bad.scores.values()):g} "
+                    f"| {says(theirs, bad)} | {theirs['seconds']:.0f} | {theirs['memory'] / 2**20:.0f} "
+                    f"| {mine['status']}, {says(mine, bad)} | {mine['seconds']:.1f} | {mine['memory'] / 2**20:.0f} |"
                 )
         lines.append("")
-    return "\n".join([*lines, summary(stock_results, byhand_results)])
+    return "\n".join([*lines, summary(stock_results, our_results)])
 
 
-def summary(stock_results, byhand_results):
+def summary(stock_results, our_results):
     def count(results, remark):
         return sum(remark in says(results[bad.student], bad) for bad in SUITE.values())
 
@@ -171,7 +146,7 @@ def summary(stock_results, byhand_results):
         "classes stopped": "the class",
     }  # fmt: skip
     counts = [
-        f"{name} {count(stock_results, remark)} / {count(byhand_results, remark)}" for name, remark in remarks.items()
+        f"{name} {count(stock_results, remark)} / {count(our_results, remark)}" for name, remark in remarks.items()
     ]
     return f"Of {len(SUITE)} submissions, stock / `byhand grade`: {'; '.join(counts)}."
 
@@ -180,10 +155,11 @@ def main():
     with tempfile.TemporaryDirectory() as scratch:
         base = copy_course(Path(scratch))
         run(base, "byhand", "build")
-        stock_results = {}
-        for bad in tqdm(SUITE.values(), desc="stock, one at a time", disable=not sys.stderr.isatty()):
-            stock_results[bad.student] = kept(bad, lambda bad=bad: stock(base, bad))
-        print(table(stock_results, with_byhand(base)))
+        stock_results, our_results = {}, {}
+        for bad in tqdm(SUITE.values(), desc="each by both", disable=not sys.stderr.isatty()):
+            stock_results[bad.student] = kept(stock, base, bad)
+            our_results[bad.student] = kept(ours, base, bad)
+        print(table(stock_results, our_results))
 
 
 if __name__ == "__main__":

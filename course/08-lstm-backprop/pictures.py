@@ -7,31 +7,13 @@ import numpy as np
 
 from byhand.drawing import Drawing, Svg
 from byhand.live import live_figure
-from byhand.lstm_cell import GATES, PEEPHOLES, Pictures, forward_numbers, pictures
+from byhand.lstm_cell import GATES, PEEPHOLES, STATES, Pictures, forward_numbers, pictures
 from byhand.palette import PALETTE
 from byhand.routes import Edge, RoutePicker, Routes
 from byhand.stepper import Frame, Stepper
 
 BARS = ("z", "i", "f", "o")
 LATEX = {"z": r"\bar{z}", "i": r"\bar{\imath}", "f": r"\bar{f}", "o": r"\bar{o}"}
-SHOWN = (
-    "x",
-    "y_prev",
-    "c_prev",
-    "z_bar",
-    "i_bar",
-    "f_bar",
-    "o_bar",
-    "z",
-    "i",
-    "f",
-    "o",
-    "zi",
-    "cf",
-    "c",
-    "tanh_c",
-    "y",
-)
 CIRCUIT = 0  # the first of the two pictures: one alone leaves room for the equation beside it
 
 
@@ -57,7 +39,7 @@ def backward_stepper(steps, d, p, Delta):
     frames = []
 
     def frame(equation, sentence, gradient=(), step=2, extra=None):
-        values = {name: _m(steps[step][name][0], "g" if name == "x" else ".4f") for name in SHOWN}
+        values = {name: _m(steps[step][name][0], "g" if name == "x" else ".4f") for name in STATES}
         here = dict(known) if step == 2 else {}
         gradients = here | (extra or {})
         loss = step == 2
@@ -224,7 +206,7 @@ def backward_stepper(steps, d, p, Delta):
 
 def whole_step(steps, d, t=2):
     """Both pictures of the cell with the values and all gradients of one step (of the first entry)."""
-    values = {name: _m(steps[t][name][0], "g" if name == "x" else ".4f") for name in SHOWN}
+    values = {name: _m(steps[t][name][0], "g" if name == "x" else ".4f") for name in STATES}
     gradients = {name: _g(d[t][name][0]) for name in ("y", "o_bar", "c", "f_bar", "i_bar", "z_bar")}
     lit = [*gradients, "o->y", "o_bar->o", "tanh_c->y", "c->tanh_c", "c->o_bar", "cf->c", "zi->c", "f->cf", "i->zi", "z->zi",
            "f_bar->f", "i_bar->i", "z_bar->z"]  # fmt: skip

@@ -196,8 +196,8 @@ def descend(start, rate, max_norm, updates):
         J, dw, db = tiny_loss(w, b)
         norm = np.hypot(dw, db)
         rows.append((w, b, J, norm))
-        factor = min(1.0, max_norm / (norm + 1e-6))
-        w, b = w - rate * factor * dw, b - rate * factor * db
+        step = rate if norm <= max_norm else rate * max_norm / norm
+        w, b = w - step * dw, b - step * db
     return np.array(rows)
 
 

@@ -136,6 +136,7 @@ def _edges():
 
 VARIABLES = _variables()
 EDGES = _edges()
+STATES = tuple(v for v in VARIABLES if VARIABLES[v].role != "parameter")  # what a forward pass gives a number to
 HIGHWAY = ("c_prev->cf", "cf->c", "c->c_next")
 NODES = [v for v in VARIABLES if VARIABLES[v].role != "parameter" or v[0] == "b"]  # W, R and p are edges
 

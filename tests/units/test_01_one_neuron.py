@@ -1,13 +1,12 @@
 """Unit 01: every equation of the lesson, computed in numpy as it stands there and compared with torch's autograd."""
 
-import importlib.util
 from itertools import combinations
 
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from equations import ROOT, labels, printed
+from equations import ROOT, labels, module, printed
 
 from byhand.teaching.course import Unit
 from byhand.teaching.execute import executed, executed_solution
@@ -38,10 +37,7 @@ def run():
 
 @pytest.fixture(scope="module")
 def pictures():
-    spec = importlib.util.spec_from_file_location("pictures_of_01", ROOT / "course" / UNIT / "pictures.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return module(UNIT, "pictures")
 
 
 def descent(start, eta, steps):

@@ -1,13 +1,12 @@
 """Unit 02: every equation of the lesson, computed as it stands there and compared with torch's autograd."""
 
-import importlib.util
 import math
 import sys
 
 import numpy as np
 import pytest
 import torch
-from equations import ROOT, labels, printed
+from equations import ROOT, labels, module, printed
 
 from byhand.checking import visible_report
 from byhand.checking.exercise import load_checks
@@ -22,10 +21,7 @@ UNIT = "02-chain-rule-graphs"
 @pytest.fixture(scope="module")
 def pictures():
     """The lesson's own drawing code, for the graphs in it."""
-    spec = importlib.util.spec_from_file_location("pictures_02", ROOT / "course" / UNIT / "pictures.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return module(UNIT, "pictures")
 
 
 def steps(w, u, x1, x2, tanh=math.tanh):

@@ -1,12 +1,11 @@
 """Unit 04: every equation of the lesson, computed and compared with torch; the station's files; the numbers in the prose."""
 
-import importlib.util
 import itertools
 
 import numpy as np
 import pytest
 import torch
-from equations import ROOT, labels, printed
+from equations import ROOT, labels, module, printed
 
 from byhand.teaching.course import Unit
 from byhand.teaching.execute import executed, executed_solution
@@ -15,14 +14,7 @@ UNIT = "04-sequence-data"
 T, N, D, H, O = 5, 3, 4, 6, 2
 
 
-def module(name):
-    spec = importlib.util.spec_from_file_location(f"{name}_of_unit_04", ROOT / "course" / UNIT / f"{name}.py")
-    loaded = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(loaded)
-    return loaded
-
-
-weather, pictures, checks = module("weather"), module("pictures"), module("checks")
+weather, pictures, checks = (module(UNIT, name) for name in ("weather", "pictures", "checks"))
 
 
 @pytest.fixture

@@ -1,13 +1,12 @@
 """Unit 06: every equation of the lesson computed as it stands there, and the results that the prose states."""
 
-import importlib.util
 import re
 from functools import cache
 
 import numpy as np
 import pytest
 import torch
-from equations import ROOT, labels, printed
+from equations import ROOT, labels, module, printed
 
 from byhand.teaching.course import Unit
 from byhand.teaching.execute import executed, executed_solution
@@ -249,7 +248,7 @@ def test_the_prose_states_the_numbers_of_the_small_examples():
 
 
 def test_the_figures_show_what_the_text_says():
-    pictures = load_pictures()
+    pictures = module(UNIT, "pictures")
 
     def first(activation, scale):
         return np.median(pictures.gradient_sizes(20, activation, scale, networks=8)[:, 0])
@@ -293,13 +292,6 @@ def test_pretraining_makes_the_deep_net_trainable_and_the_rnn_fails():
 
 def lines(out, word):
     return [(line.split(word)[0].strip(), line) for line in out.splitlines() if word in line]
-
-
-def load_pictures():
-    spec = importlib.util.spec_from_file_location("pictures_06", ROOT / "course" / UNIT / "pictures.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def assert_close(mine, theirs):

@@ -1,12 +1,11 @@
 """Unit 08: every equation of the lesson, computed in numpy as it stands there and compared with torch's autograd."""
 
-import importlib.util
 import re
 
 import numpy as np
 import pytest
 import torch
-from equations import ROOT, labels, printed
+from equations import ROOT, labels, module, printed
 
 from byhand.lstm_cell import forward_numbers
 from byhand.teaching.course import Unit
@@ -240,7 +239,7 @@ def test_the_prose_states_the_numbers_of_the_lesson(lesson):
 
 
 def test_the_reach_is_as_the_prose_says():
-    pictures = load_pictures()
+    pictures = module(UNIT, "pictures")
     ends = {bias: pictures.reach(bias)[0] for bias in (0, 1, 2, 5)}
     assert 1e-24 < ends[0] < 1e-22 and 1e-10 < ends[1] < 1e-9 and 0.003 < ends[2] < 0.005 and 5 < ends[5] < 7
 
@@ -248,7 +247,7 @@ def test_the_reach_is_as_the_prose_says():
 def test_the_steppers_show_autograds_numbers(lesson):
     """The gradients of the worked example, as the first entry of each stands in the drawing of the backward stepper."""
     source = next(c.source for c in lesson.cells if c.source.startswith("p = {"))
-    space = {"np": np, "forward_numbers": forward_numbers, "pictures": load_pictures(), "print": lambda *_: None}
+    space = {"np": np, "forward_numbers": forward_numbers, "pictures": module(UNIT, "pictures"), "print": lambda *_: None}
     exec(source, space)
     leaf = {k: torch.tensor(v) for k, v in space["p"].items()}
     tensors = [torch.tensor(space[name], requires_grad=True, dtype=torch.float64) for name in ("x", "y0", "c0")]
@@ -294,13 +293,6 @@ def test_the_given_sequences_are_those_of_the_adding_problem():
     assert all(len(m) == 2 and m[0] < 10 and m[1] < 24 for m in marked)
     assert np.allclose(target, 0.5 + (x[..., 0] * x[..., 1]).sum(axis=0) / 4)
     assert abs(((target - 0.5) ** 2).mean() - 1 / 24) < 0.002  # the dashed line
-
-
-def load_pictures():
-    spec = importlib.util.spec_from_file_location("pictures_of_08", ROOT / "course" / UNIT / "pictures.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def slope(a):

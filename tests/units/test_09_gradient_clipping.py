@@ -1,12 +1,11 @@
 """Unit 09: every equation of the lesson, computed in numpy as it stands there and compared with torch's autograd."""
 
 import re
-import sys
 
 import numpy as np
 import pytest
 import torch
-from equations import ROOT, labels, printed
+from equations import ROOT, labels, module, printed
 from torch.autograd.functional import jacobian
 
 from byhand.checking.collect import collect
@@ -250,7 +249,7 @@ def tiny(rnn, lstm):
             h = torch.tanh(leaves[0] * h + leaves[1])
         J = (h - 0.5) ** 2
         J.backward()
-        assert_close(pictures().tiny_loss(w, b), (J.item(), *leaves.grad.numpy()))
+        assert_close(module(UNIT, "pictures").tiny_loss(w, b), (J.item(), *leaves.grad.numpy()))
 
 
 EQUATIONS = {
@@ -300,12 +299,12 @@ def test_what_the_trained_lstms_show(lesson):
 def test_what_the_figure_of_radii_shows():
     """The caption: radius 1 is the border of the linear network, all three tanh networks vanish, all bounds rise."""
     for rho, holds in ((0.8, lambda d: d < 1e-4), (1.0, lambda d: 1 < d < 4), (1.3, lambda d: d > 1e5)):
-        linear, tanh, ceiling = pictures().growth(rho, 50)
+        linear, tanh, ceiling = module(UNIT, "pictures").growth(rho, 50)
         assert holds(linear[-1]) and tanh[-1] < 0.05 and ceiling[-1] > 1e5
 
 
 def test_the_unclipped_walker_is_thrown_off_and_the_clipped_one_is_not():
-    free, clipped = (pictures().descend((2.0, 0.1), 0.3, v, updates=19) for v in (np.inf, 0.4))
+    free, clipped = (module(UNIT, "pictures").descend((2.0, 0.1), 0.3, v, updates=19) for v in (np.inf, 0.4))
     assert free[-1, 2] > 0.24 and free[-1, 3] < 1e-3 and free[-1, 1] > 3
     assert clipped[:, 2].max() < 0.22 and clipped[-1, 2] < 0.01
     steps = np.hypot(*np.diff(clipped[:, :2], axis=0).T)
@@ -343,18 +342,6 @@ def test_the_students_network_diverges_without_clipping_and_learns_with_it():
     norms = {name: float(n) for name, n in re.findall(r"^(\w+, [\w ]+[\d.]+) +after 60 steps: (\S+)$", text, re.M)}
     assert norms["RNN, scale 0.8"] < 1e-10 and norms["LSTM, forget bias 0"] < 1e-9
     assert 0.5 < norms["LSTM, forget bias 4"] < 100 and 0.5 < norms["RNN, scale 2.0"] < 100
-
-
-def pictures():
-    sys.path.insert(0, str(ROOT / "course" / UNIT))
-    try:
-        sys.modules.pop("pictures", None)
-        import pictures
-
-        return pictures
-    finally:
-        sys.path.pop(0)
-        sys.modules.pop("pictures", None)
 
 
 def assert_close(mine, theirs):

@@ -1,13 +1,12 @@
 """Unit 10: its equations computed, the numbers in its prose, and what the student's mixture learns about digits."""
 
 import re
-import sys
 from itertools import product
 
 import numpy as np
 import pytest
 import torch
-from equations import ROOT, labels, printed
+from equations import ROOT, labels, module, printed
 from torch.distributions import Bernoulli, Categorical, Independent, Normal, kl_divergence
 
 from byhand.digits import binary_digits
@@ -134,7 +133,7 @@ def directions():
 
 def moments():
     """No other Gaussian has a smaller forward KL than the one with the target's mean and variance."""
-    pic = pictures()
+    pic = module(UNIT, "pictures")
     p, grid = pic.clumps(3.0), pic.GRID
     mu = (p * grid).sum() / p.sum()
     sigma = np.sqrt((p * (grid - mu) ** 2).sum() / p.sum())
@@ -262,7 +261,7 @@ def test_the_equation_holds(label):
 
 def test_what_the_stepper_says_about_the_directions():
     """Up to distance 3 the reverse fit covers both clumps, from 4 on it sits on one; two Gaussians drop a mode at 7."""
-    pic = pictures()
+    pic = module(UNIT, "pictures")
     for distance in (0.0, 2.0, 3.0, 4.0, 5.0):
         p = pic.clumps(distance)
         mu, log_sigma = pic.fit(p, (-0.4 * distance, 0.0), reverse=True)
@@ -280,7 +279,8 @@ def test_what_the_stepper_says_about_the_directions():
 
 
 def test_each_leaf_of_the_family_tree_is_a_link():
-    tree, links = pictures().family_tree(), pictures().TREATED
+    pic = module(UNIT, "pictures")
+    tree, links = pic.family_tree(), pic.TREATED
     assert sorted(re.findall(r'<a href="([^"]+)"', tree)) == sorted(links.values())
     assert tree.count("<a ") == tree.count("</a>") == len(links) and 'role="group"' in tree
 
@@ -336,18 +336,6 @@ def test_the_students_mixture_learns_the_digits():
 
 def normal(x, mu, sigma):
     return np.exp(-0.5 * ((x - mu) / sigma) ** 2) / (sigma * np.sqrt(2 * np.pi))
-
-
-def pictures():
-    sys.path.insert(0, str(ROOT / "course" / UNIT))
-    try:
-        sys.modules.pop("pictures", None)
-        import pictures
-
-        return pictures
-    finally:
-        sys.path.pop(0)
-        sys.modules.pop("pictures", None)
 
 
 def assert_close(mine, theirs):

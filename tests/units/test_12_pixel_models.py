@@ -1,6 +1,5 @@
 """Unit 12: the equations of the lesson against torch, what the masks promise, the blind spot, and what training reaches."""
 
-import importlib.util
 import json
 import math
 
@@ -8,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from equations import ROOT, labels, printed
+from equations import ROOT, labels, module, printed
 
 from byhand.teaching.course import Unit
 from byhand.teaching.execute import executed, executed_solution
@@ -19,14 +18,6 @@ UNIT = "12-pixel-models"
 N, C, O, H, W, K, R = 2, 3, 4, 5, 6, 3, 1
 
 
-def module(name, unit=UNIT):
-    path = ROOT / "course" / unit / f"{name}.py"
-    spec = importlib.util.spec_from_file_location(f"{name}_of_{unit[:2]}", path)
-    found = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(found)
-    return found
-
-
 def answers(unit, name):
     """Everything that the solution of a unit defines."""
     unit = Unit(ROOT, unit)
@@ -35,7 +26,7 @@ def answers(unit, name):
 
 @pytest.fixture(scope="module")
 def pictures():
-    return module("pictures")
+    return module(UNIT, "pictures")
 
 
 @pytest.fixture(scope="module")
@@ -268,7 +259,7 @@ def test_the_diagonal_and_the_row_by_row_lstm_see_everything_before(pictures):
 
 def test_the_lstm_beside_the_exercises_is_the_one_of_unit_08():
     """The copy may not drift: the same numbers, forward and back."""
-    mine, theirs = module("lstm"), answers("08-lstm-backprop", "lstm_backward")
+    mine, theirs = module(UNIT, "lstm"), answers("08-lstm-backprop", "lstm_backward")
     rng = np.random.default_rng(8)
     T, N, D, K_ = 4, 3, 5, 6
     p = {"W" + g: rng.normal(size=(K_, D)) for g in "zifo"} | {"R" + g: rng.normal(size=(K_, K_)) for g in "zifo"}

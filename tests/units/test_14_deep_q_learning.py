@@ -1,6 +1,5 @@
 """Unit 14: every equation of the lesson, computed as it stands there and compared with torch; the agents' results."""
 
-import importlib.util
 import json
 import re
 
@@ -8,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from equations import ROOT, labels, printed
+from equations import ROOT, labels, module, printed
 
 from byhand.checking.exercise import load_checks
 from byhand.teaching.course import Unit
@@ -237,7 +236,7 @@ def test_the_same_seed_gives_the_same_life(answers):
 
 def test_the_cut_keeps_the_gradient_out_of_the_target():
     """What the stepper shows: with the target detached, nothing arrives at the target network."""
-    checks = module("checks")
+    checks = module(UNIT, "checks")
     args = checks.make_loss(np.random.RandomState(0), N=9, D=4, H=5, A=3)
     p, old = args.pop("p"), args.pop("p_target")
     gamma = args.pop("gamma")
@@ -269,7 +268,7 @@ def test_the_prose_states_the_numbers_that_the_lesson_prints(lesson):
 
 @pytest.mark.slow
 def test_the_map_of_the_lake_is_learned_as_its_stepper_says():
-    pictures = module("pictures")
+    pictures = module(UNIT, "pictures")
     tables = pictures.learn(30_000, (91, 92, 160, 170, 171, 500, 30_000))
     Q = {episode: table for episode, (table, _) in tables.items()}
     assert not Q[91].any() and np.count_nonzero(Q[92]) == 1
@@ -282,7 +281,7 @@ def test_the_map_of_the_lake_is_learned_as_its_stepper_says():
                 P[s, a, s_next] += p
                 R[s, a] += p * r
                 terminal[s_next] |= ended
-    exact = module("checks").optimal(P, R, terminal, pictures.GAMMA, 0)["Q"]
+    exact = module(UNIT, "checks").optimal(P, R, terminal, pictures.GAMMA, 0)["Q"]
     assert np.abs(exact.max(axis=1) - Q[30_000].max(axis=1)).max() < 0.05  # the best of each square
     assert round(exact[0].max(), 2) == 0.38
 
@@ -294,14 +293,6 @@ def test_the_students_agent_balances_the_pole():
     assert first < 60 and last >= 400
     right, of = (int(v) for v in re.search(r"best action right in (\d+) of (\d+) squares", text).groups())
     assert right >= of - 1 == 10
-
-
-def module(name):
-    """A module that lies in the unit's folder."""
-    spec = importlib.util.spec_from_file_location(f"{name}_of_14", ROOT / "course" / UNIT / f"{name}.py")
-    found = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(found)
-    return found
 
 
 def assert_close(mine, theirs):

@@ -156,9 +156,9 @@ def watch(pid: int, line: socket.socket, proc: int | None, memory: int) -> dict[
             if not word:
                 os.waitpid(pid, 0)
                 return {}
-        done, status, usage = os.wait4(pid, os.WNOHANG)
+        done, status = os.waitpid(pid, os.WNOHANG)
         if done:
-            return {"exit": os.waitstatus_to_exitcode(status), "killed_for": killed_for, "peak": usage.ru_maxrss * 1024}
+            return {"exit": os.waitstatus_to_exitcode(status), "killed_for": killed_for}
         if proc is not None and killed_for is None and _memory_of(pid, proc) > memory:
             killed_for = "memory"
             os.kill(pid, signal.SIGKILL)

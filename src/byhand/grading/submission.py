@@ -6,16 +6,33 @@ import hashlib
 import os
 import re
 import stat
-from collections.abc import Mapping
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from byhand.grading.paper import NOTEBOOK
 
-LARGEST_NOTEBOOK = 20 << 20
-LARGEST = 50 << 20  # bytes of all files together
+LARGEST_NOTEBOOK = 20 << 20  # bytes
+LARGEST_READ = 200 << 20  # bytes of a notebook that may get small enough without its outputs
+LARGEST = 50 << 20  # bytes of all other files together
 MOST_FILES = 500
 LEFT_OUT = {".ipynb_checkpoints", "__pycache__", ".DS_Store", "__MACOSX"}
+MEMORY, SECONDS = 1 << 30, 20  # for reading a large notebook
+READ_AND_WRITE = """
+import json, sys
+try:
+    import resource
+    resource.setrlimit(resource.RLIMIT_DATA, (int(sys.argv[1]),) * 2)
+except ImportError:
+    pass
+notebook = json.load(sys.stdin.buffer)
+for cell in notebook["cells"]:
+    if "outputs" in cell:
+        cell["outputs"] = []
+json.dump(notebook, sys.stdout)
+"""
 ID = re.compile(r"[^\W_][\w.@+ -]{0,99}")
 
 
@@ -37,9 +54,12 @@ def good_id(student: str) -> bool:
 
 
 def read_submission(folder: Path, student: str, salt: str) -> Submission:
-    """Everything that is in a submitted folder. `salt` goes into the digest: what else a grade depends on."""
+    """Everything that is in a submitted folder. `salt` goes into the digest: what else a grade depends on.
+
+    What lies beside the notebook and cannot be taken along is left out with a note; the notebook itself counts.
+    """
     digest = hashlib.sha256(salt.encode())
-    files, total = {}, 0
+    notebooks, files, notes, too_much = {}, {}, [], 0
 
     def done(**rest) -> Submission:
         return Submission(student, digest.hexdigest(), **rest)
@@ -50,33 +70,66 @@ def read_submission(folder: Path, student: str, salt: str) -> Submission:
         )
     if folder.is_symlink() or folder.parent.is_symlink():
         return done(trouble=("refused", "The submitted folder is a link to another place."))
+    for path in _paths(folder):
+        relative, kind = str(path.relative_to(folder)), path.lstat()
+        digest.update(f"{relative}\0{kind.st_mode}\0{kind.st_size}\0".encode(errors="surrogateescape"))
+        is_notebook = relative.endswith(".ipynb")
+        if why := _why_not(relative, kind, LARGEST_READ if is_notebook else LARGEST):
+            if relative == f"{NOTEBOOK}.ipynb":
+                return done(trouble=("refused", f"{_shown(relative)} {why}."))
+            notes.append(f"{_shown(relative)} was left out: it {why}.")
+        elif not is_notebook and (len(files) == MOST_FILES or kind.st_size + sum(map(len, files.values())) > LARGEST):
+            too_much += 1
+        else:
+            (notebooks if is_notebook else files)[relative] = content = path.read_bytes()
+            digest.update(content)
+    if too_much:
+        notes.append(f"Files beyond {MOST_FILES}, or beyond {LARGEST >> 20} MB together, were left out: {too_much}.")
+    chosen, trouble, remarks = _choose(notebooks)
+    if trouble:
+        return done(trouble=("damaged", trouble), files=files, notes=tuple(notes))
+    notebook = notebooks[chosen]
+    if len(notebook) > LARGEST_NOTEBOOK:
+        notebook = without_outputs(notebook)
+        if not LARGEST_NOTEBOOK >= len(notebook) > 0:
+            says = f"The notebook is larger than {LARGEST_NOTEBOOK >> 20} MB and does not get small without its saved outputs."
+            return done(trouble=("refused", says), notes=tuple(notes))
+    return done(notebook=notebook, files=files, notes=(*notes, *remarks))
+
+
+def _paths(folder: Path) -> Iterator[Path]:
+    """Every file below a folder, and every link, in an order that does not depend on the disk."""
     for parent, folders, names in os.walk(folder):
         folders[:] = sorted(set(folders) - LEFT_OUT)
-        for name in sorted(set(names) - LEFT_OUT) + [f for f in folders if os.path.islink(os.path.join(parent, f))]:
-            path = Path(parent, name)
-            relative = str(path.relative_to(folder))
-            kind = path.lstat()
-            digest.update(f"{relative}\0{kind.st_mode}\0{kind.st_size}\0".encode(errors="surrogateescape"))
-            if not stat.S_ISREG(kind.st_mode):
-                what = "a link to another place" if stat.S_ISLNK(kind.st_mode) else "no ordinary file"
-                return done(trouble=("refused", f"{_shown(relative)} is {what}."))
-            total += kind.st_size
-            if total > LARGEST or len(files) >= MOST_FILES:
-                says = f"It is larger than {LARGEST >> 20} MB or has more than {MOST_FILES} files."
-                return done(trouble=("refused", says))
-            files[relative] = path.read_bytes()
-            digest.update(files[relative])
+        links = [name for name in folders if os.path.islink(os.path.join(parent, name))]
+        yield from (Path(parent, name) for name in sorted(set(names) - LEFT_OUT) + links)
+
+
+def _why_not(relative: str, kind: os.stat_result, largest: int) -> str:
+    """Why a file is not taken along; "" where it is."""
+    if stat.S_ISLNK(kind.st_mode):
+        return "is a link to another place"
+    if not stat.S_ISREG(kind.st_mode):
+        return "is no ordinary file"
+    if kind.st_size > largest:
+        return f"is larger than {largest >> 20} MB"
     try:
-        "".join(files).encode()
+        relative.encode()
     except UnicodeEncodeError:
-        return done(trouble=("refused", "The name of a file is no text."))
-    notebooks = {name: files.pop(name) for name in list(files) if name.endswith(".ipynb")}
-    chosen, trouble, notes = _choose(notebooks)
-    if trouble:
-        return done(trouble=("damaged", trouble), files=files)
-    if len(notebooks[chosen]) > LARGEST_NOTEBOOK:
-        return done(trouble=("refused", f"The notebook is larger than {LARGEST_NOTEBOOK >> 20} MB."))
-    return done(notebook=notebooks[chosen], files=files, notes=notes)
+        return "has a name that is no text"
+    return ""
+
+
+def without_outputs(notebook: bytes) -> bytes:
+    """A large notebook without its saved outputs; b"" where it cannot be read, or not in `MEMORY` and `SECONDS`.
+
+    JSON can take fifty times its size as objects, so a process of its own reads it.
+    """
+    command = [sys.executable, "-I", "-S", "-c", READ_AND_WRITE, str(MEMORY)]
+    try:
+        return subprocess.run(command, input=notebook, capture_output=True, timeout=SECONDS).stdout
+    except subprocess.TimeoutExpired:
+        return b""
 
 
 def _choose(notebooks: Mapping[str, bytes]) -> tuple[str, str, tuple[str, ...]]:

@@ -90,6 +90,7 @@ def _unit_pages(unit: Unit) -> dict[str, bytes]:
     _progress(f"running the lesson of {unit.name}")
     read = with_source_text(without_widgets(executed(lesson)), lesson_source, numbers, unit.name)
     solve = with_source_text(nbformat.read(exercises, as_version=4), exercises_source, numbers, unit.name)
+    link_symbols(read, unit.name)
     pages = {"lesson.ipynb": _dump(read), "exercises.ipynb": _dump(statement(solve, unit.name))}
     pictures = [path for path in unit.materials if path.suffix in PICTURES]
     return pages | {path.relative_to(unit.course).as_posix(): path.read_bytes() for path in pictures}
@@ -107,6 +108,17 @@ def with_source_text(notebook: NotebookNode, source: NotebookNode, numbers: dict
         if cell.cell_type == "markdown" and not cell.metadata.get("nbgrader", {}).get("solution"):
             cell.source = number_for_book(original.source, numbers)
     return notebook
+
+
+def link_symbols(lesson: NotebookNode, unit: str) -> None:
+    """Let the lesson's opening lead to what the unit's symbols mean; the notation page has a label for each unit."""
+    for cell in lesson.cells:
+        opening, found, rest = cell.source.partition("**Time:**")
+        if found:
+            time, end, rest = rest.partition("\n:::")
+            cell.source = f"{opening}{found}{time} **Symbols:** {{ref}}`notation <symbols-{unit}>`.{end}{rest}"
+            return
+    raise CourseError(f"The lesson of {unit} does not say **Time:** in its opening.")
 
 
 def without_widgets(notebook: NotebookNode) -> NotebookNode:

@@ -12,7 +12,7 @@ from textwrap import wrap
 import numpy as np
 
 from byhand.drawing import stylesheet
-from byhand.lstm_cell import forward_numbers, pictures
+from byhand.lstm_cell import STATES, forward_numbers, pictures
 from byhand.stepper import Frame, Stepper
 from byhand.teaching.overview import Overview, hours, overviews
 
@@ -24,24 +24,6 @@ WEIGHTS = {
     "Wo": 0.7, "Ro": 0.6, "po": -0.5, "bo": 0.2,
 }  # fmt: skip
 X, Y0, C0, TARGET = 0.5, 0.3, 0.8, 0.6
-NUMBERS = (
-    "x",
-    "y_prev",
-    "c_prev",
-    "z_bar",
-    "i_bar",
-    "f_bar",
-    "o_bar",
-    "z",
-    "i",
-    "f",
-    "o",
-    "zi",
-    "cf",
-    "c",
-    "tanh_c",
-    "y",
-)
 
 
 def with_figures(text: str, root: Path) -> str:
@@ -113,23 +95,23 @@ def cell_stepper() -> Stepper:
     frame(
         rf"\loss{{J}} = \tfrac{{1}}{{2}}\,({v['y']} - {TARGET})^2 = \loss{{{0.5 * d['y'] ** 2:.5f}}}",
         f"The output, and the loss: how far it is from what was wanted, {TARGET}. The forward pass is done.",
-        NUMBERS,
+        STATES,
     )
     frame(
         rf"\grad{{\delta y}} = {v['y']} - {TARGET} = \grad{{{e['y']}}}",
         "Now back, in purple. If the output were a little larger, the loss would change by this much for each unit of change.",
-        NUMBERS, ["y", "y->J", "J"], ["y"],
+        STATES, ["y", "y->J", "J"], ["y"],
     )  # fmt: skip
     frame(
         rf"\grad{{\delta\bar{{o}}}} = {e['y']}\cdot {v['tanh_c']}\cdot {v['o']}\,(1 - {v['o']}) = \grad{{{e['o_bar']}}}",
         "Each arrow multiplies by its own slope. Through the output gate the gradient reaches the gate's sum.",
-        NUMBERS, ["y", "o->y", "o", "o_bar->o", "o_bar"], ["y", "o_bar"],
+        STATES, ["y", "o->y", "o", "o_bar->o", "o_bar"], ["y", "o_bar"],
     )  # fmt: skip
     direct = d["y"] * s["o"] * (1 - s["tanh_c"] ** 2)
     frame(
         rf"\grad{{\delta c}} = {direct:.5f} + ({WEIGHTS['po']})\cdot ({e['o_bar']}) = \grad{{{e['c']}}}",
         "The memory acts on the loss by two routes, through its tanh and through the peephole into the output gate. Routes add up; forget one, and the gradient is wrong.",
-        NUMBERS, ["y", "tanh_c->y", "tanh_c", "c->tanh_c", "c", "c->o_bar", "o_bar"], ["y", "o_bar", "c"],
+        STATES, ["y", "tanh_c->y", "tanh_c", "c->tanh_c", "c", "c->o_bar", "o_bar"], ["y", "o_bar", "c"],
     )  # fmt: skip
     frame(
         [
@@ -138,7 +120,7 @@ def cell_stepper() -> Stepper:
             rf"\grad{{\delta\bar{{z}}}} &= {e['c']}\cdot {v['i']}\,(1 - {v['z']}^2) = \grad{{{e['z_bar']}}}",
         ],
         "From the memory it goes on to everything that wrote into it. These are the gradients that torch computes too; in unit 08 you derive them for whole sequences and write them in numpy.",
-        NUMBERS,
+        STATES,
         ["c", "cf->c", "cf", "f->cf", "f", "f_bar->f", "f_bar", "zi->c", "zi", "i->zi", "i", "i_bar->i", "i_bar", "z->zi", "z", "z_bar->z", "z_bar"],
         ["y", "o_bar", "c", "f_bar", "i_bar", "z_bar"],
     )  # fmt: skip

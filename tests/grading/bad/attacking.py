@@ -69,7 +69,7 @@ for path in glob.glob("/proc/[0-9]*/environ"):
 """)
 
 
-@bad("reads through a link that lies beside the notebook", "refused", NONE)
+@bad("reads through a link that lies beside the notebook", succeeded=carried_out)
 def link_beside(desk):
     os.symlink("../../../seed", desk.folder / "notes.txt")
     return desk.solved(reading("notes.txt"))

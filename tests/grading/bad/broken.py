@@ -73,7 +73,7 @@ def folder_for_notebook(desk):
     (desk.folder / "exercises.ipynb").mkdir()
 
 
-@bad("100 MB of saved output", "refused", NONE)
+@bad("100 MB of saved output", earns=ALL)
 def huge_notebook(desk):
     notebook = desk.solved()
     find(notebook, "setup").outputs = [nbformat.v4.new_output("stream", text="x" * 100_000_000)]
@@ -85,7 +85,7 @@ def linked_notebook(desk):
     os.symlink(desk.root / "classroom/submitted/honest/05-simple-rnn/exercises.ipynb", desk.folder / "exercises.ipynb")
 
 
-@bad("a named pipe beside the notebook, on which a reader waits for ever", "refused", NONE)
+@bad("a named pipe beside the notebook, on which a reader waits for ever", earns=ALL)
 def named_pipe(desk):
     os.mkfifo(desk.folder / "notes.txt")
     return desk.solved()
