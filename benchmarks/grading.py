@@ -88,7 +88,7 @@ def compare(course, unit, size, workers, scratch):
     print(f"{'and feedback (s)':<26}{both:10.1f}{all_in_one.seconds:10.1f}{both / all_in_one.seconds:8.1f}")
     print(f"{'peak memory (MB)':<26}{stock.peak / 2**20:10.0f}{all_in_one.peak / 2**20:10.0f}")
     medians = {part: 1000 * statistics.median(s[part] for s in seconds) for part in seconds[0]}
-    print("one submission, median (ms): " + ", ".join(f"{part} {ms:.0f}" for part, ms in medians.items()))
+    print("median of one submission (ms)\n  " + ", ".join(f"{part} {ms:.0f}" for part, ms in medians.items()))
     different = [student for student in found["stock"] if found["stock"][student] != found["ours"].get(student)]
     print(
         f"gradebooks: {size - len(different)} of {size} equal" + (f", not {', '.join(different)}" if different else "")

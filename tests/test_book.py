@@ -13,6 +13,7 @@ import pytest
 
 from byhand.teaching.book import build_book, statement, with_source_text, without_widgets
 from byhand.teaching.course import CourseError
+from byhand.teaching.mend import mend
 
 ROOT = Path(__file__).parents[1]
 
@@ -239,3 +240,11 @@ def test_a_missing_notebook_is_named(tmp_path):
     (tmp_path / "book").mkdir()
     with pytest.raises(CourseError, match=r"05-simple-rnn/lesson\.ipynb is missing"):
         build_book(tmp_path)
+
+
+def test_a_comma_stays_with_its_formula():
+    formula = r'<span class="math notranslate nohighlight">\(x &lt; 1\)</span>'
+    once = mend(f"<p>Let {formula} be. Since ({formula}), and {formula}, so</p>")
+    assert once.count('<span class="byhand-keep">') == 2
+    assert f'<span class="byhand-keep">({formula}),</span> and' in once and f"Let {formula} be" in once
+    assert mend(once) == once

@@ -73,7 +73,7 @@ def test_a_lesson_opens_and_closes_as_all_do(site, unit):
     for words in ("What you will be able to do", "You need:", "Time:", "Summary", "Where this comes from"):
         assert words in article, words
     assert text.count('<details class="sd-') >= 3 or text.count("dropdown") >= 3
-    for kind in ("glossary.html#term-", "references.html#id"):
+    for kind in ("glossary.html#term-", "references.html#id", f"notation.html#symbols-{unit.name}"):
         assert kind in text, f"no link to {kind}"
     assert 'rel="next"' in text and 'rel="prev"' in text
 

@@ -158,7 +158,20 @@ def test_an_answer_that_lies_in_the_students_folder_stops_the_build(copy):
     assert "holds a line of an answer" in broken(copy)
 
 
+def test_an_answer_that_comes_in_with_this_build_stops_it(copy):
+    line = "log_p = shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))"
+    edit(copy.misconceptions, "Which function turns a into h?", f"Write {line}")
+    assert line not in (copy.course / "mistakes.json").read_text()
+    assert "mistakes.json: holds a line of an answer" in broken(copy)
+
+
 def test_a_bibliography_that_cannot_be_read_is_named(copy):
     path = copy.root / "book" / "references.bib"
     path.write_text(path.read_text().rstrip().removesuffix("}"))
     assert str(path) in broken(copy)
+
+
+@pytest.mark.parametrize("notebook", sorted(ROOT.glob("course/*/*.ipynb")), ids=lambda path: "/".join(path.parts[-2:]))
+def test_code_is_no_wider_than_a_cell_shows(notebook):
+    cells = [cell for cell in nbformat.read(notebook, as_version=4).cells if cell.cell_type == "code"]
+    assert [line for cell in cells for line in cell.source.splitlines() if len(line) > 92] == []

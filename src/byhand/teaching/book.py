@@ -18,9 +18,9 @@ import nbformat
 from nbformat import NotebookNode
 from nbformat.v4 import new_output
 
-from byhand.teaching.accessible import make_accessible
 from byhand.teaching.course import CourseError, Unit, find_units
 from byhand.teaching.execute import executed
+from byhand.teaching.mend import mend_site
 from byhand.teaching.notebooks import read_source
 from byhand.teaching.opening import with_figures
 from byhand.teaching.plain import equation_numbers, number_for_book
@@ -60,7 +60,7 @@ def build_book(root: Path) -> Path:
         shutil.rmtree(build / ".doctrees", ignore_errors=True)
     clean.unlink(missing_ok=True)
     _run_jupyter_book(build)
-    make_accessible(build / "html")
+    mend_site(build / "html")
     clean.touch()
     return build / "html" / "index.html"
 

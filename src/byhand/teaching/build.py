@@ -61,7 +61,7 @@ def generate(unit: Unit, classroom: Path) -> dict[Path, bytes]:
     source = _fill_source(unit, classroom, notebook_bytes(exercises.notebook), generated)
     released = _release(unit, classroom, source)
     generated[unit.course / "exercises.ipynb"] = notebook_bytes(released)
-    if broken := list(verify(unit, released, mistakes)):
+    if broken := list(verify(unit, released, mistakes, generated)):
         raise CourseError("\n".join([f"{unit.name} is not published:", *broken]))
     return generated
 

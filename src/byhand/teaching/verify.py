@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
+from pathlib import Path
+from types import MappingProxyType
 
 from nbformat import NotebookNode
 
@@ -17,6 +19,7 @@ from byhand.teaching.course import CourseError, Unit
 from byhand.teaching.misconceptions import Answers, Variant, Variants, load_variants
 from byhand.teaching.notebooks import read_source, solution_regions, with_solution
 
+_SHOWN = {".ipynb", ".json"}  # files in which a line of an answer could stand unseen
 SEEDS = (1, 2, 3)  # of graded checks that every right answer must pass
 
 
@@ -52,8 +55,16 @@ def mistakes_bytes(mistakes: dict[str, list[Mistake]]) -> bytes:
     return (json.dumps(listed, indent=1, ensure_ascii=False) + "\n").encode()
 
 
-def verify(unit: Unit, released: NotebookNode, mistakes: dict[str, list[Mistake]]) -> Iterator[str]:
-    """Yield a sentence for each thing that does not hold; nothing where all is well."""
+def verify(
+    unit: Unit,
+    released: NotebookNode,
+    mistakes: dict[str, list[Mistake]],
+    generated: Mapping[Path, bytes] = MappingProxyType({}),
+) -> Iterator[str]:
+    """Yield a sentence for each thing that does not hold; nothing where all is well.
+
+    `generated` are files of the unit that are about to be written; for the rest, those that are there count.
+    """
     checks, variants = load_checks(unit.course), load_variants(unit)
     solved = Answers(read_source(unit.exercises).notebook, unit.course)
     for name in checks.exercises:
@@ -67,7 +78,8 @@ def verify(unit: Unit, released: NotebookNode, mistakes: dict[str, list[Mistake]
             yield from _verify_wrong(checks, solved, name, misconception, mistakes[name])
         if points := _earned(checks, Answers(released, unit.course), name, None, seed=SEEDS[0]):
             yield f"{unit.name}/{name}: the blank stub earns {points:g} points."
-    yield from _leaks(unit, solved.notebook, variants)
+    there = {path: path.read_bytes() for path in unit.course.rglob("*") if path.is_file() and path.suffix in _SHOWN}
+    yield from _leaks({**there, **generated}, solved.notebook, variants)
 
 
 def _earned(checks: Checks, answers: Answers, name: str, variant: Variant | None, seed: int) -> float:
@@ -102,7 +114,7 @@ def _verify_wrong(
         yield f"{name}/{variant.id} is wrong but earns full marks on fresh problems."
 
 
-def _leaks(unit: Unit, notebook: NotebookNode, variants: Variants) -> Iterator[str]:
+def _leaks(files: Mapping[Path, bytes], notebook: NotebookNode, variants: Variants) -> Iterator[str]:
     """No line of a solution, and none of a wrong or another right one, may be in the student's folder."""
     statements = {
         line.strip()
@@ -115,9 +127,9 @@ def _leaks(unit: Unit, notebook: NotebookNode, variants: Variants) -> Iterator[s
         *(v.region for v in (*variants.misconceptions, *variants.alternatives)),
     ]:
         secret |= {line.strip() for line in region.splitlines() if len(line.strip()) > 20}
-    for path in sorted(unit.course.rglob("*")):
-        if path.is_file() and path.suffix in {".ipynb", ".json"} and path.name != "lesson.ipynb":
-            text = path.read_text(encoding="utf-8")
+    for path, content in sorted(files.items()):
+        if path.name != "lesson.ipynb":
+            text = content.decode()
             for line in sorted(secret - statements):
                 if line in text or json.dumps(line)[1:-1] in text:
                     yield f"{path}: holds a line of an answer: {line}"

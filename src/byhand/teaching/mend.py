@@ -1,4 +1,5 @@
-"""What Sphinx and the theme leave out for readers who do not see the page: names and roles, put in after the build."""
+"""What Sphinx and the theme leave out, put in after the build: names and roles for readers who do not see the page, and
+punctuation that stays with its formula."""
 
 from __future__ import annotations
 
@@ -12,8 +13,13 @@ _UNFOLD = re.compile(
 # docutils gives each entry of the bibliography a role that has since been withdrawn; in a list it is a list item.
 _ENTRY = re.compile(r'(<div class="citation" id="[^"]*") role="doc-biblioentry"')
 
+# A browser may break the line between a formula and the comma behind it, or the bracket before it.
+_FORMULA = re.compile(
+    r'([(\[“]*)(<span class="math notranslate nohighlight">\\\([^<]*\\\)</span>)([.,;:!?”’)\]]*)'
+)
 
-def make_accessible(site: Path) -> None:
+
+def mend_site(site: Path) -> None:
     """Mend all pages of the built site. Doing it twice changes nothing more."""
     for page in site.rglob("*.html"):
         text = page.read_text(encoding="utf-8")
@@ -23,4 +29,10 @@ def make_accessible(site: Path) -> None:
 
 def mend(page: str) -> str:
     page = _UNFOLD.sub(r'\1<summary aria-label="Pages of \2"><span class="toctree-toggle"', page)
-    return _ENTRY.sub(r'\1 role="listitem"', page)
+    page = _ENTRY.sub(r'\1 role="listitem"', page)
+    return _FORMULA.sub(_kept, page)
+
+
+def _kept(found: re.Match[str]) -> str:
+    done = found.string.endswith('byhand-keep">', 0, found.start())
+    return found[0] if done or not (found[1] or found[3]) else f'<span class="byhand-keep">{found[0]}</span>'
