@@ -60,7 +60,8 @@ class Report:
             if verdict.trouble:
                 lines.append(f"  {verdict.trouble}")
             if any(_told(row) for row in verdict.rows):
-                lines += [f"  {_line(row)}" for row in verdict.rows]
+                wide = max(10, *(len(row.name) for row in verdict.rows))
+                lines += [f"  {_line(row, wide)}" for row in verdict.rows]
         lines += [f"  Hint: {hint}" for hint in self.hints]
         return "\n".join(lines + [f"  {line}" for line in self._tail()])
 
@@ -105,6 +106,6 @@ def _says(row: Row) -> str:
     return f"wrong: {row.says}" if row.says else "missing"
 
 
-def _line(row: Row) -> str:
+def _line(row: Row, wide: int) -> str:
     error = f"error {_error(row)}" if row.error is not None else ""
-    return f"{row.name:<10} {_shape(row):<14} {error:<15} {_says(row)}".rstrip()
+    return f"{row.name:<{wide}} {_shape(row):<14} {error:<15} {_says(row)}".rstrip()
