@@ -308,7 +308,7 @@ def test_the_unclipped_walker_is_thrown_off_and_the_clipped_one_is_not():
     assert free[-1, 2] > 0.24 and free[-1, 3] < 1e-3 and free[-1, 1] > 3
     assert clipped[:, 2].max() < 0.22 and clipped[-1, 2] < 0.01
     steps = np.hypot(*np.diff(clipped[:, :2], axis=0).T)
-    assert steps.max() <= 0.3 * 0.4
+    assert steps.max() <= 0.3 * 0.4 + 1e-15  # rounding
 
 
 @pytest.mark.parametrize(
