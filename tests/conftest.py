@@ -28,6 +28,33 @@ def browser():
         chromium.close()
 
 
+@pytest.fixture
+def standalone(browser, tmp_path):
+    """Open a body as a page of its own. Afterwards nothing may have gone wrong in it, nor been asked of anyone else."""
+    contexts, messages, requests = [], [], []
+    path = tmp_path / "page.html"
+
+    def open_page(body, attributes="", width=800, **options):
+        path.write_text(
+            f'<!doctype html><html lang="en" {attributes}><meta charset="utf-8"><title>Test</title>'
+            f'<meta name="viewport" content="width=device-width">{body}',
+            encoding="utf-8",
+        )
+        contexts.append(browser.new_context(viewport={"width": width, "height": 700}, **options))
+        page = contexts[-1].new_page()
+        page.on("console", lambda message: messages.append(message.text))
+        page.on("pageerror", lambda error: messages.append(str(error)))
+        page.on("request", lambda request: requests.append(request.url))
+        page.goto(path.as_uri())
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert messages == []
+    assert set(requests) == {path.as_uri()}
+
+
 @pytest.fixture(scope="session")
 def graded_class(tmp_path_factory):
     """The root of a course with a whole class in it, built and graded by the commands that an instructor types."""

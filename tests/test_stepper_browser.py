@@ -25,31 +25,14 @@ def stepper(title):
 
 
 @pytest.fixture
-def open_page(browser, tmp_path):
-    """Open a page with two steppers, the first of them twice over; afterwards nothing may have gone wrong in it."""
-    contexts, messages, requests = [], [], []
-    path = tmp_path / "page.html"
+def open_page(standalone):
+    """Open a page with two steppers, the first of them twice over."""
 
     def open_page(theme="light", body="", width=800, **options):
         one, two = stepper("One")._repr_html_(), stepper("Two")._repr_html_()
-        path.write_text(
-            f'<!doctype html><html lang="en" data-theme="{theme}"><meta charset="utf-8"><title>Test</title>'
-            f'<meta name="viewport" content="width=device-width"><body {body}>{one}{two}{one}</body>',
-            encoding="utf-8",
-        )
-        contexts.append(browser.new_context(viewport={"width": width, "height": 700}, **options))
-        page = contexts[-1].new_page()
-        page.on("console", lambda message: messages.append(message.text))
-        page.on("pageerror", lambda error: messages.append(str(error)))
-        page.on("request", lambda request: requests.append(request.url))
-        page.goto(path.as_uri())
-        return page
+        return standalone(f"<body {body}>{one}{two}{one}</body>", f'data-theme="{theme}"', width=width, **options)
 
-    yield open_page
-    for context in contexts:
-        context.close()
-    assert messages == []
-    assert set(requests) == {path.as_uri()}
+    return open_page
 
 
 def shown(page, number):
