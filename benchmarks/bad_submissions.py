@@ -1,7 +1,8 @@
 """Every bad submission through stock nbgrader and through `byhand grade`: what it earns, what it takes, what it reaches.
 
 Prints the table of the instructor's guide. Run it on a machine that may suffer: stock grading runs the attacks without
-a sandbox. Results are kept in `.cache/bad_submissions`, so that a run that was interrupted goes on where it was.
+a sandbox. Results are kept in `.cache/bad_submissions`, so that a run that was interrupted goes on where it was;
+delete that folder after a change of the grader.
 """
 
 import contextlib

@@ -28,11 +28,12 @@ class Lab:
     def end_kernels(self):
         """End every kernel that earlier pages have left running: a page that was closed while its kernel started can
         leave it so that the next page waits for it without end."""
-        for session in json.load(self._ask("GET", "api/sessions")):
+        for session in json.loads(self._ask("GET", "api/sessions")):
             self._ask("DELETE", f"api/sessions/{session['id']}")
 
     def _ask(self, method, path):
-        return urllib.request.urlopen(urllib.request.Request(self.address(path), method=method), timeout=60)
+        with urllib.request.urlopen(urllib.request.Request(self.address(path), method=method), timeout=60) as answer:
+            return answer.read()
 
 
 @contextlib.contextmanager

@@ -2,6 +2,7 @@
 
 import json
 import os
+import tracemalloc
 
 import pytest
 
@@ -60,9 +61,27 @@ def test_too_much_beside_the_notebook_is_left_out(folder, monkeypatch):
     found = read(folder)
     assert found.trouble is None and set(found.files) == {"a.bin"}
     assert found.notes == (
+        "b.bin was left out: it is beyond 500 files, or beyond 0 MB together.",
         "c.bin was left out: it is larger than 0 MB.",
-        "Files beyond 500, or beyond 0 MB together, were left out: 1.",
     )
+
+
+def test_a_folder_full_of_links_makes_few_notes(folder):
+    for number in range(50):
+        os.symlink("/etc/hostname", folder / f"{number}.txt")
+    found = read(folder)
+    assert found.trouble is None and len(found.notes) == 11 and found.notes[-1] == "More files were left out: 40."
+
+
+def test_other_notebooks_are_not_read(folder):
+    other = folder / "other.ipynb"
+    with other.open("wb") as file:
+        file.truncate(150 << 20)  # a hole, which takes no disk
+    tracemalloc.start()
+    found = read(folder)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert found.notes == ("Other notebooks were left alone: other.ipynb.",) and peak < 10 << 20
 
 
 def test_a_notebook_that_is_large_by_its_outputs_is_read_without_them(folder, monkeypatch):
