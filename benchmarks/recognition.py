@@ -114,7 +114,7 @@ def measure(unit: Unit, show: bool, brief: bool) -> Counter:
             continue
         with contextlib.redirect_stdout(io.StringIO()), contextlib.chdir(unit.course):
             report = visible_report(answer.exercise, checks, function)
-            shares = [graded_report(answer.exercise, checks[answer.exercise], function, 1.0, s).points[0] for s in SEEDS]
+            shares = [graded_report(answer.exercise, checks, function, 1.0, s).points[0] for s in SEEDS]
         label = f"  {answer.exercise}/{answer.id}"
         if answer.wrong:
             counts["hinted"] += bool(report.hints)

@@ -1,5 +1,8 @@
 """What a student is told: each way of being wrong has its own sentence, and all results are shown."""
 
+import dataclasses
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -7,7 +10,8 @@ from byhand.checking import check, graded_report, share, visible_report
 from byhand.checking.collect import collect
 from byhand.checking.exercise import Checks, Exercise, make_problems
 from byhand.checking.judge import judge
-from byhand.checking.mistakes import Mistake, fingerprint, recognise
+from byhand.checking.mistakes import Derived, Known, Mistake, compact, fingerprint, recognise
+from byhand.checking.terms import Terms, about_terms
 
 
 def make(rng, T, N, H, scale=1.0):
@@ -17,20 +21,27 @@ def make(rng, T, N, H, scale=1.0):
 EXERCISES = {
     "both": Exercise(
         make,
-        lambda x, w: {"s": x * w, "total": (x * w).sum(axis=(0, 1))},
         ["s", "total"],
         {"T": 5, "N": 3, "H": 4},
         [{"T": 1}, {"scale": 0.0}],
         forward=["s"],
     ),
-    "back": Exercise(make, lambda x, w: {"s": x * w}, ["s"], {"T": 5, "N": 3, "H": 4}, backward=["s"]),
-    "keys": Exercise(make, lambda x, w: {"a": x, "b": w}, ["a", "b"], {"T": 5, "N": 3, "H": 4}, as_dict=True),
+    "back": Exercise(make, ["s"], {"T": 5, "N": 3, "H": 4}, backward=["s"]),
+    "keys": Exercise(make, ["a", "b"], {"T": 5, "N": 3, "H": 4}, as_dict=True),
 }
+
+
+REFERENCES = {
+    "both": lambda x, w: {"s": x * w, "total": (x * w).sum(axis=(0, 1))},
+    "back": lambda x, w: {"s": x * w},
+    "keys": lambda x, w: {"a": x, "b": w},
+}
+CHECKS = Checks(None, EXERCISES, lambda: SimpleNamespace(REFERENCES=REFERENCES))
 
 
 def told(function, name="both"):
     """The text of the check on `function`."""
-    return repr(visible_report(name, Checks(None, EXERCISES), function))
+    return repr(visible_report(name, CHECKS, function))
 
 
 @pytest.fixture(autouse=True)
@@ -86,9 +97,8 @@ SENTENCES = {
     "an exception, with the line": (crash, "(in crash, line"),
     "too few": (lambda x, w: (x * w, 1, 2), "returned 3 values; it should return 2, in this order: s, total."),
     "one array": (lambda x, w: x * w, "returned an array of shape (5, 3, 4); it should return 2"),
-    "a list": (lambda x, w: (list(x * w), right(x, w)[1]), "is a list, not an array: np.stack makes one of it"),
+    "uneven": (lambda x, w: ([x[0], x[0, 0]], right(x, w)[1]), "is a list whose entries have different shapes"),
     "a string": (lambda x, w: ("no", right(x, w)[1]), "is a str, not an array of numbers"),
-    "a boolean": (lambda x, w: (True, right(x, w)[1]), "is a bool, not an array of numbers"),
     "one None": (lambda x, w: (None, right(x, w)[1]), "is None, not an array"),
     "complex": (lambda x, w: (x * w + 0j, right(x, w)[1]), "dtype complex128, not real numbers"),
     "objects": (lambda x, w: ((x * w).astype(object), right(x, w)[1]), "dtype object, not real numbers"),
@@ -142,6 +152,11 @@ STYLES = {
     "Fortran order": lambda x, w: (np.asfortranarray(x * w), right(x, w)[1]),
     "a view": lambda x, w: (np.repeat(x * w, 2, axis=0)[::2], right(x, w)[1]),
     "a list of results": lambda x, w: list(right(x, w)),
+    "a list of arrays": lambda x, w: (list(x * w), right(x, w)[1].tolist()),
+    "a tuple of numbers": lambda x, w: (x * w, tuple(right(x, w)[1])),
+    "negative strides": lambda x, w: ((x * w)[::-1][::-1], right(x, w)[1][::-1].copy()[::-1]),
+    "long double": lambda x, w: (x * w, right(x, w)[1].astype(np.longdouble)),
+    "a float32 buffer": lambda x, w: ((x * w).astype(np.float32) + 0.0 * x, right(x, w)[1]),
     "numpy's own matrix of one": lambda x, w: (x * w, np.array([float(v) for v in right(x, w)[1]])),
     "in place on a copy": lambda x, w: changes_its_input(x.copy(), w),
 }
@@ -154,7 +169,85 @@ def test_a_right_answer_in_another_style_is_right(function):
 
 def test_a_torch_tensor_is_not_taken_for_numpy():
     torch = pytest.importorskip("torch")
-    assert "is a torch tensor" in told(lambda x, w: (torch.tensor(x * w), right(x, w)[1]))
+    made = torch.ones(5, 3, 4)
+    assert "is a torch tensor" in told(lambda x, w: (made, right(x, w)[1]))
+
+
+def test_torch_does_not_work_while_an_answer_runs():
+    torch = pytest.importorskip("torch")
+    given = torch.ones(3, requires_grad=True)
+    total = (given * 2).sum()
+    for answer in (
+        lambda x, w: (torch.tensor(x) * 1, w),
+        lambda x, w: (x, (given * 2).sum().backward()),
+        lambda x, w: (x, torch.autograd.grad(total, given)),
+    ):
+        assert "Torch is the judge here, not a tool: this exercise is written in numpy. (in <lambda>" in told(answer)
+    assert (torch.ones(3) * 2).sum() == 6  # afterwards it does
+
+
+def test_a_kind_of_problem_is_named_where_it_is_the_first_that_is_wrong():
+    text = told(lambda x, w: (x * w if len(x) > 1 else -x * w, right(x, w)[1]))
+    assert text.startswith("both: right on the ordinary problem, wrong with T = 1. Look at s.")
+    assert "(1, 3, 4)" in text and "(5, 3, 4)" not in text
+
+
+def test_the_part_of_an_array_that_alone_is_wrong_is_named():
+    def one_sequence(x, w):
+        s = x * w
+        s[:, 2] = 0
+        return s, s.sum(axis=(0, 1)) * 0 + right(x, w)[1]
+
+    assert "only in entry 2 of N = 3" in told(one_sequence)
+
+
+def test_a_number_beyond_all_bounds_is_wrong_and_breaks_nothing():
+    assert "Look at s, total." in told(lambda x, w: (x * 1e300, w * 1e308))
+
+
+def test_results_of_one_group_count_as_one_quantity():
+    grouped = dataclasses.replace(EXERCISES["keys"], groups=[("a", "b")])
+    checks = Checks(None, {"keys": grouped}, lambda: SimpleNamespace(REFERENCES=REFERENCES))
+    assert graded_report("keys", checks, lambda x, w: {"a": x, "b": 2 * w}, 6, seed=1).points[0] == 0
+    assert graded_report("keys", checks, lambda x, w: {"a": x, "b": w}, 6, seed=1).points[0] == 6
+
+
+def test_entries_may_be_judged_one_by_one():
+    def small_entry_off(x, w):
+        x = x.copy()
+        x[0, 0, 0] *= 1.0001
+        return {"a": x, "b": w}
+
+    def checks(**more):
+        exercise = dataclasses.replace(EXERCISES["keys"], make=tiny_and_large, **more)
+        return Checks(None, {"keys": exercise}, lambda: SimpleNamespace(REFERENCES=REFERENCES))
+
+    assert visible_report("keys", checks(), small_entry_off).right
+    assert not visible_report("keys", checks(elementwise=["a"]), small_entry_off).right
+
+
+def tiny_and_large(rng, T, N, H):
+    args = make(rng, T, N, H)
+    args["x"][0, 0, 0] = 1e-9
+    return args
+
+
+TERMS = {
+    "missing": (lambda a, b: a, "In the sum that gives s, the term b is missing."),
+    "twice": (lambda a, b: a + 2 * b, "the term b is counted twice"),
+    "sign": (lambda a, b: a - b, "the term b has the wrong sign"),
+    "foreign": (lambda a, b: a + b + 1, "the term one has come in, which does not belong there"),
+    "something else": (lambda a, b: a * b, ""),
+}
+
+
+@pytest.mark.parametrize("answer, says", TERMS.values(), ids=TERMS.keys())
+def test_the_term_that_is_wrong_is_named_from_the_numbers_alone(answer, says):
+    a, b = np.random.default_rng(0).normal(size=(2, 5, 4))
+    terms = Terms({"a": a, "b": b}, through=np.arctanh, foreign={"one": np.ones((5, 4))})
+    found = about_terms("s", np.tanh(answer(a, b) / 9), Terms({"a": a / 9, "b": b / 9}, np.arctanh, {"one": np.ones((5, 4)) / 9}))
+    assert (says in found) if says else found == ""
+    assert about_terms("s", np.tanh(a + b), terms) == ""
 
 
 def test_what_goes_to_stderr_and_warnings_cost_nothing(capsys):
@@ -174,12 +267,12 @@ def test_what_goes_to_stderr_and_warnings_cost_nothing(capsys):
 def test_the_same_seed_makes_the_same_problems_and_another_one_others():
     one, same, other = (make_problems("both", EXERCISES["both"], seed)[0].args["x"] for seed in (1, 1, 2))
     assert np.array_equal(one, same) and not np.array_equal(one, other)
-    assert len(make_problems("both", EXERCISES["both"], 1, hidden=True)) == 3
+    assert len(make_problems("both", EXERCISES["both"], 1)) == 3
 
 
 def test_points_are_shared_by_quantity_and_by_problem():
     def graded(function):
-        return graded_report("both", EXERCISES["both"], function, 6, seed=1).points[0]
+        return graded_report("both", CHECKS, function, 6, seed=1).points[0]
 
     assert graded(right) == 6
     assert graded(lambda x, w: (x * w, 2 * right(x, w)[1])) == 3  # one of two quantities
@@ -191,49 +284,69 @@ def test_points_are_shared_by_quantity_and_by_problem():
 
 def test_share_is_of_all_quantities_even_if_the_call_failed_elsewhere():
     exercise = EXERCISES["both"]
-    problems = make_problems("both", exercise, 1, hidden=True)
 
     def fails_at_one_step(x, w):
         if len(x) == 1:
             raise ValueError("one step")
         return right(x, w)
 
-    verdicts = [judge(exercise, p, collect(fails_at_one_step, p.args), exercise.reference(**p.args)) for p in problems]
+    verdicts = [judge(exercise, s, collect(fails_at_one_step, s.problem.args)) for s in CHECKS.solved("both", 1)]
     assert share(exercise, verdicts) == pytest.approx(2 / 3)
 
 
 def test_two_mistakes_at_once_are_both_recognised_and_a_contained_one_is_left_out():
     exercise = EXERCISES["keys"]
-    [problem] = make_problems("keys", exercise)
+    problem = make_problems("keys", exercise)[0]
 
     def marks(function):
         return fingerprint(exercise, collect(function, problem.args))
 
     a_wrong, b_wrong = marks(lambda x, w: {"a": -x, "b": w}), marks(lambda x, w: {"a": x, "b": 2 * w})
     both_wrong = marks(lambda x, w: {"a": -x, "b": 3 * w})
-    known = [
-        Mistake("a", "", {"a": a_wrong["a"]}),
-        Mistake("b", "", {"b": b_wrong["b"]}),
-        Mistake("a and b", "", {"a": both_wrong["a"], "b": both_wrong["b"]}),
-    ]
-    found = recognise(known, marks(lambda x, w: {"a": -x, "b": 2 * w}))
+    known = Known(
+        [
+            Mistake("a", "", {"a": a_wrong["a"]}),
+            Mistake("b", "", {"b": b_wrong["b"]}),
+            Mistake("a and b", "", {"a": both_wrong["a"], "b": both_wrong["b"]}),
+        ]
+    )
+    found = recognise(exercise, known, 0, marks(lambda x, w: {"a": -x, "b": 2 * w}))
     assert [m.id for m in found] == ["a", "b"]
-    assert [m.id for m in recognise(known, both_wrong)] == ["a and b"]
-    assert recognise(known, marks(lambda x, w: {"a": x, "b": w})) == []
+    assert [m.id for m in recognise(exercise, known, 0, both_wrong)] == ["a and b"]
+    assert recognise(exercise, known, 1, both_wrong) == []  # the numbers of another kind of problem
+
+
+def test_a_hint_that_speaks_of_other_results_is_given_only_where_these_are_as_it_says():
+    exercise = EXERCISES["keys"]
+    problem = make_problems("keys", exercise)[0]
+    wrong = fingerprint(exercise, collect(lambda x, w: {"a": -x, "b": 2 * w}, problem.args))
+    alone = {"a": wrong["a"]}
+    known = Known([Mistake("a", "Only a is wrong.", alone, claims=True)])
+    assert [h.id for h in recognise(exercise, known, 0, alone)] == ["a"]
+    assert recognise(exercise, known, 0, wrong) == []
+
+
+def test_a_derived_mistake_is_known_by_one_number_for_each_wrong_result():
+    exercise = EXERCISES["keys"]
+    problem = make_problems("keys", exercise)[0]
+    wrong = fingerprint(exercise, collect(lambda x, w: {"a": -x, "b": 2 * w}, problem.args))
+    known = Known([], ["In a the sign is wrong."], [Derived(0, 0, compact(exercise, {"a": wrong["a"]}))])
+    assert [h.text for h in recognise(exercise, known, 0, {"a": wrong["a"]})] == ["In a the sign is wrong."]
+    assert recognise(exercise, known, 0, wrong) == []
 
 
 def test_a_number_that_is_nearly_a_known_mistake_is_not_taken_for_it():
     exercise = EXERCISES["keys"]
-    [problem] = make_problems("keys", exercise)
-    wrong = fingerprint(exercise, collect(lambda x, w: {"a": -x, "b": w}, problem.args))
-    known = [Mistake("sign", "", {"a": wrong["a"]})]
-    rounded = fingerprint(exercise, collect(lambda x, w: {"a": -x * (1 + 1e-12), "b": w}, problem.args))
-    other = fingerprint(exercise, collect(lambda x, w: {"a": -x * 1.001, "b": w}, problem.args))
-    assert recognise(known, rounded) and not recognise(known, other)
+    problem = make_problems("keys", exercise)[0]
+    wrong = {"a": fingerprint(exercise, collect(lambda x, w: {"a": -x, "b": w}, problem.args))["a"]}
+    known = Known([Mistake("sign", "", wrong)])
+    rounded = {"a": fingerprint(exercise, collect(lambda x, w: {"a": -x * (1 + 1e-12), "b": w}, problem.args))["a"]}
+    other = {"a": fingerprint(exercise, collect(lambda x, w: {"a": -x * 1.001, "b": w}, problem.args))["a"]}
+    assert recognise(exercise, known, 0, rounded) and not recognise(exercise, known, 0, other)
 
 
 def test_the_notebook_table_says_in_words_what_its_marks_say():
-    report = visible_report("both", Checks(None, EXERCISES), lambda x, w: (-x * w, right(x, w)[1]))
+    report = visible_report("both", CHECKS, lambda x, w: (-x * w, right(x, w)[1]))
     page = report._repr_html_()
     assert "✗ wrong: every entry has the wrong sign" in page and "✓ right" in page
     assert page.count('<th scope="col">') == 4
@@ -244,7 +357,7 @@ def test_what_a_student_names_things_is_text_not_html():
     def shout(x, w):
         raise ValueError("<script>alert(1)</script>")
 
-    page = visible_report("both", Checks(None, EXERCISES), shout)._repr_html_()
+    page = visible_report("both", CHECKS, shout)._repr_html_()
     assert "<script>" not in page and "&lt;script&gt;" in page
 
 

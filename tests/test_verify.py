@@ -3,14 +3,17 @@
 from pathlib import Path
 
 import nbformat
+import numpy as np
 import pytest
 from test_build import ROOT, UNITS, broken, copy, edit  # noqa: F401 - copy is a fixture
 
 from byhand.checking.exercise import load_checks
-from byhand.checking.mistakes import load_mistakes
+from byhand.checking.mistakes import load_mistakes, recognise
 from byhand.teaching.course import CourseError, Unit
-from byhand.teaching.misconceptions import load_variants
-from byhand.teaching.verify import find_mistakes, verify
+from byhand.teaching.misconceptions import Answers, load_variants
+from byhand.teaching.notebooks import read_source
+from byhand.teaching.known import find_mistakes, tried
+from byhand.teaching.verify import verify
 
 # Misconceptions and alternatives that a unit promises.
 LEAST = {
@@ -31,10 +34,31 @@ def test_a_unit_has_as_many_known_mistakes_as_it_promises(name):
 
 @pytest.mark.parametrize("name", UNITS)
 def test_what_students_have_of_the_mistakes_is_numbers_and_hints(name):
-    for mistakes in load_mistakes(ROOT / "course" / name).values():
-        for mistake in mistakes:
+    path = ROOT / "course" / name / "mistakes.json"
+    assert path.stat().st_size <= 150_000
+    for known in load_mistakes(path.parent).values():
+        for mistake in known.listed:
             assert mistake.hint and mistake.wrong
-            assert not set(vars(mistake)) - {"id", "hint", "wrong"}
+            assert not set(vars(mistake)) - {"id", "hint", "wrong", "case", "claims"}
+        for derived in known.derived:
+            assert all(number is None or isinstance(number, float) for number in derived.wrong)
+
+
+def test_a_listed_mistake_comes_before_a_derived_one_and_pairs_are_known(copy):  # noqa: F811
+    checks, variants = load_checks(copy.course), load_variants(copy).of("rnn_step")
+    known = load_mistakes(copy.course)["rnn_step"]
+    solved = Answers(read_source(copy.exercises).notebook, copy.course)
+    by_id = {v.id: v for v in variants.misconceptions}
+    case, wrong, _ = tried(checks, "rnn_step", solved.function("rnn_step", by_id["no-bias"]))
+    assert [h.id for h in recognise(checks["rnn_step"], known, case, wrong)] == ["no-bias"]
+
+    def doubled(x, h_prev, U, W, b):
+        a = 2 * b
+        return np.tanh(a + np.einsum("hk,nk->nh", W, h_prev) + (U @ x.T).T)
+
+    case, wrong, _ = tried(checks, "rnn_step", doubled)
+    [hint] = recognise(checks["rnn_step"], known, case, wrong)
+    assert hint.text == "Where h is computed, the term with b is counted twice."
 
 
 def test_a_misconception_that_the_check_lets_pass_is_found(copy):  # noqa: F811

@@ -7,15 +7,10 @@ answer in numpy.
 import operator
 
 import numpy as np
-import torch
 
 from byhand.checking import Exercise
 
 CHAIN = 4000  # nodes in a row: more than Python, or Jupyter, allows nested calls
-
-
-def tensors(*arrays):
-    return [torch.tensor(a, dtype=torch.float64, requires_grad=True) for a in arrays]
 
 
 def without_depth(function, *args):
@@ -61,20 +56,6 @@ def call_operations(answer, a, b, exponents):
             rows[name].append(row)
         rows[name] = np.array(rows[name], dtype=float)
     return rows
-
-
-def operations(a, b, exponents):
-    rows = {}
-    for name, (_, function) in OPERATIONS.items():
-        rows[name] = []
-        for u, v in inputs(name, a, b, exponents):
-            [u] = tensors(u)
-            constant = name == "power" or v is None
-            w = v if constant else tensors(v)[0]
-            value = function(u, w)
-            value.backward()
-            rows[name].append([value.item(), u.grad.item(), 0.0 if constant else w.grad.item()])
-    return {name: np.array(row) for name, row in rows.items()}
 
 
 # Graphs as dicts ---------------------------------------------------------------------------------
@@ -142,31 +123,6 @@ def random_graph(rng, nodes, density=0.5, ladder=0, chain=0):
     return {node: graph[node] for node in shuffled}
 
 
-def torch_totals(graph, end):
-    """What torch makes of the graph: each node is a weighted sum of those it depends on, plus a zero of its own."""
-    parents = {node: [] for node in graph}
-    for node, children in graph.items():
-        for child, local in children:
-            parents[child].append((node, float(local)))
-    own = {node: torch.zeros((), dtype=torch.float64, requires_grad=True) for node in graph}
-    values, unfinished = {}, [end]
-    while unfinished:
-        missing = [p for p, _ in parents[unfinished[-1]] if p not in values]
-        if missing:
-            unfinished += missing
-            continue
-        node = unfinished.pop()
-        values[node] = own[node] + sum(local * values[p] for p, local in parents[node])
-    values[end].backward()
-    return {node: 0.0 if own[node].grad is None else own[node].grad.item() for node in graph}
-
-
-def chain_totals(locals_):
-    """The same for a chain, from its first node to its last: products of all that lies behind."""
-    behind = torch.tensor([*locals_, 1.0], dtype=torch.float64).flip(0).cumprod(0).flip(0)
-    return behind.numpy()
-
-
 # all_routes --------------------------------------------------------------------------------------
 
 
@@ -184,25 +140,6 @@ def call_routes(answer, graph, start, end):
         routes=np.array(len(found)), nodes=np.array(sorted(map(len, found)), dtype=int), products=products,
         total=products.sum(),
     )  # fmt: skip
-
-
-def routes(graph, start, end):
-    """Breadth first, in tensors; the sum is autograd's own."""
-    walks, ended = [((start,), torch.ones((), dtype=torch.float64))], {}
-    while walks:
-        ended |= {walk: product for walk, product in walks if walk[-1] == end}
-        walks = [
-            ((*walk, child), product * local)
-            for walk, product in walks
-            if walk[-1] != end
-            for child, local in graph[walk[-1]]
-        ]
-    return dict(
-        routes=np.array(len(ended)),
-        nodes=np.array(sorted(map(len, ended)), dtype=int),
-        products=np.array([ended[walk].item() for walk in sorted(ended)]),
-        total=np.array(torch_totals(graph, end)[start]),
-    )
 
 
 # topological_order -------------------------------------------------------------------------------
@@ -249,13 +186,6 @@ def call_accumulation(answer, graph, end):
         says = f"the dict that you return lacks {len(missing)} nodes, among them {missing[0]}"
         raise ValueError(says)
     return by_part({name: float(totals[name]) for name in graph})
-
-
-def accumulation(graph, end):
-    row = sorted((n for n in graph if n[0] == "c"), key=lambda n: int(n[1:]))
-    totals = torch_totals({n: children for n, children in graph.items() if n[0] != "c"}, end)
-    behind = chain_totals([float(graph[n][0][1]) for n in row])
-    return by_part(totals | dict(zip(row, behind, strict=False)))
 
 
 def by_part(totals):
@@ -329,27 +259,6 @@ def numbers_of(nodes):
     return np.array([float(n.grad) for n in nodes])
 
 
-def backward(graphs):
-    grads = {}
-    for name, graph in graphs.items():
-        if name == "chain":
-            grads[name] = chain_totals([parents[0][1] for parents in graph[1:]])
-            continue
-        children = {str(i): [] for i in range(len(graph))}
-        for i, parents in enumerate(graph):
-            for parent, local in parents:
-                children[str(parent)].append((str(i), local))
-        totals = torch_totals(children, str(len(graph) - 1))
-        grads[name] = np.array([totals[str(i)] for i in range(len(graph))])
-    grads["called_twice"] = 2 * grads["random"][[i for i, parents in enumerate(graphs["random"]) if not parents]]
-    one, two = tensors(0.0, 0.0)
-    first = 2 * one + 3 * two
-    first.backward(retain_graph=True)
-    (5 * first + 7 * two).backward()
-    grads["two_losses"] = np.array([one.grad.item(), two.grad.item()])
-    return grads
-
-
 # Node --------------------------------------------------------------------------------------------
 
 # What random expressions are made of. The same lines run with your Node and with torch's tensors.
@@ -414,24 +323,6 @@ def call_engine(answer, x, xyz, program, chain):
     return results
 
 
-def engine(x, xyz, program, chain):
-    results = {}
-    for name, expression in EXPRESSIONS.items():
-        leaves = tensors(*xyz)
-        results[name] = differentiated(expression(*leaves), leaves)
-    leaves = tensors(*x)
-    results["random"] = differentiated(run(leaves, program), leaves)
-    results["called_twice"] = 2 * results["random"][1:]
-    [start] = tensors(x[0])
-    results["chain"] = differentiated(long_row(start, chain), [start])
-    return results
-
-
-def differentiated(J, leaves):
-    J.backward()
-    return np.array([J.item(), *(0.0 if leaf.grad is None else leaf.grad.item() for leaf in leaves)])
-
-
 # linear_backward ---------------------------------------------------------------------------------
 
 
@@ -442,12 +333,6 @@ def make_linear(rng, N, D, H, scale=1.0):
         W=scale * rng.normal(size=(H, D)),
         b=rng.normal(size=H),
     )
-
-
-def linear(dy, x, W, b):
-    x, W, b = tensors(x, W, b)
-    torch.nn.functional.linear(x, W, b).backward(torch.tensor(dy))
-    return dict(dx=x.grad.numpy(), dW=W.grad.numpy(), db=b.grad.numpy())
 
 
 # numerical_gradient ------------------------------------------------------------------------------
@@ -464,49 +349,42 @@ def make_numerical(rng, rows, columns, eps, scale=1.0):
     return dict(f=f, x=rng.normal(size=(rows, columns)), eps=eps, A=A, B=B)
 
 
-def numerical(f, x, eps, A, B):
-    x, A, B = tensors(x, A, B)
-    J = (x * (A @ x)).sum() / 2 + (B * x).sum()
-    J.backward()
-    return dict(grad=x.grad.numpy())
-
-
 EXERCISES = {
     "local_derivatives": Exercise(
-        make_operations, operations, list(OPERATIONS), dict(n=5),
+        make_operations, list(OPERATIONS), dict(n=5),
         [dict(n=1), dict(n=20), dict(scale=5.0), dict(scale=0.01)], call=call_operations, as_dict=True,
     ),
     "all_routes": Exercise(
-        make_routes, routes, ["routes", "nodes", "products", "total"], dict(nodes=6, density=0.8),
+        make_routes, ["routes", "nodes", "products", "total"], dict(nodes=6, density=0.8),
         [dict(nodes=1), dict(nodes=3, density=0.0, start="n2"), dict(start="J"), dict(ladder=6, start="u0"), dict(nodes=8)],
         call=call_routes, as_dict=True,
     ),
     "topological_order": Exercise(
-        make_graph, order, ["times_listed", "length", "arrows_backwards"], dict(nodes=8, ladder=3, chain=CHAIN),
+        make_graph, ["times_listed", "length", "arrows_backwards"], dict(nodes=8, ladder=3, chain=CHAIN),
         [dict(nodes=1, ladder=0, chain=0), dict(nodes=20, chain=0), dict(nodes=5, density=0.0, chain=0)],
         call=call_order, as_dict=True,
     ),
     "reverse_accumulation": Exercise(
-        make_accumulation, accumulation, ["random_part", "ladder", "chain"], dict(nodes=7, ladder=12, chain=CHAIN),
+        make_accumulation, ["random_part", "ladder", "chain"], dict(nodes=7, ladder=12, chain=CHAIN),
         [dict(nodes=1, ladder=0, chain=0), dict(nodes=16, chain=0), dict(density=0.0, chain=0), dict(ladder=40, chain=0)],
         call=call_accumulation, as_dict=True,
     ),
     "backward": Exercise(
-        make_recorded, backward, ["random", "used_twice", "ladder", "chain", "one_leaf", "called_twice", "two_losses"],
+        make_recorded, ["random", "used_twice", "ladder", "chain", "one_leaf", "called_twice", "two_losses"],
         dict(nodes=9, ladder=8, chain=CHAIN), [dict(nodes=4, ladder=1, chain=1), dict(nodes=30, ladder=40, chain=10)],
         call=call_backward, as_dict=True,
     ),
     "Node": Exercise(
-        make_expression, engine, [*EXPRESSIONS, "random", "called_twice", "chain"], dict(leaves=4, steps=25, chain=CHAIN),
+        make_expression, [*EXPRESSIONS, "random", "called_twice", "chain"], dict(leaves=4, steps=25, chain=CHAIN),
         [dict(leaves=1, chain=2), dict(leaves=8, steps=60, chain=2), dict(steps=0, chain=2), dict(leaves=3, steps=200, chain=2)],
         call=call_engine, as_dict=True,
     ),
     "linear_backward": Exercise(
-        make_linear, linear, ["dx", "dW", "db"], dict(N=4, D=3, H=2),
+        make_linear, ["dx", "dW", "db"], dict(N=4, D=3, H=2),
         [dict(N=1), dict(D=1), dict(H=1), dict(N=9, D=7, H=5), dict(scale=0.0), dict(scale=100.0)], withheld=["b"],
     ),
     "numerical_gradient": Exercise(
-        make_numerical, numerical, ["grad"], dict(rows=3, columns=4, eps=1e-3),
+        make_numerical, ["grad"], dict(rows=3, columns=4, eps=1e-3),
         [dict(rows=1), dict(columns=1), dict(eps=1e-2), dict(scale=0.0), dict(rows=6, columns=2)], withheld=["A", "B"],
     ),
 }  # fmt: skip

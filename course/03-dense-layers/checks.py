@@ -6,7 +6,6 @@ and your gradients with what torch's autograd gives for them. Reading this file 
 
 import numpy as np
 import torch
-from torch.nn.functional import cross_entropy as torch_cross_entropy
 
 from byhand.checking import Exercise
 
@@ -18,17 +17,8 @@ SIZES = dict(N=3, D=4, H=6)
 NETWORK = dict(N=7, D=4, H1=6, H2=5, O=3)
 
 
-def tensors(*arrays):
-    return [torch.tensor(a, dtype=torch.float64, requires_grad=True) for a in arrays]
-
-
 def numbers(**results):
     return {name: value.detach().numpy() for name, value in results.items()}
-
-
-def send_back(output, gradient):
-    """Backward from `output`, at which `gradient` arrives. (The first use of output.backward(gradient) imports for a second.)"""
-    (output * torch.tensor(gradient)).sum().backward()
 
 
 def weights(rng, *widths, scale=1.0):
@@ -71,15 +61,6 @@ def make_activate_backward(rng, N, H, scale=1.0):
     return dict(dh=rng.normal(size=(N, H)), **{f"h_{kind}": h[kind] for kind in KINDS}, a=a)
 
 
-def activate_backward(dh, a, **_):
-    gradients = {}
-    for kind in KINDS:
-        [leaf] = tensors(a)
-        send_back(TORCH[kind](leaf), dh)
-        gradients[kind] = leaf.grad
-    return numbers(**gradients)
-
-
 def each_kind_backward(function, dh, *outputs):
     return tuple(function(dh, h, kind) for h, kind in zip(outputs, KINDS, strict=True))
 
@@ -101,12 +82,6 @@ def make_dense_backward(rng, N, D, H, kind, scale=1.0):
     return dict(dh=rng.normal(size=(N, H)), x=args["x"], h=dense(**args)["h"], W=args["W"], kind=kind, b=args["b"])
 
 
-def dense_backward(dh, x, h, W, kind, b):
-    layer, [leaf] = linear_with(W, b), tensors(x)
-    send_back(TORCH[kind](layer(leaf)), dh)
-    return numbers(dx=leaf.grad, dW=layer.weight.grad, db=layer.bias.grad)
-
-
 # softmax_cross_entropy ---------------------------------------------------------------------------
 
 
@@ -115,13 +90,6 @@ def make_loss(rng, N, O, shift=0.0):
     o[0] += 1000.0  # exp(1000) overflows; the softmax of these scores does not
     o[-1] -= 1000.0
     return dict(o=o + shift, y=rng.randint(O, size=N))
-
-
-def loss(o, y):
-    [o] = tensors(o)
-    J = torch_cross_entropy(o, torch.tensor(y))
-    J.backward()
-    return numbers(J=J, do=o.grad)
 
 
 # network -----------------------------------------------------------------------------------------
@@ -134,47 +102,11 @@ def make_network(rng, N, D, H1, H2, O, kind, scale=1.0):
     return dict(x=rng.normal(size=(N, D)), y=rng.randint(O, size=N), params=params, kind=kind)
 
 
-def run(x, y, params, kind, masks=(1.0, 1.0)):
-    """torch's three layers; returns scores, loss and the layers, whose gradients are filled in."""
-    layers = [linear_with(params[f"W{n}"], params[f"b{n}"]) for n in (1, 2, 3)]
-    h = torch.tensor(x)
-    for layer, mask in zip(layers, masks, strict=False):
-        h = TORCH[kind](layer(h)) * mask
-    o = layers[2](h)
-    J = torch_cross_entropy(o, torch.tensor(y))
-    J.backward()
-    return o, J, layers
-
-
-def network(x, y, params, kind):
-    o, J, layers = run(x, y, params, kind)
-    grads = [g for layer in layers for g in (layer.weight.grad, layer.bias.grad)]
-    return numbers(o=o, J=J, **dict(zip(GRADIENTS, grads, strict=True)))
-
-
 # dropout -----------------------------------------------------------------------------------------
 
 
 def make_dropout(rng, N, H, p, scale=1.0):
     return dict(h=scale * np.tanh(rng.normal(size=(N, H))), r=rng.uniform(size=(N, H)), p=p)
-
-
-def torch_dropout(h, r, p, training=True):
-    """torch.nn.functional.dropout with our own random numbers: kept units are scaled in training, nothing happens in
-    evaluation."""
-    if not training:
-        return torch.nn.functional.dropout(h, p, training=False)
-    return torch.where(torch.tensor(r) < p, 0.0, h / (1 - p))
-
-
-def dropout(h, r, p):
-    results = {}
-    for mode, training in (("train", True), ("eval", False)):
-        [leaf] = tensors(h)
-        out = torch_dropout(leaf, r, p, training)
-        out.sum().backward()
-        results |= {f"out_{mode}": out, f"mask_{mode}": leaf.grad}
-    return numbers(**results)
 
 
 def both_modes(function, h, r, p):
@@ -197,14 +129,6 @@ def make_train_step(rng, N, D, H1, H2, O, kind, p, rate, scale=1.0):
     return dict(**args, r1=rng.uniform(size=(N, H1)), r2=rng.uniform(size=(N, H2)), p=p, rate=rate)
 
 
-def train_step(x, y, params, kind, r1, r2, p, rate):
-    masks = [torch_dropout(torch.ones(r.shape, dtype=torch.float64), r, p) for r in (r1, r2)]
-    _, J, layers = run(x, y, params, kind, masks)
-    # By hand what torch.optim.SGD does, since the first use of torch.optim takes more than a second.
-    stepped = [leaf - rate * leaf.grad for layer in layers for leaf in (layer.weight, layer.bias)]
-    return numbers(J=J, **dict(zip(PARAMETERS, stepped, strict=True)))
-
-
 def loss_and_parameters(function, *args):
     returned = function(*args)
     if not isinstance(returned, (tuple, list)) or len(returned) != 2 or not isinstance(returned[1], dict):
@@ -217,32 +141,32 @@ DEEP_EDGES = [dict(N=1), dict(H1=1), dict(H2=1), dict(D=1), dict(O=7), dict(scal
 
 EXERCISES = {
     "activate": Exercise(
-        make_activate, activate, KINDS, dict(N=3, H=6), [dict(N=1), dict(H=1), dict(scale=0.0)], call=each_kind,
+        make_activate, KINDS, dict(N=3, H=6), [dict(N=1), dict(H=1), dict(scale=0.0)], call=each_kind,
     ),
     "activate_backward": Exercise(
-        make_activate_backward, activate_backward, KINDS, dict(N=3, H=6),
+        make_activate_backward, KINDS, dict(N=3, H=6),
         [dict(N=1), dict(H=1), dict(scale=0.0), dict(scale=6.0)], withheld=["a"], call=each_kind_backward,
     ),
     "dense_forward": Exercise(
-        make_dense, dense, ["h"], dict(SIZES, kind="tanh"), [*EDGES, *(dict(kind=kind) for kind in KINDS)],
+        make_dense, ["h"], dict(SIZES, kind="tanh"), [*EDGES, *(dict(kind=kind) for kind in KINDS)],
     ),
     "dense_backward": Exercise(
-        make_dense_backward, dense_backward, ["dx", "dW", "db"], dict(SIZES, kind="tanh"),
+        make_dense_backward, ["dx", "dW", "db"], dict(SIZES, kind="tanh"),
         [*EDGES, *(dict(kind=kind) for kind in KINDS)], withheld=["b"],
     ),
     "softmax_cross_entropy": Exercise(
-        make_loss, loss, ["J", "do"], dict(N=5, O=3), [dict(N=1), dict(O=1), dict(O=7), dict(shift=-5000.0)],
+        make_loss, ["J", "do"], dict(N=5, O=3), [dict(N=1), dict(O=1), dict(O=7), dict(shift=-5000.0)],
     ),
     "network": Exercise(
-        make_network, network, ["o", "J", *GRADIENTS], dict(NETWORK, kind="tanh"),
+        make_network, ["o", "J", *GRADIENTS], dict(NETWORK, kind="tanh"),
         [dict(kind="sigmoid"), dict(kind="relu"), *DEEP_EDGES], as_dict=True,
     ),
     "dropout": Exercise(
-        make_dropout, dropout, ["out_train", "mask_train", "out_eval", "mask_eval"], dict(N=4, H=6, p=0.3),
+        make_dropout, ["out_train", "mask_train", "out_eval", "mask_eval"], dict(N=4, H=6, p=0.3),
         [dict(N=1), dict(H=1), dict(p=0.0), dict(p=0.8), dict(scale=0.0)], call=both_modes,
     ),
     "train_step": Exercise(
-        make_train_step, train_step, ["J", *PARAMETERS], dict(NETWORK, kind="tanh", p=0.3, rate=0.5),
+        make_train_step, ["J", *PARAMETERS], dict(NETWORK, kind="tanh", p=0.3, rate=0.5),
         [dict(kind="sigmoid"), dict(kind="relu"), dict(p=0.0), dict(p=0.7), *DEEP_EDGES],
         call=loss_and_parameters, as_dict=True,
     ),

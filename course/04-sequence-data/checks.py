@@ -7,7 +7,6 @@ in numpy.
 
 import numpy as np
 import torch
-from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence, pad_sequence
 
 from byhand.checking import Exercise
 
@@ -40,14 +39,6 @@ class Cell:
             return self.rnn(torch.tensor(x[None]), torch.tensor(h[None]))[1][0].numpy()
 
 
-def tensors(*arrays):
-    return [torch.tensor(a, dtype=torch.float64) for a in arrays]
-
-
-def numbers(**results):
-    return {name: value.detach().numpy() for name, value in results.items()}
-
-
 # windows -----------------------------------------------------------------------------------------
 
 
@@ -58,13 +49,6 @@ def make_windows(rng, M, T, D, horizon, stride, gaps=True):
         series[out : out + 2] = np.nan  # an outage
         series[rng.randint(3 * M // 5, 2 * M // 3), -1] = np.nan  # one instrument alone
     return dict(series=series, T=T, horizon=horizon, stride=stride)
-
-
-def cut(series, T, horizon, stride):
-    inputs = torch.tensor(series)[: len(series) - horizon].unfold(0, T, stride)  # (N, D, T)
-    targets = torch.tensor(series[T - 1 + horizon :: stride, 0])[: len(inputs)]
-    whole = ~(inputs.isnan().any(2).any(1) | targets.isnan())
-    return numbers(x=inputs[whole].permute(2, 0, 1), y=targets[whole])
 
 
 def call_windows(answer, series, T, horizon, stride):
@@ -100,12 +84,6 @@ def make_text(rng, T, D, strangers=True):
     return dict(text="".join(text), alphabet=alphabet)
 
 
-def encode(text, alphabet):
-    codes = torch.tensor([alphabet.find(character) for character in text])
-    x = torch.nn.functional.one_hot(codes.clamp(min=0), len(alphabet)).double()
-    return numbers(x=x * (codes >= 0)[:, None])
-
-
 # pad and masked_mse ------------------------------------------------------------------------------
 
 
@@ -120,12 +98,6 @@ def make_pad(rng, T, N, D):
     sequences = [rng.normal(size=(length, D)) for length in random_lengths(rng, T, N)]
     sequences[N // 2][T // 2] = 0.0  # a real vector that is zero, not padding
     return dict(sequences=sequences)
-
-
-def padded(sequences):
-    x = pad_sequence(tensors(*sequences))
-    mask = pad_sequence([torch.ones(len(s), dtype=torch.float64) for s in sequences])
-    return numbers(x=x, mask=mask)
 
 
 def call_pad(answer, sequences):
@@ -147,33 +119,11 @@ def make_mse(rng, T, N, O, garbage=np.nan):
     return dict(y_hat=y_hat, y=y, mask=mask)
 
 
-def masked(y_hat, y, mask):
-    prediction = torch.tensor(y_hat, requires_grad=True)
-    valid = torch.tensor(mask).bool()
-    J = torch.nn.functional.mse_loss(prediction[valid], torch.tensor(y)[valid])
-    J.backward()
-    return numbers(J=J, dy_hat=prediction.grad)
-
-
 # The kinds of tasks ------------------------------------------------------------------------------
 
 
 def readout(rng, H, O, scale=1.0):
     return dict(V=scale * rng.normal(size=(O, H)) / np.sqrt(H), c=scale * rng.normal(size=O) / 2)
-
-
-def run(cell, x, h0, lengths=None):
-    """torch's own RNN over sequences that are as long as `lengths` says: states (T, N, H), and the last of each."""
-    x, h0 = tensors(x, h0)
-    if lengths is None:
-        h, last = cell.rnn(x, h0[None])
-        return h, last[0]
-    packed, last = cell.rnn(pack_padded_sequence(x, torch.tensor(lengths), enforce_sorted=False), h0[None])
-    return pad_packed_sequence(packed, total_length=len(x))[0], last[0]
-
-
-def read(h, V, c):
-    return torch.nn.functional.linear(h, *tensors(V, c))
 
 
 def make_many(rng, T, N, D, H, O, scale=1.0):
@@ -182,18 +132,9 @@ def make_many(rng, T, N, D, H, O, scale=1.0):
     )
 
 
-def many(cell, x, h0, V, c):
-    h, _ = run(cell, x, h0)
-    return numbers(h=h, o=read(h, V, c))
-
-
 def make_one(rng, T, N, D, H, O, scale=1.0):
     args = make_many(rng, T, N, D, H, O, scale)
     return dict(cell=args.pop("cell"), x=args.pop("x"), lengths=random_lengths(rng, T, N), **args)
-
-
-def one(cell, x, lengths, h0, V, c):
-    return numbers(o=read(run(cell, x, h0, lengths)[1], V, c))
 
 
 def make_generate(rng, n, N, D, H, scale=1.0):
@@ -202,26 +143,12 @@ def make_generate(rng, n, N, D, H, scale=1.0):
     )
 
 
-def generate(cell, x1, h0, V, c, n):
-    x, h = tensors(x1, h0)
-    y = []
-    for _ in range(n):
-        _, h = run(cell, x[None].numpy(), h.detach().numpy())
-        x = read(h, V, c).detach()
-        y.append(x)
-    return numbers(y=torch.stack(y))
-
-
 def make_translate(rng, T, N, D, H, O, n, scale=1.0):
     encoder, decoder = Cell(rng, D, H, scale), Cell(rng, O, H, scale)
     return dict(
         encoder=encoder, decoder=decoder, x=rng.normal(size=(T, N, D)), lengths=random_lengths(rng, T, N),
         h0=rng.normal(size=(N, H)), start=rng.normal(size=(N, O)), **readout(rng, H, O), n=n,
     )  # fmt: skip
-
-
-def translate(encoder, decoder, x, lengths, h0, start, V, c, n):
-    return generate(decoder, start, run(encoder, x, h0, lengths)[1].detach().numpy(), V, c, n)
 
 
 # ctc_collapse ------------------------------------------------------------------------------------
@@ -247,11 +174,6 @@ def make_path(rng, L, labels, blank, ends="labels"):
     return dict(path=np.full(len(path), blank) if ends == "only blanks" else np.array(path), blank=blank)
 
 
-def collapse(path, blank):
-    merged = torch.unique_consecutive(torch.tensor(path))
-    return numbers(labels=merged[merged != blank])
-
-
 def call_collapse(answer, path, blank):
     returned = answer(path, blank)
     return np.array(returned, dtype=int) if isinstance(returned, list) else returned
@@ -265,16 +187,6 @@ def make_both(rng, T, N, D, H, scale=1.0):
         forward=Cell(rng, D, H, scale), backward=Cell(rng, D, H, scale), x=rng.normal(size=(T, N, D)),
         lengths=random_lengths(rng, T, N), h0_forward=rng.normal(size=(N, H)), h0_backward=rng.normal(size=(N, H)),
     )  # fmt: skip
-
-
-def both(forward, backward, x, lengths, h0_forward, h0_backward):
-    rnn = torch.nn.RNN(forward.D, forward.H, bidirectional=True, dtype=torch.float64)
-    weights = dict(forward.rnn.named_parameters())
-    weights |= {f"{name}_reverse": value for name, value in backward.rnn.named_parameters()}
-    rnn.load_state_dict({name: value.detach() for name, value in weights.items()})
-    packed = pack_padded_sequence(torch.tensor(x), torch.tensor(lengths), enforce_sorted=False)
-    h, _ = rnn(packed, torch.tensor(np.stack([h0_forward, h0_backward])))
-    return numbers(h=pad_packed_sequence(h, total_length=len(x))[0])
 
 
 SIZES = dict(T=5, N=3, D=4, H=6, O=2)
@@ -291,36 +203,36 @@ def edges(*names):
 
 EXERCISES = {
     "windows": Exercise(
-        make_windows, cut, ["x", "y"], dict(M=40, T=5, D=3, horizon=3, stride=2),
+        make_windows, ["x", "y"], dict(M=40, T=5, D=3, horizon=3, stride=2),
         [dict(T=1), dict(D=1), dict(stride=1), dict(stride=7), dict(horizon=1), dict(gaps=False), dict(M=8, gaps=False)],
         call=call_windows,
     ),
     "one_hot": Exercise(
-        make_text, encode, ["x"], dict(T=9, D=6),
+        make_text, ["x"], dict(T=9, D=6),
         [dict(T=1), dict(T=1, strangers=False), dict(D=1), dict(strangers=False), dict(T=60, D=17)],
     ),
     "pad": Exercise(
-        make_pad, padded, ["x", "mask"], pick("T", "D", N=4),
+        make_pad, ["x", "mask"], pick("T", "D", N=4),
         [dict(T=1), dict(N=1), dict(D=1), dict(N=9, T=12)], call=call_pad,
     ),
     "masked_mse": Exercise(
-        make_mse, masked, ["J", "dy_hat"], pick("T", "O", N=4),
+        make_mse, ["J", "dy_hat"], pick("T", "O", N=4),
         [dict(T=1), dict(N=1), dict(O=1), dict(garbage=1e9), dict(garbage=np.inf), dict(garbage=0.0)],
     ),
-    "many_to_many": Exercise(make_many, many, ["h", "o"], SIZES, EDGES, forward=["h", "o"]),
-    "many_to_one": Exercise(make_one, one, ["o"], SIZES, EDGES),
+    "many_to_many": Exercise(make_many, ["h", "o"], SIZES, EDGES, forward=["h", "o"], torch=True),
+    "many_to_one": Exercise(make_one, ["o"], SIZES, EDGES, torch=True),
     "one_to_many": Exercise(
-        make_generate, generate, ["y"], pick("N", "D", "H", n=5), [dict(n=1), *edges("N", "D", "H")], forward=["y"]
+        make_generate, ["y"], pick("N", "D", "H", n=5), [dict(n=1), *edges("N", "D", "H")], forward=["y"], torch=True,
     ),
     "encoder_decoder": Exercise(
-        make_translate, translate, ["y"], dict(SIZES, n=4), [dict(n=1), dict(n=8), *EDGES], forward=["y"]
+        make_translate, ["y"], dict(SIZES, n=4), [dict(n=1), dict(n=8), *EDGES], forward=["y"], torch=True,
     ),
     "ctc_collapse": Exercise(
-        make_path, collapse, ["labels"], dict(L=7, labels=4, blank=0),
+        make_path, ["labels"], dict(L=7, labels=4, blank=0),
         [dict(L=1), dict(labels=1), dict(blank=3), dict(ends="blanks"), dict(ends="only blanks"), dict(L=40)],
         call=call_collapse,
     ),
     "bidirectional": Exercise(
-        make_both, both, ["h"], pick("T", "N", "D", "H"), edges("T", "N", "D", "H"),
+        make_both, ["h"], pick("T", "N", "D", "H"), edges("T", "N", "D", "H"), torch=True,
     ),
 }  # fmt: skip

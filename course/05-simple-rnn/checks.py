@@ -6,7 +6,6 @@ gradients with what torch's autograd gives for them. Reading this file is allowe
 
 import numpy as np
 import torch
-from torch.nn.functional import cross_entropy as torch_cross_entropy
 
 from byhand.checking import Exercise
 
@@ -91,13 +90,6 @@ def make_loss(rng, T, N, O, shift=0.0):
     return dict(o=o + shift, y=rng.randint(O, size=(T, N)))
 
 
-def loss(o, y):
-    [o] = tensors(o)
-    J = torch_cross_entropy(o.flatten(0, 1), torch.tensor(y).flatten())
-    J.backward()
-    return numbers(J=J, do=o.grad)
-
-
 # rnn_step_backward -------------------------------------------------------------------------------
 
 
@@ -107,13 +99,6 @@ def make_step_backward(rng, N, D, H, scale=1.0):
     return dict(
         dh=rng.normal(size=(N, H)), x=args["x"], h_prev=args["h_prev"], h=h, U=args["U"], W=args["W"], b=args["b"]
     )
-
-
-def step_backward(dh, x, h_prev, h, U, W, b):
-    x, h_prev = tensors(x, h_prev)
-    cell = cell_with(U, W, b)
-    cell(x, h_prev).backward(torch.tensor(dh))
-    return numbers(dx=x.grad, dh_prev=h_prev.grad, dU=cell.weight_ih.grad, dW=cell.weight_hh.grad, db=cell.bias_ih.grad)
 
 
 # rnn_backward ------------------------------------------------------------------------------------
@@ -128,13 +113,6 @@ def make_backward(rng, T, N, D, H, O, scale=1.0):
     )  # fmt: skip
 
 
-def backward(do, x, h0, h, U, W, V, b):
-    x, h0, U, W, V, b, c = tensors(x, h0, U, W, V, b, np.zeros(len(V)))
-    _, o, p = run(x, h0, U, W, V, b, c)
-    o.backward(torch.tensor(do))
-    return numbers(**{f"d{k}": p[k].grad for k in "UWVbc"}, dh0=h0.grad)
-
-
 # truncated_bptt ----------------------------------------------------------------------------------
 
 
@@ -144,40 +122,12 @@ def make_truncated(rng, T, N, D, H, O, k, scale=1.0):
     return dict(x=args.pop("x"), y=y, h0=args.pop("h0"), **args, k=k)
 
 
-def truncated(x, y, h0, U, W, V, b, c, k):
-    T, N = y.shape
-    x, h, U, W, V, b, c = tensors(x, h0, U, W, V, b, c)
-    total = 0.0
-    grads = {name: 0.0 for name in "UWVbc"}
-    for start in range(0, T, k):
-        states, o, p = run(x[start : start + k], h.detach(), U, W, V, b, c)
-        target = torch.tensor(y[start : start + k]).flatten()
-        J = torch_cross_entropy(o.flatten(0, 1), target, reduction="sum") / (T * N)
-        J.backward()
-        total, h = total + J, states[-1]
-        grads = {name: grads[name] + p[name].grad for name in grads}
-    return numbers(J=total, **{f"d{name}": g for name, g in grads.items()})
-
-
 # sample ------------------------------------------------------------------------------------------
 
 
 def make_sample(rng, n, D, H, temperature, scale=2.0):
     p = parameters(rng, D, H, D, scale)
     return dict(first=int(rng.randint(D)), r=rng.uniform(size=n), temperature=temperature, **p)
-
-
-def draw(first, r, temperature, U, W, V, b, c):
-    U, W, V, b, c = tensors(U, W, V, b, c)
-    h, k, drawn = torch.zeros(1, len(W), dtype=torch.float64), first, []
-    for u in r:
-        x = torch.nn.functional.one_hot(torch.tensor([k]), U.shape[1]).double()
-        states, o, _ = run(x[None], h, U, W, V, b, c)
-        h = states[-1]
-        p = torch.softmax(o[-1, 0] / temperature, dim=0)
-        k = min(int((p.cumsum(0) <= u).sum()), len(p) - 1)
-        drawn.append(k)
-    return dict(indices=np.array(drawn, dtype=int))
 
 
 def pick(*names):
@@ -189,25 +139,25 @@ def edges(*names):
 
 
 EXERCISES = {
-    "rnn_step": Exercise(make_step, step, ["h"], pick("N", "D", "H"), edges("N", "D", "H")),
-    "rnn_forward": Exercise(make_forward, forward, ["h", "o"], SIZES, EDGES, forward=["h", "o"]),
+    "rnn_step": Exercise(make_step, ["h"], pick("N", "D", "H"), edges("N", "D", "H")),
+    "rnn_forward": Exercise(make_forward, ["h", "o"], SIZES, EDGES, forward=["h", "o"]),
     "cross_entropy": Exercise(
-        make_loss, loss, ["J", "do"], pick("T", "N", "O"),
+        make_loss, ["J", "do"], pick("T", "N", "O"),
         [dict(T=1), dict(N=1), dict(O=1), dict(O=7), dict(shift=-5000.0)], forward=["do"],
     ),
     "rnn_step_backward": Exercise(
-        make_step_backward, step_backward, ["dx", "dh_prev", "dU", "dW", "db"],
+        make_step_backward, ["dx", "dh_prev", "dU", "dW", "db"],
         pick("N", "D", "H"), edges("N", "D", "H"), withheld=["b"],
     ),
     "rnn_backward": Exercise(
-        make_backward, backward, ["dU", "dW", "dV", "db", "dc", "dh0"], SIZES, EDGES, withheld=["b"], as_dict=True,
+        make_backward, ["dU", "dW", "dV", "db", "dc", "dh0"], SIZES, EDGES, withheld=["b"], as_dict=True,
     ),
     "truncated_bptt": Exercise(
-        make_truncated, truncated, ["J", "dU", "dW", "dV", "db", "dc"], dict(SIZES, T=7, k=3),
+        make_truncated, ["J", "dU", "dW", "dV", "db", "dc"], dict(SIZES, T=7, k=3),
         [dict(k=1), dict(k=7), dict(k=50), dict(T=6), *EDGES], as_dict=True,
     ),
     "sample": Exercise(
-        make_sample, draw, ["indices"], dict(n=40, D=7, H=5, temperature=0.7),
+        make_sample, ["indices"], dict(n=40, D=7, H=5, temperature=0.7),
         [dict(n=1), dict(temperature=2.0), dict(temperature=0.02), dict(D=1), dict(scale=0.0)], forward=["indices"],
     ),
 }  # fmt: skip

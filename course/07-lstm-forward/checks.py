@@ -33,10 +33,6 @@ def tensor(array):
     return torch.tensor(np.asarray(array, dtype=float), dtype=torch.float64)
 
 
-def numbers(results):
-    return {name: value.detach().numpy() for name, value in results.items()}
-
-
 # sigmoid -----------------------------------------------------------------------------------------
 
 
@@ -44,10 +40,6 @@ def make_sigmoid(rng, N, H, shift=0.0):
     a = 3 * rng.normal(size=(N, H)) + shift
     a[0, 0], a[-1, -1] = 1000.0, -1000.0  # no float holds e^1000
     return dict(a=a)
-
-
-def sigmoid(a):
-    return numbers(dict(s=torch.sigmoid(tensor(a))))
 
 
 # lstm_step ---------------------------------------------------------------------------------------
@@ -58,21 +50,6 @@ def make_step(rng, N, D, H, scale=1.0, peep=1.0, peepholes=False):
     return dict(
         x=rng.normal(size=(N, D)), y_prev=np.tanh(rng.normal(size=(N, H))), c_prev=rng.normal(size=(N, H)), params=p
     )
-
-
-def step(x, y_prev, c_prev, params):
-    """torch.nn.LSTMCell, and the gates that it does not return."""
-    H, D = params["Wz"].shape
-    cell = torch.nn.LSTMCell(D, H, dtype=torch.float64)
-    stacked = {m: tensor(np.concatenate([params[m + k] for k in "ifzo"])) for m in "WRb"}
-    cell.load_state_dict(
-        {"weight_ih": stacked["W"], "weight_hh": stacked["R"], "bias_ih": stacked["b"], "bias_hh": 0 * stacked["b"]}
-    )
-    y, c = cell(tensor(x), (tensor(y_prev), tensor(c_prev)))
-    i, f, g, o = (linear(tensor(x), cell.weight_ih, cell.bias_ih) + linear(tensor(y_prev), cell.weight_hh)).chunk(
-        4, dim=1
-    )
-    return numbers(dict(z=g.tanh(), i=i.sigmoid(), f=f.sigmoid(), o=o.sigmoid(), c=c, y=y))
 
 
 # from_torch and to_torch -------------------------------------------------------------------------
@@ -86,19 +63,8 @@ def make_from_torch(rng, D, H):
     return {name: rng.normal(size=shape) for name, shape in zip(TORCH, shapes, strict=True)}
 
 
-def from_torch(weight_ih, weight_hh, bias_ih, bias_hh):
-    whole = {"W": tensor(weight_ih), "R": tensor(weight_hh), "b": tensor(bias_ih) + tensor(bias_hh)}
-    blocks = {m: dict(zip("ifzo", value.chunk(4), strict=True)) for m, value in whole.items()}
-    return numbers({key: blocks[key[0]][key[1]] for key in KEYS})
-
-
 def make_to_torch(rng, D, H):
     return dict(params=parameters(rng, D, H, peepholes=False))
-
-
-def to_torch(params):
-    whole = {m: torch.cat([tensor(params[m + k]) for k in "ifzo"]) for m in "WRb"}
-    return numbers(dict(weight_ih=whole["W"], weight_hh=whole["R"], bias_ih=whole["b"], bias_hh=0 * whole["b"]))
 
 
 # peephole_step and lstm_forward ------------------------------------------------------------------
@@ -117,10 +83,6 @@ def one_step(x, y_prev, c_prev, p):
     return dict(z=z, i=i, f=f, o=o, c=c, y=c.tanh().mul(o))
 
 
-def peephole_step(x, y_prev, c_prev, params):
-    return numbers(one_step(tensor(x), tensor(y_prev), tensor(c_prev), {k: tensor(v) for k, v in params.items()}))
-
-
 def make_forward(rng, T, N, D, H, scale=1.0, peep=1.0):
     return dict(
         x=rng.normal(size=(T, N, D)), y0=np.tanh(rng.normal(size=(N, H))), c0=rng.normal(size=(N, H)),
@@ -128,31 +90,11 @@ def make_forward(rng, T, N, D, H, scale=1.0, peep=1.0):
     )  # fmt: skip
 
 
-def forward(x, y0, c0, params):
-    p = {k: tensor(v) for k, v in params.items()}
-    y, c, steps = tensor(y0), tensor(c0), []
-    for x_t in tensor(x):
-        steps.append(one_step(x_t, y, c, p))
-        y, c = steps[-1]["y"], steps[-1]["c"]
-    return numbers({name: torch.stack([s[name] for s in steps]) for name in NAMES})
-
-
 # count_parameters --------------------------------------------------------------------------------
 
 
 def make_count(rng, D, H):
     return dict(D=D, H=H)
-
-
-def count(D, H):
-    """Counted, not computed: torch's module, and the shapes of the dict `params`."""
-    lstm = torch.nn.LSTM(D, H, device="meta")
-    shapes = [(H, D), (H, H), (H,)] * 4 + [(H,)] * 3
-    ours = [torch.empty(shape, device="meta") for shape in shapes]
-    return {
-        "torch": np.array(sum(p.numel() for p in lstm.parameters())),
-        "peephole": np.array(sum(p.numel() for p in ours)),
-    }
 
 
 # latch -------------------------------------------------------------------------------------------
@@ -168,15 +110,6 @@ def make_latch(rng, n, T, N):
     bits = 2.0 * rng.randint(2, size=(T, N)) - 1
     x[..., 0] = np.where(x[..., 1] == 1, bits, x[..., 0])
     return dict(n=n, x=x)
-
-
-def last_written(n, x):
-    x = tensor(x)
-    read, held = [], torch.zeros(x.shape[1], dtype=torch.float64)
-    for x_t in x:
-        held = torch.where(x_t[:, 1] == 1, x_t[:, 0], held)
-        read.append(held)
-    return numbers(dict(read=torch.stack(read), kept=tensor(0.5)))
 
 
 def play(latch, n, x):
@@ -216,27 +149,27 @@ def edges(*names):
 
 EXERCISES = {
     "sigmoid": Exercise(
-        make_sigmoid, sigmoid, ["s"], pick("N", "H"), [dict(N=1), dict(H=1), dict(shift=-30.0), dict(shift=700.0)],
+        make_sigmoid, ["s"], pick("N", "H"), [dict(N=1), dict(H=1), dict(shift=-30.0), dict(shift=700.0)],
     ),
     "lstm_step": Exercise(
-        make_step, step, NAMES, pick("N", "D", "H"), edges("N", "D", "H", "scale"), as_dict=True,
+        make_step, NAMES, pick("N", "D", "H"), edges("N", "D", "H", "scale"), as_dict=True,
     ),
     "from_torch": Exercise(
-        make_from_torch, from_torch, KEYS, pick("D", "H"), [dict(H=1), dict(D=1), dict(D=4, H=4), dict(D=9, H=2)], as_dict=True,
+        make_from_torch, KEYS, pick("D", "H"), [dict(H=1), dict(D=1), dict(D=4, H=4), dict(D=9, H=2)], as_dict=True,
     ),
     "to_torch": Exercise(
-        make_to_torch, to_torch, TORCH, pick("D", "H"), [dict(H=1), dict(D=1), dict(D=4, H=4), dict(D=9, H=2)], as_dict=True,
+        make_to_torch, TORCH, pick("D", "H"), [dict(H=1), dict(D=1), dict(D=4, H=4), dict(D=9, H=2)], as_dict=True,
     ),
     "peephole_step": Exercise(
-        make_peephole_step, peephole_step, NAMES, pick("N", "D", "H"), edges("N", "D", "H", "scale", "peep"), as_dict=True,
+        make_peephole_step, NAMES, pick("N", "D", "H"), edges("N", "D", "H", "scale", "peep"), as_dict=True,
     ),
-    "lstm_forward": Exercise(make_forward, forward, NAMES, SIZES, EDGES, as_dict=True, forward=NAMES),
+    "lstm_forward": Exercise(make_forward, NAMES, SIZES, EDGES, as_dict=True, forward=NAMES),
     "count_parameters": Exercise(
-        make_count, count, ["torch", "peephole"], pick("D", "H"), [dict(D=1, H=1), dict(D=28, H=128), dict(D=300, H=7)],
+        make_count, ["torch", "peephole"], pick("D", "H"), [dict(D=1, H=1), dict(D=28, H=128), dict(D=300, H=7)],
         as_dict=True,
     ),
     "latch": Exercise(
-        make_latch, last_written, ["read", "kept"], dict(n=100, T=60, N=4),
-        [dict(n=1000), dict(n=12), dict(n=3000, T=40), dict(N=1), dict(T=120)], call=play, forward=["read"],
+        make_latch, ["read", "kept"], dict(n=100, T=60, N=4),
+        [dict(n=1000), dict(n=12), dict(n=3000, T=40), dict(N=1), dict(T=120)], call=play, forward=["read"], torch=True,
     ),
 }  # fmt: skip

@@ -80,11 +80,6 @@ def middle(rng, N, D, H, scale, peephole):
     return values, p, Delta
 
 
-def told(truth, **args):
-    """The answers that autograd gave when the problem was made."""
-    return truth
-
-
 # The deltas ------------------------------------------------------------------------------------------------------------
 
 
@@ -126,16 +121,6 @@ def make_step(rng, N, D, H, scale=1.0, peephole=0.8):
     )  # fmt: skip
 
 
-def step_backward(dy, dc_ahead, x, y_prev, c_prev, s, p):
-    x, y_prev, c_prev = leaf(x), leaf(y_prev), leaf(c_prev)
-    p = {name: leaf(value) for name, value in p.items()}
-    new = cell(x, y_prev, c_prev, p)
-    ((torch.tensor(dy) * new["y"]).sum() + (torch.tensor(dc_ahead) * new["c"]).sum()).backward()
-    return numbers(
-        dx=x.grad, dy_prev=y_prev.grad, dc_prev=c_prev.grad, **{f"d{name}": p[name].grad for name in PARAMETERS}
-    )
-
-
 # The whole way back ----------------------------------------------------------------------------------------------------
 
 
@@ -146,48 +131,12 @@ def make_backward(rng, T, N, D, H, scale=1.0, peephole=0.8):
     return dict(Delta=Delta, x=x, y0=y0, c0=c0, run=run, p=p)
 
 
-def backward(Delta, x, y0, c0, run, p):
-    grads = gradients(written_out, Delta, x, y0, c0, p)
-    if not any(p[name].any() for name in ("pi", "pf", "po")):
-        grads |= gradients(torch_lstm, Delta, x, y0, c0, p)
-    return grads
-
-
-def gradients(forward, Delta, x, y0, c0, p):
-    x, y0, c0 = leaf(x), leaf(y0), leaf(c0)
-    p = {name: leaf(value) for name, value in p.items()}
-    forward(x, y0, c0, p).backward(torch.tensor(Delta))
-    leaves = dict(x=x, y0=y0, c0=c0, **p)
-    return numbers(**{f"d{name}": value.grad for name, value in leaves.items() if value.grad is not None})
-
-
-def written_out(x, y0, c0, p):
-    return torch.stack([s["y"] for s in unroll(x, y0, c0, p)])
-
-
-def torch_lstm(x, y0, c0, p):
-    """`torch.nn.LSTM` with our weights in its order, i, f, g, o; the second bias is zero. It has no peepholes."""
-    lstm = torch.nn.LSTM(x.shape[-1], len(p["bz"]), dtype=torch.float64)
-    stacked = {kind: torch.cat([p[kind + k] for k in "ifzo"]) for kind in "WRb"}
-    values = dict(weight_ih_l0=stacked["W"], weight_hh_l0=stacked["R"], bias_ih_l0=stacked["b"])
-    values["bias_hh_l0"] = torch.zeros_like(stacked["b"])
-    y, _ = torch.func.functional_call(lstm, values, (x, (y0[None], c0[None])))
-    return y
-
-
 # The adding problem's loss ---------------------------------------------------------------------------------------------
 
 
 def make_loss(rng, T, N, H, scale=1.0):
     y = np.tanh(rng.normal(size=(T, N, H)))
     return dict(y=y, target=rng.uniform(size=N), v=scale * rng.normal(size=H), d=scale * rng.normal())
-
-
-def loss(y, target, v, d):
-    y, v, d = leaf(y), leaf(v), leaf(d)
-    J = torch.nn.functional.mse_loss(y[-1] @ v + d, torch.tensor(target))
-    J.backward()
-    return numbers(J=J, Delta=y.grad, dv=v.grad, dd=d.grad)
 
 
 def pick(*names):
@@ -199,21 +148,21 @@ def edges(*names):
 
 
 GRADIENTS = [f"d{name}" for name in PARAMETERS]
-DELTA = dict(sizes=pick("N", "H"), hidden=edges("N", "H"), withheld=["truth"])
+DELTA = dict(sizes=pick("N", "H"), edges=edges("N", "H"), withheld=["truth"])
 EXERCISES = {
-    "delta_o": Exercise(make_o, told, ["do_bar"], **DELTA),
-    "delta_c": Exercise(make_c, told, ["dc"], **DELTA),
-    "delta_gates": Exercise(make_gates, told, ["df_bar", "di_bar", "dz_bar"], **DELTA),
-    "delta_y": Exercise(make_y, told, ["dy_prev"], **DELTA),
+    "delta_o": Exercise(make_o, ["do_bar"], **DELTA),
+    "delta_c": Exercise(make_c, ["dc"], **DELTA),
+    "delta_gates": Exercise(make_gates, ["df_bar", "di_bar", "dz_bar"], **DELTA),
+    "delta_y": Exercise(make_y, ["dy_prev"], **DELTA),
     "lstm_step_backward": Exercise(
-        make_step, step_backward, ["dx", "dy_prev", "dc_prev", *GRADIENTS],
+        make_step, ["dx", "dy_prev", "dc_prev", *GRADIENTS],
         pick("N", "D", "H"), edges("N", "D", "H"), as_dict=True,
     ),
     "lstm_backward": Exercise(
-        make_backward, backward, ["dx", "dy0", "dc0", *GRADIENTS], SIZES, EDGES, as_dict=True, backward=["dx"],
+        make_backward, ["dx", "dy0", "dc0", *GRADIENTS], SIZES, EDGES, as_dict=True, backward=["dx"],
     ),
     "adding_loss": Exercise(
-        make_loss, loss, ["J", "Delta", "dv", "dd"], pick("T", "N", "H"),
+        make_loss, ["J", "Delta", "dv", "dd"], pick("T", "N", "H"),
         [dict(T=1), dict(N=1), dict(H=1), dict(scale=0.0), dict(scale=100.0)],
     ),
 }  # fmt: skip

@@ -5,17 +5,11 @@ Jacobians are compared with `torch.autograd.functional.jacobian` over a forward 
 """
 
 import numpy as np
-import torch
-from torch.autograd.functional import jacobian
 
 from byhand.checking import Exercise
 
 # T is at least 3 and N at least 2, no weight is symmetric and no peephole is 0, so that nothing wrong can hide.
 EDGES = [dict(N=1), dict(H=1), dict(N=4, H=6), dict(scale=0.0), dict(scale=5.0)]
-
-
-def tensors(*arrays):
-    return [torch.tensor(a, dtype=torch.float64) for a in arrays]
 
 
 def sigmoid(a):
@@ -41,28 +35,6 @@ def make_jacobian(rng, N, H, scale=1.0):
     return dict(h=made["h"][0], W=made["W"], h_prev=made["h0"], rest=made["rest"][0])
 
 
-def one_jacobian(h, W, h_prev, rest):
-    W, h_prev, rest = tensors(W, h_prev, rest)
-    each = [jacobian(lambda s, r=r: torch.tanh(r + W @ s), s) for s, r in zip(h_prev, rest, strict=True)]
-    return dict(J=torch.stack(each).numpy())
-
-
-def products(h, W, h0, rest):
-    h, W, rest = tensors(h, W, rest)
-    T, N, H = h.shape
-    P = torch.empty(T, N, H, H, dtype=torch.float64)
-    for t in range(T):
-        for n in range(N):
-
-            def to_the_end(s, t=t, n=n):
-                for later in rest[t + 1 :, n]:
-                    s = torch.tanh(later + W @ s)
-                return 1.0 * s
-
-            P[t, n] = jacobian(to_the_end, h[t, n])
-    return dict(P=P.numpy())
-
-
 # growth ------------------------------------------------------------------------------------------
 
 
@@ -72,33 +44,11 @@ def make_matrix(rng, H, T, gamma, scale=1.0):
     return dict(W=W - 0.9 * scale * np.eye(H), gamma=gamma, T=T)
 
 
-def spectrum(W, gamma, T):
-    [W] = tensors(W)
-    sigma = torch.linalg.matrix_norm(W, 2)
-    powers = [torch.linalg.matrix_norm(torch.linalg.matrix_power(W, d), 2) for d in range(T + 1)]
-    return dict(
-        rho=torch.linalg.eigvals(W).abs().max().numpy(),
-        sigma=sigma.numpy(),
-        norms=torch.stack(powers).numpy(),
-        bound=torch.cumprod(torch.cat([torch.ones(1), (gamma * sigma).expand(T)]).double(), 0).numpy(),
-    )
-
-
 # norms_by_distance -------------------------------------------------------------------------------
 
 
 def make_chain(rng, T, N, H, scale=1.0):
     return dict(g=rng.normal(size=(N, H)), jacobians=scale * rng.normal(size=(T, N, H, H)) / np.sqrt(H))
-
-
-def chain(g, jacobians):
-    g, jacobians = tensors(g, jacobians)
-    states = [torch.zeros_like(g, requires_grad=True)]
-    for J_t in jacobians:
-        states.append((J_t @ states[-1][:, :, None])[:, :, 0])
-        states[-1].retain_grad()
-    states[-1].backward(g)
-    return dict(norms=torch.stack([s.grad.norm(dim=1) for s in reversed(states)]).numpy())
 
 
 # cell_jacobian, state_jacobian -------------------------------------------------------------------
@@ -119,51 +69,6 @@ def make_cell(rng, N, H, scale=1.0):
         y = np.tanh(c) * o
         steps.append(dict(z=z, i=i, f=f, o=o, c=c, y=y))
     return dict(before=steps[0], now=steps[1], p=p, o_before=o_before, rest={k: rest[k][1] for k in "zifo"})
-
-
-def step_in_slots(p, rest, c_direct, c_peep, y):
-    """c(t), with the old cell given twice: to the path that the forget gate multiplies, and to the peepholes."""
-    z = torch.tanh(rest["z"] + p["Rz"] @ y)
-    i = torch.sigmoid(rest["i"] + p["Ri"] @ y + p["pi"] * c_peep)
-    f = torch.sigmoid(rest["f"] + p["Rf"] @ y + p["pf"] * c_peep)
-    return z * i + c_direct * f
-
-
-def each_sequence(before, now, p, o_before, rest):
-    p = {k: torch.tensor(v) for k, v in p.items()}
-    for n in range(len(before["c"])):
-        yield (
-            p,
-            {k: torch.tensor(v[n]) for k, v in rest.items()},
-            *tensors(before["c"][n], before["y"][n], o_before[n]),
-        )
-
-
-def cell_terms(**args):
-    found = []
-    for p, rest, c, y, o_before in each_sequence(**args):
-
-        def total(s, p=p, rest=rest, o_before=o_before):
-            return step_in_slots(p, rest, s, s, torch.tanh(s) * torch.sigmoid(o_before + p["po"] * s))
-
-        slots = jacobian(lambda a, b, y, p=p, rest=rest: step_in_slots(p, rest, a, b, y), (c, c, y))
-        found.append([*slots, jacobian(total, c)])
-    names = ("direct", "peepholes", "from_y", "total")
-    return {k: torch.stack(v).numpy() for k, v in zip(names, zip(*found, strict=True), strict=True)}
-
-
-def joint(**args):
-    found = []
-    for p, rest, c, y, _ in each_sequence(**args):
-        H = len(c)
-
-        def step(s, p=p, rest=rest, H=H):
-            new = step_in_slots(p, rest, s[:H], s[:H], s[H:])
-            o = torch.sigmoid(rest["o"] + p["Ro"] @ s[H:] + p["po"] * new)
-            return torch.cat([new, torch.tanh(new) * o])
-
-        found.append(jacobian(step, torch.cat([c, y])))
-    return blocks_of(torch.stack(found).numpy(), len(c))
 
 
 def blocks_of(J, H):
@@ -200,19 +105,6 @@ def make_value(rng, H, D, limit, scale=1.0):
     return dict(grads=make_grads(rng, H, D, scale), limit=limit)
 
 
-def with_grads(grads):
-    leaves = {name: torch.zeros(np.shape(g), dtype=torch.float64, requires_grad=True) for name, g in grads.items()}
-    for name, leaf in leaves.items():
-        leaf.grad = torch.tensor(grads[name])
-    return leaves
-
-
-def by_value(grads, limit):
-    leaves = with_grads(grads)
-    torch.nn.utils.clip_grad_value_(leaves.values(), limit)
-    return {name: leaf.grad.numpy() for name, leaf in leaves.items()}
-
-
 def make_norm(rng, H, D, share, scale=1.0):
     """A gradient whose norm is 1/share times the limit, and a small one whose norm is below it."""
     grads, small = make_grads(rng, H, D, scale), make_grads(rng, H, D, scale)
@@ -220,16 +112,6 @@ def make_norm(rng, H, D, share, scale=1.0):
     max_norm = share * norm if norm else 1.0
     factor = 0.4 * max_norm / small_norm if small_norm else 1.0
     return dict(grads=grads, small={k: factor * g for k, g in small.items()}, max_norm=max_norm)
-
-
-def by_norm(grads, small, max_norm):
-    results = {}
-    for label, given in (("", grads), ("small ", small)):
-        leaves = with_grads(given)
-        norm = torch.nn.utils.clip_grad_norm_(leaves.values(), max_norm)
-        results |= {f"{label}{name}": leaf.grad.numpy() for name, leaf in leaves.items()}
-        results[f"{label}norm"] = norm.numpy()
-    return results
 
 
 def clip_twice(answer, grads, small, max_norm):
@@ -249,32 +131,32 @@ def clip_twice(answer, grads, small, max_norm):
 GRADS = ["dU", "dW", "db"]
 
 EXERCISES = {
-    "rnn_jacobian": Exercise(make_jacobian, one_jacobian, ["J"], dict(N=3, H=4), EDGES, withheld=["h_prev", "rest"]),
+    "rnn_jacobian": Exercise(make_jacobian, ["J"], dict(N=3, H=4), EDGES, withheld=["h_prev", "rest"]),
     "jacobian_product": Exercise(
-        make_states, products, ["P"], dict(T=5, N=2, H=3), [dict(T=1), dict(T=2), dict(T=8), *EDGES[:4]],
+        make_states, ["P"], dict(T=5, N=2, H=3), [dict(T=1), dict(T=2), dict(T=8), *EDGES[:4]],
         withheld=["h0", "rest"],
     ),
     "growth": Exercise(
-        make_matrix, spectrum, ["rho", "sigma", "norms", "bound"], dict(H=5, T=6, gamma=0.25),
+        make_matrix, ["rho", "sigma", "norms", "bound"], dict(H=5, T=6, gamma=0.25),
         [dict(gamma=1.0), dict(T=1), dict(H=1), dict(scale=0.0), dict(H=9, T=15)],
     ),
     "norms_by_distance": Exercise(
-        make_chain, chain, ["norms"], dict(T=4, N=3, H=5), [dict(T=1), dict(N=1), dict(H=1), dict(scale=0.0), dict(T=12)],
+        make_chain, ["norms"], dict(T=4, N=3, H=5), [dict(T=1), dict(N=1), dict(H=1), dict(scale=0.0), dict(T=12)],
     ),
     "cell_jacobian": Exercise(
-        make_cell, cell_terms, ["direct", "peepholes", "from_y", "total"], dict(N=3, H=4), EDGES,
+        make_cell, ["direct", "peepholes", "from_y", "total"], dict(N=3, H=4), EDGES,
         withheld=["o_before", "rest"],
     ),
     "state_jacobian": Exercise(
-        make_cell, joint, ["c by c", "c by y", "y by c", "y by y"], dict(N=3, H=4), EDGES,
+        make_cell, ["c by c", "c by y", "y by c", "y by y"], dict(N=3, H=4), EDGES,
         withheld=["o_before", "rest"], call=in_blocks, as_dict=True,
     ),
     "clip_by_value": Exercise(
-        make_value, by_value, GRADS, dict(H=4, D=3, limit=0.8),
+        make_value, GRADS, dict(H=4, D=3, limit=0.8),
         [dict(H=1), dict(D=1), dict(scale=0.0), dict(limit=100.0), dict(limit=1e-3), dict(scale=1e6)], as_dict=True,
     ),
     "clip_by_norm": Exercise(
-        make_norm, by_norm, [*GRADS, "norm", *(f"small {k}" for k in GRADS), "small norm"], dict(H=4, D=3, share=0.3, scale=0.05),  # small enough for the 1e-6 to count
+        make_norm, [*GRADS, "norm", *(f"small {k}" for k in GRADS), "small norm"], dict(H=4, D=3, share=0.3, scale=0.05),  # small enough for the 1e-6 to count
         [dict(H=1), dict(D=1), dict(scale=0.0), dict(scale=1e-4), dict(scale=1e6), dict(share=0.9)],
         call=clip_twice, as_dict=True,
     ),

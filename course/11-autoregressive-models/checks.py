@@ -10,7 +10,6 @@ from itertools import pairwise
 import numpy as np
 import torch
 from torch.autograd.functional import jacobian
-from torch.nn.functional import binary_cross_entropy_with_logits as torch_loss
 from torch.nn.functional import linear
 
 from byhand.checking import Exercise
@@ -40,28 +39,12 @@ def make_nll(rng, N, D, largest=1000.0):
     return dict(o=o, x=x)
 
 
-def nll(o, x):
-    [o] = tensors(o)
-    J = torch_loss(o, torch.tensor(x), reduction="sum") / len(x)
-    J.backward()
-    return numbers(J=J, do=o.grad)
-
-
 # fvsbn -------------------------------------------------------------------------------------------
 
 
 def make_fvsbn(rng, N, D, scale=1.0):
     """W is full, so that a mask that is missing or not strict shows."""
     return dict(x=pixels(rng, N, D), W=scale * rng.normal(size=(D, D)), b=scale * rng.normal(size=D))
-
-
-def fvsbn(x, W, b):
-    W, b = tensors(W, b)
-    x = torch.tensor(x)
-    o = linear(x, W.tril(-1), b)
-    J = torch_loss(o, x, reduction="sum") / len(x)
-    J.backward()
-    return numbers(o=o, J=J, dW=W.grad, db=b.grad)
 
 
 # total_probability -------------------------------------------------------------------------------
@@ -141,14 +124,6 @@ def make_nade_backward(rng, N, D, H, scale=1.0):
     args = make_nade(rng, N, D, H, scale)
     h = nade_scores(**args)["h"]
     return dict(do=rng.normal(size=(N, D)), x=args["x"], h=h, V=args["V"], W=args["W"], b=args["b"], c=args["c"])
-
-
-def nade_gradients(do, x, h, V, W, b, c):
-    x, W, V, b, c = tensors(x, W, V, b, c)
-    o, _ = nade(x, W, V, b, c)
-    o.backward(torch.tensor(do))
-    # The weights of the last pixel reach no score, and c no pixel's score but through h: autograd knows.
-    return numbers(dW=W.grad, dV=V.grad, db=b.grad, dc=c.grad) | {"cost": np.array(1.0)}
 
 
 class Counted(np.ndarray):
@@ -364,12 +339,6 @@ def make_made_backward(rng, N, D, H1, H2, scale=1.0):
     )
 
 
-def made_gradients(do, x, h1, h2, params, masks):
-    o, _, _, p = made(x, params, masks)
-    o.backward(torch.tensor(do))
-    return numbers(**{f"d{k}": v.grad for k, v in p.items()})
-
-
 # draw --------------------------------------------------------------------------------------------
 
 
@@ -385,15 +354,6 @@ def make_draw(rng, N, D, share=0.3, scale=1.5):
     )  # fmt: skip
 
 
-def drawn(scores, order, r, x, known, W, b):
-    W, b, r, x = (torch.tensor(v) for v in (W, b, r, x))
-    for d in order:
-        if not known[d]:
-            p = torch.sigmoid(linear(x, W, b))[:, d]
-            x[:, d] = (r[:, d] < p).double()
-    return numbers(x=x)
-
-
 SIZES = dict(N=3, D=5)
 NADE, MADE = dict(N=3, D=5, H=4), dict(N=3, D=6, H1=7, H2=5)
 WIDTHS = [dict(H=1), dict(H=9)], [dict(H1=1), dict(H2=1), dict(H1=12, H2=10)]
@@ -401,31 +361,31 @@ GRADIENTS = ["dW1", "db1", "dW2", "db2", "dV", "dA", "dc"]
 
 EXERCISES = {
     "bernoulli_nll": Exercise(
-        make_nll, nll, ["J", "do"], SIZES, [dict(N=1), dict(D=1), dict(N=7, D=2), dict(largest=0.0), dict(largest=1e8)],
+        make_nll, ["J", "do"], SIZES, [dict(N=1), dict(D=1), dict(N=7, D=2), dict(largest=0.0), dict(largest=1e8)],
     ),
-    "fvsbn": Exercise(make_fvsbn, fvsbn, ["o", "J", "dW", "db"], SIZES, EDGES, as_dict=True),
+    "fvsbn": Exercise(make_fvsbn, ["o", "J", "dW", "db"], SIZES, EDGES, as_dict=True),
     "total_probability": Exercise(
-        make_total, total, ["images", "p", "total", "leaky p", "leaky total"], dict(D=4),
+        make_total, ["images", "p", "total", "leaky p", "leaky total"], dict(D=4),
         [dict(D=1), dict(D=2), dict(D=10), dict(scale=0.0), dict(scale=5.0)],
-        withheld=["W", "W_leaky", "b"], call=in_order, as_dict=True,
+        withheld=["W", "W_leaky", "b"], call=in_order, as_dict=True, torch=True,
     ),
     "nade_forward": Exercise(
-        make_nade, nade_scores, ["o", "h", "cost"], NADE, [*EDGES, *WIDTHS[0]], forward=["h"], call=forward_and_cost, as_dict=True,
+        make_nade, ["o", "h", "cost"], NADE, [*EDGES, *WIDTHS[0]], forward=["h"], call=forward_and_cost, as_dict=True,
     ),
     "nade_backward": Exercise(
-        make_nade_backward, nade_gradients, ["dW", "dV", "db", "dc", "cost"], NADE, [*EDGES, *WIDTHS[0]],
+        make_nade_backward, ["dW", "dV", "db", "dc", "cost"], NADE, [*EDGES, *WIDTHS[0]],
         withheld=["W", "b", "c"], call=backward_and_cost, as_dict=True,
     ),
     "made_masks": Exercise(
-        make_degrees, masks, ["W1", "W2", "V", "A", "sees", "total"], dict(D=6, H1=7, H2=5),
-        [dict(D=1), dict(D=2), dict(D=8, H1=10, H2=12), *WIDTHS[1][:2]], call=with_consequences, as_dict=True,
+        make_degrees, ["W1", "W2", "V", "A", "sees", "total"], dict(D=6, H1=7, H2=5),
+        [dict(D=1), dict(D=2), dict(D=8, H1=10, H2=12), *WIDTHS[1][:2]], call=with_consequences, as_dict=True, torch=True,
     ),
-    "made_forward": Exercise(make_made, made_scores, ["o", "h1", "h2"], MADE, [*EDGES, *WIDTHS[1]]),
+    "made_forward": Exercise(make_made, ["o", "h1", "h2"], MADE, [*EDGES, *WIDTHS[1]]),
     "made_backward": Exercise(
-        make_made_backward, made_gradients, GRADIENTS, MADE, [*EDGES, *WIDTHS[1]], as_dict=True,
+        make_made_backward, GRADIENTS, MADE, [*EDGES, *WIDTHS[1]], as_dict=True,
     ),
     "draw": Exercise(
-        make_draw, drawn, ["x"], dict(N=6, D=9),
-        [dict(N=1), dict(D=1), dict(share=0.0), dict(share=1.0), dict(scale=0.0), dict(scale=20.0)], withheld=["W", "b"],
+        make_draw, ["x"], dict(N=6, D=9),
+        [dict(N=1), dict(D=1), dict(share=0.0), dict(share=1.0), dict(scale=0.0), dict(scale=20.0)], withheld=["W", "b"], torch=True,
     ),
 }  # fmt: skip

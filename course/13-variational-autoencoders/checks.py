@@ -6,7 +6,6 @@ noise. Reading this file is allowed; it holds no answer in numpy.
 
 import numpy as np
 import torch
-from torch.distributions import Bernoulli, Independent, Normal, kl_divergence
 
 from byhand.checking import Exercise
 
@@ -18,10 +17,6 @@ NAMES = ("W1", "b1", "W2", "b2", "V1", "c1", "V2", "c2")
 
 def tensors(*arrays):
     return [torch.tensor(a, dtype=torch.float64, requires_grad=True) for a in arrays]
-
-
-def numbers(**results):
-    return {name: value.detach().numpy() for name, value in results.items()}
 
 
 def parameters(rng, D, H, code, L, scale):
@@ -51,27 +46,11 @@ def make_mlp(rng, N, D, H, L, scale=1.0):
     )  # fmt: skip
 
 
-def mlp(dy, x, h, W1, W2, b1, b2):
-    x, W1, b1, W2, b2 = tensors(x, W1, b1, W2, b2)
-    network(x, W1, b1, W2, b2)[1].backward(torch.tensor(dy))
-    return numbers(dx=x.grad, dW1=W1.grad, db1=b1.grad, dW2=W2.grad, db2=b2.grad)
-
-
 # autoencoder -------------------------------------------------------------------------------------
 
 
 def make_autoencoder(rng, N, D, H, L, scale=1.0):
     return dict(x=rng.uniform(size=(N, D)), **parameters(rng, D, H, L, L, scale))
-
-
-def autoencoder(x, **p):
-    p = dict(zip(p, tensors(*p.values()), strict=True))
-    x = torch.tensor(x)
-    _, z = network(x, p["W1"], p["b1"], p["W2"], p["b2"])
-    _, x_hat = network(z, p["V1"], p["c1"], p["V2"], p["c2"])
-    J = torch.nn.functional.mse_loss(x_hat, x, reduction="sum") / len(x)
-    J.backward()
-    return numbers(J=J, **{f"d{name}": p[name].grad for name in NAMES})
 
 
 # gaussian_kl -------------------------------------------------------------------------------------
@@ -81,21 +60,6 @@ def make_kl(rng, N, L, scale=1.0):
     return dict(mu=scale * rng.normal(size=(N, L)), lv=scale * rng.normal(size=(N, L)))
 
 
-def posterior(mu, lv):
-    return Independent(Normal(mu, torch.exp(lv / 2)), 1)
-
-
-def prior(mu):
-    return Independent(Normal(torch.zeros_like(mu), torch.ones_like(mu)), 1)
-
-
-def kl(mu, lv):
-    mu, lv = tensors(mu, lv)
-    kl = kl_divergence(posterior(mu, lv), prior(mu))
-    kl.sum().backward()
-    return numbers(kl=kl, dmu=mu.grad, dlv=lv.grad)
-
-
 # reparameterise, reparameterise_backward ---------------------------------------------------------
 
 
@@ -103,23 +67,9 @@ def make_reparameterise(rng, N, L, scale=1.0):
     return dict(**make_kl(rng, N, L, scale), eps=rng.normal(size=(N, L)))
 
 
-def reparameterise(mu, lv, eps):
-    # The inverse is what torch knows: eps is how many standard deviations z lies above the mean.
-    lower = torch.special.ndtr(torch.tensor(eps))
-    z = Normal(torch.tensor(mu), torch.exp(torch.tensor(lv) / 2)).icdf(lower)
-    return numbers(z=z)
-
-
 def make_reparameterise_backward(rng, N, L, scale=1.0):
     args = make_reparameterise(rng, N, L, scale)
     return dict(dz=rng.normal(size=(N, L)), lv=args["lv"], eps=args["eps"], mu=args["mu"])
-
-
-def reparameterise_backward(dz, lv, eps, mu):
-    mu, lv = tensors(mu, lv)
-    z = mu + torch.exp(lv / 2) * torch.tensor(eps)
-    z.backward(torch.tensor(dz))
-    return numbers(dmu=mu.grad, dlv=lv.grad)
 
 
 # reconstruction ----------------------------------------------------------------------------------
@@ -131,21 +81,6 @@ def make_reconstruction(rng, N, D, sigma, large=800.0):
     o[0, 0], x[0, 0] = large, 0.0  # exp(800) overflows; the logarithm of the probability is -800, and no more than that
     o[-1, -1], x[-1, -1] = -large, 0.0
     return dict(x=x, o=o, sigma=sigma)
-
-
-def minus_log_likelihood(x, o, sigma):
-    decoder = Bernoulli(logits=o) if sigma is None else Normal(o, sigma)
-    return -decoder.log_prob(x).sum(dim=-1)
-
-
-def reconstruction(x, o, sigma):
-    found = {}
-    for kind, s in (("bernoulli", None), ("gaussian", sigma)):
-        [logits] = tensors(o if s is None else means(o))
-        nll = minus_log_likelihood(torch.tensor(x), logits, s)
-        nll.sum().backward()
-        found |= {f"nll_{kind}": nll.detach().numpy(), f"do_{kind}": logits.grad.numpy()}
-    return found
 
 
 def means(o):
@@ -169,26 +104,7 @@ def make_vae(rng, N, D, H, L, sigma, beta, scale=1.0):
     return dict(x=images(rng, N, D), eps=rng.normal(size=(N, L)), **p, sigma=sigma, beta=beta)
 
 
-def vae_once(x, eps, sigma, beta, **p):
-    p = dict(zip(p, tensors(*p.values()), strict=True))
-    x = torch.tensor(x)
-    _, code = network(x, p["W1"], p["b1"], p["W2"], p["b2"])
-    mu, lv = code.chunk(2, dim=1)
-    z = mu + torch.exp(lv / 2) * torch.tensor(eps)
-    _, o = network(z, p["V1"], p["c1"], p["V2"], p["c2"])
-    R = minus_log_likelihood(x, o, sigma).mean()
-    KL = kl_divergence(posterior(mu, lv), prior(mu)).mean()
-    J = R + beta * KL
-    J.backward()
-    return numbers(J=J, R=R, KL=KL, **{f"d{name}": p[name].grad for name in NAMES})
-
-
 GAUSSIAN = ("J", "dW2", "dV2")  # what is compared of the Gaussian decoder, besides everything of the Bernoulli decoder
-
-
-def vae(sigma, **args):
-    found, second = vae_once(sigma=None, **args), vae_once(sigma=sigma, **args)
-    return found | {f"{name}_gaussian": second[name] for name in GAUSSIAN}
 
 
 def both_decoders(answer, x, eps, W1, b1, W2, b2, V1, c1, V2, c2, sigma, beta):
@@ -212,53 +128,41 @@ def make_bound(rng, K, N, D, H, L, scale=1.0, far=900.0):
     return dict(x=x, eps=rng.normal(size=(K, N, L)), **p)
 
 
-def bound(x, eps, **p):
-    p = dict(zip(p, tensors(*p.values()), strict=True))
-    x, eps = torch.tensor(x), torch.tensor(eps)
-    _, code = network(x, p["W1"], p["b1"], p["W2"], p["b2"])
-    mu, lv = code.chunk(2, dim=1)
-    q = posterior(mu, lv)
-    z = mu + torch.exp(lv / 2) * eps
-    _, o = network(z, p["V1"], p["c1"], p["V2"], p["c2"])
-    log_w = -minus_log_likelihood(x, o, None) + prior(mu).log_prob(z) - q.log_prob(z)
-    return numbers(elbo=log_w.mean(dim=0), bound=torch.logsumexp(log_w, dim=0) - np.log(len(eps)))
-
-
 def edges(*names):
     return [e for e in EDGES if set(e) <= {*names, "scale"}]
 
 
 EXERCISES = {
     "mlp_backward": Exercise(
-        make_mlp, mlp, ["dx", "dW1", "db1", "dW2", "db2"], SIZES, EDGES, withheld=["b1", "b2"],
+        make_mlp, ["dx", "dW1", "db1", "dW2", "db2"], SIZES, EDGES, withheld=["b1", "b2"],
     ),
     "autoencoder": Exercise(
-        make_autoencoder, autoencoder, ["J", *(f"d{n}" for n in NAMES)], SIZES, EDGES, as_dict=True,
+        make_autoencoder, ["J", *(f"d{n}" for n in NAMES)], SIZES, EDGES, as_dict=True,
     ),
     "gaussian_kl": Exercise(
-        make_kl, kl, ["kl", "dmu", "dlv"], dict(N=4, L=3),
+        make_kl, ["kl", "dmu", "dlv"], dict(N=4, L=3),
         [dict(N=1), dict(L=1), dict(scale=0.0), dict(scale=5.0), dict(N=9, L=6)],
     ),
     "reparameterise": Exercise(
-        make_reparameterise, reparameterise, ["z"], dict(N=4, L=3),
+        make_reparameterise, ["z"], dict(N=4, L=3),
         [dict(N=1), dict(L=1), dict(scale=0.0), dict(scale=3.0), dict(N=9, L=6)],
     ),
     "reparameterise_backward": Exercise(
-        make_reparameterise_backward, reparameterise_backward, ["dmu", "dlv"], dict(N=4, L=3),
+        make_reparameterise_backward, ["dmu", "dlv"], dict(N=4, L=3),
         [dict(N=1), dict(L=1), dict(scale=0.0), dict(scale=5.0), dict(N=9, L=6)], withheld=["mu"],
     ),
     "reconstruction": Exercise(
-        make_reconstruction, reconstruction, ["nll_bernoulli", "do_bernoulli", "nll_gaussian", "do_gaussian"],
+        make_reconstruction, ["nll_bernoulli", "do_bernoulli", "nll_gaussian", "do_gaussian"],
         dict(N=4, D=6, sigma=0.5), [dict(N=1), dict(D=1), dict(sigma=2.0), dict(large=0.0), dict(N=7, D=9)],
         call=both_reconstructions,
     ),
     "vae": Exercise(
-        make_vae, vae, ["J", "R", "KL", *(f"d{n}" for n in NAMES), *(f"{n}_gaussian" for n in GAUSSIAN)],
+        make_vae, ["J", "R", "KL", *(f"d{n}" for n in NAMES), *(f"{n}_gaussian" for n in GAUSSIAN)],
         dict(SIZES, sigma=0.5, beta=0.7), [dict(beta=0.0), dict(beta=1.0, sigma=2.0), *EDGES],
         call=both_decoders, as_dict=True,
     ),
     "importance_bound": Exercise(
-        make_bound, bound, ["elbo", "bound"], dict(K=7, **SIZES),
+        make_bound, ["elbo", "bound"], dict(K=7, **SIZES),
         [dict(K=1), dict(K=60), dict(far=0.0), dict(N=1), dict(H=1), dict(L=1), dict(scale=0.0), dict(scale=2.0)],
     ),
 }  # fmt: skip

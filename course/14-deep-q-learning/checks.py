@@ -7,7 +7,6 @@ Reading this file is allowed; it holds no answer in numpy.
 
 import numpy as np
 import torch
-from torch.nn.functional import huber_loss
 
 from byhand.checking import Exercise
 
@@ -43,30 +42,6 @@ def parameters(rng, D, H, A, scale=1.0):
     )  # fmt: skip
 
 
-def network(p):
-    """The Q-network as torch has it."""
-    (H, D), A = p["W1"].shape, len(p["W2"])
-    net = torch.nn.Sequential(torch.nn.Linear(D, H), torch.nn.Tanh(), torch.nn.Linear(H, A)).double()
-    net.load_state_dict(
-        {"0.weight": tensor(p["W1"]), "0.bias": tensor(p["b1"]), "2.weight": tensor(p["W2"]), "2.bias": tensor(p["b2"])}
-    )
-    return net
-
-
-def bellman(q_next, r, terminated, gamma):
-    """Reward plus discounted best value; a terminated transition has no next value, a truncated one has."""
-    goes_on = torch.tensor(~np.asarray(terminated, dtype=bool))
-    best = torch.where(goes_on, q_next.max(dim=1).values, 0.0)
-    return tensor(r) + gamma * best
-
-
-def loss_of(net, frozen, batch, gamma):
-    with torch.no_grad():
-        y = bellman(frozen(tensor(batch["phi_next"])), batch["r"], batch["terminated"], gamma)
-    q = net(tensor(batch["phi"])).gather(1, torch.tensor(batch["a"])[:, None])[:, 0]
-    return huber_loss(q, y)
-
-
 # value_iteration ---------------------------------------------------------------------------------
 
 
@@ -77,23 +52,6 @@ def make_world(rng, S, A, gamma, ends=2):
     terminal = np.zeros(S, dtype=bool)
     terminal[rng.permutation(S)[:ends]] = True
     return dict(P=P, R=rng.normal(size=(S, A)), terminal=terminal, gamma=gamma, sweeps=400)
-
-
-def optimal(P, R, terminal, gamma, sweeps):
-    """Policy iteration: solve the linear equations of a policy exactly, improve it, until it stays the same."""
-    P, R, goes_on = tensor(P), tensor(R), torch.tensor(~terminal)
-    S, A, _ = P.shape
-    P, R = P * goes_on[:, None, None] * goes_on, R * goes_on[:, None]
-    policy = torch.zeros(S, dtype=torch.long)
-    for _ in range(100):
-        rows = torch.arange(S)
-        v = torch.linalg.solve(torch.eye(S, dtype=torch.float64) - gamma * P[rows, policy], R[rows, policy])
-        Q = R + gamma * P @ v
-        better = Q.argmax(dim=1)
-        if bool((Q[rows, better] <= Q[rows, policy] + 1e-13).all()):
-            break
-        policy = better
-    return dict(Q=Q.numpy())
 
 
 # q_update ----------------------------------------------------------------------------------------
@@ -117,17 +75,6 @@ def walk(answer, Q, s, a, r, s_next, terminated, alpha, gamma):
             return Q
         tables.append(Q.copy())
     return np.stack(tables)
-
-
-def walked(Q, s, a, r, s_next, terminated, alpha, gamma):
-    """Each update is a step of gradient descent on half the squared error, with the target held fixed."""
-    Q, tables = tensor(Q, requires_grad=True), []
-    for t in range(len(s)):
-        y = bellman(Q[s_next[t]][None].detach(), r[t : t + 1], terminated[t : t + 1], gamma)[0]
-        [dQ] = torch.autograd.grad((Q[s[t], a[t]] - y) ** 2 / 2, Q)
-        Q = (Q - alpha * dQ).detach().requires_grad_()
-        tables.append(Q.detach().numpy())
-    return dict(Q=np.stack(tables))
 
 
 # epsilon_greedy ----------------------------------------------------------------------------------
@@ -179,14 +126,6 @@ def fill(ReplayBuffer, capacity, phi, a, r, phi_next, terminated, truncated):
     return size, *(np.asarray(getattr(buffer, field)[:size], dtype=float) for field in FIELDS)
 
 
-def filled(capacity, **columns):
-    """The n-th transition lies in slot n modulo capacity, unless a later one lies there."""
-    pushes = len(columns["phi"])
-    size = min(pushes, capacity)
-    last = [max(range(slot, pushes, capacity)) for slot in range(size)]
-    return dict(size=np.array(size), **{field: tensor(columns[field])[last].numpy() for field in FIELDS})
-
-
 # sample ------------------------------------------------------------------------------------------
 
 
@@ -219,11 +158,6 @@ def draw(answer, u, capacity, *columns):
     return tuple(f.astype(float) if isinstance(f, np.ndarray) and f.dtype == bool else f for f in found)
 
 
-def drawn(u, capacity, **columns):
-    indices = torch.floor(tensor(u) * len(columns["phi"])).long()
-    return {field: tensor(columns[field])[indices].numpy() for field in FIELDS}
-
-
 # dqn_targets and double_dqn_targets --------------------------------------------------------------
 
 
@@ -235,17 +169,8 @@ def make_targets(rng, N, A, gamma, scale=1.0):
     )  # fmt: skip
 
 
-def targets(q_next, r, terminated, truncated, gamma):
-    return dict(y=bellman(tensor(q_next), r, terminated, gamma).numpy())
-
-
 def make_double(rng, N, A, gamma, scale=1.0):
     return dict(q_online=3 * scale * rng.normal(size=(N, A)), **make_targets(rng, N, A, gamma, scale))
-
-
-def double(q_online, q_next, r, terminated, truncated, gamma):
-    best = tensor(q_online).argmax(dim=1, keepdim=True)
-    return dict(y=bellman(tensor(q_next).gather(1, best), r, terminated, gamma).numpy())
 
 
 # q_loss ------------------------------------------------------------------------------------------
@@ -261,14 +186,6 @@ def make_loss(rng, N, D, H, A, scale=1.0):
 def use_loss(answer, *args):
     batch, (p, p_target, gamma) = args[: len(FIELDS)], args[len(FIELDS) :]
     return answer(tuple(batch), p, p_target, gamma)
-
-
-def loss_and_gradients(p, p_target, gamma, **batch):
-    net = network(p)
-    J = loss_of(net, network(p_target), batch, gamma)
-    J.backward()
-    grads = {f"d{name}": x.grad.numpy() for name, x in zip(("W1", "b1", "W2", "b2"), net.parameters(), strict=True)}
-    return dict(J=J.detach().numpy(), **grads)
 
 
 # DQN ---------------------------------------------------------------------------------------------
@@ -294,61 +211,45 @@ def use_agent(DQN, p, sync_every, rate, *columns):
     return np.array(losses, dtype=float), agent.p["W1"], agent.p["b2"], agent.target["W1"], agent.target["b2"]
 
 
-def trained(p, sync_every, rate, **columns):
-    net, frozen = network(p), network(p)
-    optimiser, losses = torch.optim.Adam(net.parameters(), lr=rate), []
-    for t in range(len(columns["phi"])):
-        optimiser.zero_grad()
-        J = loss_of(net, frozen, {field: columns[field][t] for field in FIELDS}, 0.9)
-        J.backward()
-        optimiser.step()
-        losses.append(J.item())
-        if (t + 1) % sync_every == 0:
-            frozen.load_state_dict(net.state_dict())
-    W1, _, _, b2 = (x.detach().numpy() for x in net.parameters())
-    old_W1, _, _, old_b2 = (x.detach().numpy() for x in frozen.parameters())
-    return {"losses": np.array(losses), "p W1": W1, "p b2": b2, "target W1": old_W1, "target b2": old_b2}
-
-
 def edges(*names):
     return [e for e in EDGES if set(e) <= {*names, "scale"}]
 
 
 EXERCISES = {
     "value_iteration": Exercise(
-        make_world, optimal, ["Q"], dict(S=6, A=3, gamma=0.9),
+        make_world, ["Q"], dict(S=6, A=3, gamma=0.9),
         [dict(gamma=0.0), dict(A=1), dict(S=2, ends=1), dict(S=5, ends=0), dict(S=4, ends=4), dict(S=12, A=4, gamma=0.8)],
     ),
     "q_update": Exercise(
-        make_walk, walked, ["Q"], dict(T=12, S=4, A=3, alpha=0.3, gamma=0.9),
+        make_walk, ["Q"], dict(T=12, S=4, A=3, alpha=0.3, gamma=0.9),
         [dict(T=1), dict(A=1), dict(S=1), dict(alpha=1.0), dict(alpha=0.0), dict(gamma=0.0), dict(gamma=1.0, T=20)],
         call=walk, forward=["Q"],
     ),
     "epsilon_greedy": Exercise(
-        make_choices, chosen, ["a"], dict(N=24, A=5), [dict(A=1), dict(A=2), dict(N=200, A=9)], call=choose,
+        make_choices, ["a"], dict(N=24, A=5), [dict(A=1), dict(A=2), dict(N=200, A=9)], call=choose,
     ),
     "ReplayBuffer": Exercise(
-        make_pushes, filled, ["size", *FIELDS], dict(pushes=11, capacity=4, D=3),
+        make_pushes, ["size", *FIELDS], dict(pushes=11, capacity=4, D=3),
         [dict(pushes=1), dict(pushes=3), dict(pushes=4), dict(pushes=5), dict(pushes=12), dict(capacity=1), dict(D=1)],
         call=fill,
     ),
     "sample": Exercise(
-        make_draws, drawn, FIELDS, dict(size=6, capacity=10, N=8, D=3),
+        make_draws, FIELDS, dict(size=6, capacity=10, N=8, D=3),
         [dict(size=1), dict(size=10), dict(N=1), dict(D=1), dict(size=40, capacity=50, N=30)], call=draw,
     ),
     "dqn_targets": Exercise(
-        make_targets, targets, ["y"], dict(N=9, A=3, gamma=0.9),
+        make_targets, ["y"], dict(N=9, A=3, gamma=0.9),
         [dict(N=1), dict(A=1), dict(gamma=0.0), dict(gamma=1.0), dict(N=40, A=5), dict(scale=0.0), dict(scale=1e6)],
     ),
     "q_loss": Exercise(
-        make_loss, loss_and_gradients, ["J", "dW1", "db1", "dW2", "db2"], SIZES, EDGES, call=use_loss, as_dict=True,
+        make_loss, ["J", "dW1", "db1", "dW2", "db2"], SIZES, EDGES, call=use_loss, as_dict=True,
     ),
     "DQN": Exercise(
-        make_agent, trained, ["losses", "p W1", "p b2", "target W1", "target b2"], dict(T=7, sync_every=3, **SIZES),
+        make_agent, ["losses", "p W1", "p b2", "target W1", "target b2"], dict(T=7, sync_every=3, **SIZES),
         [dict(sync_every=1), dict(sync_every=7), dict(sync_every=50), dict(T=1), dict(T=12, sync_every=5), *EDGES],
         call=use_agent, forward=["losses"],
     ),
     "double_dqn_targets": Exercise(
-        make_double, double, ["y"], dict(N=9, A=3, gamma=0.9), [dict(N=1), dict(A=1), dict(gamma=0.0), dict(N=40, A=5)],
+        make_double, ["y"], dict(N=9, A=3, gamma=0.9), [dict(N=1), dict(A=1), dict(gamma=0.0), dict(N=40, A=5)],
     ),
 }  # fmt: skip

@@ -18,11 +18,13 @@ def module(unit: str, name: str) -> ModuleType:
     folder = ROOT / "course" / unit
     spec = importlib.util.spec_from_file_location(f"{name}_of_{unit[:2]}", folder / f"{name}.py")
     found = importlib.util.module_from_spec(spec)
-    sys.path.insert(0, str(folder))  # it may import its neighbours
+    sys.path.insert(0, str(folder))  # it may import its neighbours, whose names other units have too
+    sys.modules.pop("checks", None)
     try:
         spec.loader.exec_module(found)
     finally:
         sys.path.remove(str(folder))
+        sys.modules.pop("checks", None)
     return found
 
 

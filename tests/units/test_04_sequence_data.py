@@ -14,7 +14,7 @@ UNIT = "04-sequence-data"
 T, N, D, H, O = 5, 3, 4, 6, 2
 
 
-weather, pictures, checks = (module(UNIT, name) for name in ("weather", "pictures", "checks"))
+weather, pictures, checks, reference = (module(UNIT, name) for name in ("weather", "pictures", "checks", "reference"))
 
 
 @pytest.fixture
@@ -65,7 +65,7 @@ def masked(rng):
 
 def cell(rng):
     args = checks.make_many(rng, T, 1, D, H, O)
-    torchs, step, h = checks.many(**args), cell_of(args["cell"]), args["h0"][0]
+    torchs, step, h = reference.many(**args), cell_of(args["cell"]), args["h0"][0]
     for t in range(T):
         h = step(args["x"][t, 0], h)
         assert_close(h, torchs["h"][t, 0])
@@ -82,7 +82,7 @@ def example(rng):
 
 def feedback(rng):
     args = checks.make_generate(rng, 4, 1, D, H)
-    theirs, step = checks.generate(**args)["y"], cell_of(args["cell"])
+    theirs, step = reference.generate(**args)["y"], cell_of(args["cell"])
     x, h = args["x1"][0], args["h0"][0]
     for t in range(4):
         h = step(x, h)
@@ -92,7 +92,7 @@ def feedback(rng):
 
 def decoder(rng):
     args = checks.make_translate(rng, T, 1, D, H, O, n=3)
-    theirs = checks.translate(**args)["y"]
+    theirs = reference.translate(**args)["y"]
     encode, decode = cell_of(args["encoder"]), cell_of(args["decoder"])
     h = args["h0"][0]
     for t in range(args["lengths"][0]):
@@ -106,7 +106,7 @@ def decoder(rng):
 
 def both(rng):
     args = checks.make_both(rng, T, 1, D, H)
-    theirs = checks.both(**args)["h"][:, 0]
+    theirs = reference.both(**args)["h"][:, 0]
     forward, backward = cell_of(args["forward"]), cell_of(args["backward"])
     x = args["x"][:, 0]
     h, g = [args["h0_forward"][0]], args["h0_backward"][0]
@@ -117,7 +117,7 @@ def both(rng):
     for t in reversed(range(T)):
         g = backward(x[t], g)
         assert_close(g, theirs[t, H:])
-        assert_close(c + V[:, :H] @ h[t + 1] + V[:, H:] @ g, checks.read(torch.tensor(theirs[t]), V, c).numpy())
+        assert_close(c + V[:, :H] @ h[t + 1] + V[:, H:] @ g, reference.read(torch.tensor(theirs[t]), V, c).numpy())
 
 
 def causal(rng):
@@ -143,7 +143,7 @@ def merge_then_delete(path):
 
 def collapse(rng):
     for path in itertools.product(range(3), repeat=6):
-        theirs = checks.collapse(np.array(path), 0)["labels"]
+        theirs = reference.collapse(np.array(path), 0)["labels"]
         assert merge_then_delete("".join("-ab"[k] for k in path)) == "".join("-ab"[k] for k in theirs)
     assert merge_then_delete("hh-e-ll-lo") == "hello" == merge_then_delete("hel-lo")
     assert not any(merge_then_delete(p) == "hello" for p in itertools.product("-helo", repeat=5))
@@ -212,7 +212,7 @@ def test_the_first_half_of_a_reversal_is_lost_in_one_direction_only():
 def test_the_windows_of_the_stepper_are_those_of_torch():
     readings = [7, 8, 9, 12, 14, 13, None, 11, 9, 8, 7, 6, 8, 10]
     series = np.array([[np.nan if r is None else r] for r in readings], dtype=float)
-    kept = checks.cut(series, T=4, horizon=2, stride=2)
+    kept = reference.cut(series, T=4, horizon=2, stride=2)
     assert kept["x"].shape == (4, 3, 1)
     stepper = pictures.windows_stepper(readings, T=4, horizon=2, stride=2)
     assert len(stepper.frames) == 1 + 5 + 1

@@ -299,7 +299,7 @@ def test_the_check_of_the_masks_names_the_leaking_pixel(capsys, monkeypatch):
     monkeypatch.setattr("IPython.get_ipython", lambda: object())
     report = visible_report("made_masks", checks, answers.function("made_masks", wrong))
     assert "output 3 depends on pixel 3" in capsys.readouterr().out
-    assert {row.name for row in report.verdicts[0].rows if not row.right} == {"A", "sees", "total"}
+    assert {row.name for row in report.verdict.rows if not row.right} == {"A", "sees", "total"}
 
 
 @pytest.mark.parametrize(

@@ -284,15 +284,15 @@ def test_the_lstm_beside_the_exercises_is_the_one_of_unit_08():
 def test_the_check_names_the_pixel_that_leaks():
     from byhand.checking.exercise import load_checks
 
-    checks = load_checks(ROOT / "course" / UNIT)
-    world = checks["pixelcnn"].reference.__globals__["tiny_world"]()
+    reference = load_checks(ROOT / "course" / UNIT).load_reference()
+    world = reference.tiny_world()
     logits = np.zeros_like(world)
     logits[:, 1, 2] = world[:, 2, 0]
-    about = checks["pixelcnn"].reference.__globals__["about_the_world"](logits, world)
+    about = reference.about_the_world(logits, world)
     assert np.argwhere(about["sees"]).tolist() == [[1, 2, 2, 0]]
     assert about["total"] == pytest.approx(1.0)  # in another order it is a distribution: the sum alone would not tell
     logits[:, 1, 2] = 3 * world[:, 1, 2]
-    assert checks["pixelcnn"].reference.__globals__["about_the_world"](logits, world)["total"] > 1.2
+    assert reference.about_the_world(logits, world)["total"] > 1.2
 
 
 def test_the_table_holds_every_model_and_the_prose_what_it_says():

@@ -236,12 +236,12 @@ def test_the_same_seed_gives_the_same_life(answers):
 
 def test_the_cut_keeps_the_gradient_out_of_the_target():
     """What the stepper shows: with the target detached, nothing arrives at the target network."""
-    checks = module(UNIT, "checks")
+    checks, reference = module(UNIT, "checks"), module(UNIT, "reference")
     args = checks.make_loss(np.random.RandomState(0), N=9, D=4, H=5, A=3)
     p, old = args.pop("p"), args.pop("p_target")
     gamma = args.pop("gamma")
-    net, frozen = checks.network(p), checks.network(old)
-    checks.loss_of(net, frozen, args, gamma).backward()
+    net, frozen = reference.network(p), reference.network(old)
+    reference.loss_of(net, frozen, args, gamma).backward()
     assert all(x.grad is None for x in frozen.parameters())
     assert all(x.grad is not None for x in net.parameters())
 
@@ -281,7 +281,7 @@ def test_the_map_of_the_lake_is_learned_as_its_stepper_says():
                 P[s, a, s_next] += p
                 R[s, a] += p * r
                 terminal[s_next] |= ended
-    exact = module(UNIT, "checks").optimal(P, R, terminal, pictures.GAMMA, 0)["Q"]
+    exact = module(UNIT, "reference").optimal(P, R, terminal, pictures.GAMMA, 0)["Q"]
     assert np.abs(exact.max(axis=1) - Q[30_000].max(axis=1)).max() < 0.05  # the best of each square
     assert round(exact[0].max(), 2) == 0.38
 

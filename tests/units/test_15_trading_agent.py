@@ -600,7 +600,7 @@ def test_the_first_quick_question():
 def test_the_checks_have_the_edge_cases_that_matter():
     exercises = load_checks(FOLDER).exercises
     assert len(exercises) == 8
-    assert dict(flat=True) in exercises["pamr"].hidden and dict(late=False) in exercises["history_blocks"].hidden
+    assert dict(flat=True) in exercises["pamr"].edges and dict(late=False) in exercises["history_blocks"].edges
 
 
 @pytest.mark.slow

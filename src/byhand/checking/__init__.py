@@ -9,12 +9,13 @@ from pathlib import Path
 
 from byhand import progress
 from byhand.checking.collect import Outcome, collect
-from byhand.checking.exercise import Checks, Exercise, Problem, load_checks, prepared
+from byhand.checking.exercise import Checks, Edge, Exercise, Problem, Solved, load_checks
 from byhand.checking.judge import TOLERANCE, Verdict, judge
-from byhand.checking.mistakes import Mistake, fingerprint, load_mistakes, recognise
+from byhand.checking.mistakes import Hint, Known, fingerprint, load_mistakes, recognise
 from byhand.checking.report import Report
+from byhand.checking.terms import Terms
 
-__all__ = ["Exercise", "TOLERANCE", "check"]
+__all__ = ["Edge", "Exercise", "TOLERANCE", "Terms", "check"]
 
 
 def check(name: str, function: Callable, points: float | None = None) -> float | None:
@@ -22,8 +23,8 @@ def check(name: str, function: Callable, points: float | None = None) -> float |
 
     name      the exercise, as `checks.py` beside the notebook calls it.
     function  your function.
-    points    only in grading: the problems come from a fresh seed, edge cases are added, and the points earned are
-              returned, so that nbgrader gives partial credit. Without it nothing is returned.
+    points    only in grading: the problems come from a fresh seed, and the points earned are returned, so that nbgrader
+              gives partial credit. Without it nothing is returned.
 
     Raises ValueError where the folder has no `checks.py` or no such exercise, TypeError where `function` is none.
     """
@@ -34,34 +35,77 @@ def check(name: str, function: Callable, points: float | None = None) -> float |
         report = visible_report(name, checks, function)
         progress.record(checks.folder, name, report.right)
     else:
-        report = graded_report(name, checks[name], function, points, _seed())
+        report = graded_report(name, checks, function, points, _seed())
     _show(report)
     return None if points is None else report.points[0]
 
 
+def collect_all(exercise: Exercise, problems: Sequence[Problem], function: Callable) -> list[Outcome]:
+    """What the function gives on each problem."""
+    return [collect(function, problem.args, exercise.call, exercise.torch) for problem in problems]
+
+
 def visible_report(name: str, checks: Checks, function: Callable) -> Report:
-    """The check that a student sees: one problem, from the public seed, with the hints of known mistakes."""
-    exercise = checks[name]
-    [(problem, reference)] = prepared(name, exercise)
-    outcome = collect(function, problem.args, exercise.call)
-    verdict = judge(exercise, problem, outcome, reference)
-    known = load_mistakes(checks.folder).get(name, [])
+    """The check that a student sees: a problem of each kind, from the public seed, with the hints of known mistakes."""
+    exercise, solved = checks[name], checks.solved(name)
+    outcomes = collect_all(exercise, [s.problem for s in solved[:1]], function)
+    verdicts = [judge(exercise, solved[0], outcomes[0])]
+    if verdicts[0].right:  # the special kinds say something only then
+        outcomes += collect_all(exercise, [s.problem for s in solved[1:]], function)
+        verdicts += [judge(exercise, s, o) for s, o in zip(solved[1:], outcomes[1:], strict=True)]
+    known = load_mistakes(checks.folder).get(name, Known())
+    right = all(v.right for v in verdicts)
     wrong_before = (n for n in _used(function, checks) if not visible_report(n, checks, function.__globals__[n]).right)
-    earlier = None if verdict.right else next(wrong_before, None)
-    return told(name, verdict, outcome, recognised(exercise, verdict, outcome, known), earlier)
+    return told(name, exercise, verdicts, outcomes, known, None if right else next(wrong_before, None))
 
 
-def recognised(exercise: Exercise, verdict: Verdict, outcome: Outcome, known: Sequence[Mistake]) -> list[Mistake]:
-    """The known mistakes that a wrong result on the public problem is."""
-    return [] if verdict.right else recognise(known, fingerprint(exercise, outcome))
+def first_wrong(verdicts: Sequence[Verdict]) -> int | None:
+    """The number of the first kind of problem that an answer gets wrong."""
+    return next((number for number, verdict in enumerate(verdicts) if not verdict.right), None)
 
 
-def told(name: str, verdict: Verdict, outcome: Outcome, hits: Sequence[Mistake], earlier: str | None) -> Report:
-    """What a student is told; `earlier` is an exercise that this one builds on and that is wrong itself."""
-    notes = _notes([outcome])
+def wrong_marks(exercise: Exercise, outcome: Outcome, verdict: Verdict) -> dict:
+    """The fingerprint of what is wrong, by quantity: equal ones are equal answers."""
+    right = {row.name for row in verdict.rows if row.right}
+    return {name: mark for name, mark in fingerprint(exercise, outcome).items() if name not in right}
+
+
+def recognised(exercise: Exercise, verdicts: Sequence[Verdict], outcomes: Sequence[Outcome], known: Known) -> list[Hint]:
+    """The hints for a wrong answer, from the first kind of problem that it gets wrong."""
+    case = first_wrong(verdicts)
+    if case is None:
+        return []
+    verdict = verdicts[case]
+    hints = recognise(exercise, known, case, wrong_marks(exercise, outcomes[case], verdict))
+    if not hints and verdict.terms:
+        hints = [Hint("terms", verdict.terms)]
+    if not hints and verdict.problem.edge and verdict.problem.edge.hint:
+        hints = [Hint(f"edge-{case}", verdict.problem.edge.hint)]
+    return hints
+
+
+def told(
+    name: str,
+    exercise: Exercise,
+    verdicts: Sequence[Verdict],
+    outcomes: Sequence[Outcome],
+    known: Known,
+    earlier: str | None,
+) -> Report:
+    """What a student is told; `earlier` is an exercise that this one builds on and that is wrong itself.
+
+    The ordinary problem is shown; a special kind appears only where it is the first that is wrong.
+    """
+    case = first_wrong(verdicts)
+    hints = recognised(exercise, verdicts, outcomes, known)
+    notes = _notes([outcomes[case or 0]])
+    if case is None and len(verdicts) > 1:
+        notes.append(f"Right on {len(verdicts)} kinds of problem, all that grading has.")
+    elif case and (others := [v.problem.kind for v in verdicts[case + 1 :] if not v.right]):
+        notes.append(f"Nor is it right {'; '.join(others)}.")
     if earlier:
         notes.append(f"It uses your {earlier}, which is not right yet: begin there.")
-    return Report(name, [verdict], [m.hint for m in hits], notes)
+    return Report(name, verdicts[case or 0], [h.text for h in hints], notes, judge=exercise.judge)
 
 
 def _used(function: Callable, checks: Checks) -> list[str]:
@@ -76,43 +120,45 @@ def _used(function: Callable, checks: Checks) -> list[str]:
     ]
 
 
-def graded_report(name: str, exercise: Exercise, function: Callable, points: float, seed: int) -> Report:
-    """The check that gives marks: problems from `seed`, and the edge cases."""
-    problems = prepared(name, exercise, seed, hidden=True)
-    outcomes = [collect(function, problem.args, exercise.call) for problem, _ in problems]
-    return marked(name, exercise, problems, outcomes, points)
+def graded_report(name: str, checks: Checks, function: Callable, points: float, seed: int) -> Report:
+    """The check that gives marks: a problem of each kind from `seed`."""
+    exercise, solved = checks[name], checks.solved(name, seed)
+    return marked(name, exercise, solved, collect_all(exercise, [s.problem for s in solved], function), points)
 
 
 def marked(
-    name: str, exercise: Exercise, problems: Sequence[tuple[Problem, dict]], outcomes: Sequence[Outcome], points: float
+    name: str, exercise: Exercise, solved: Sequence[Solved], outcomes: Sequence[Outcome], points: float
 ) -> Report:
     """The report on all graded problems, with the points that they earn."""
-    verdicts = [judge(exercise, p, o, answer) for (p, answer), o in zip(problems, outcomes, strict=True)]
+    verdicts = [judge(exercise, s, o) for s, o in zip(solved, outcomes, strict=True)]
     earned = round(points * share(exercise, verdicts), 2)
     wrong = [v for v in verdicts if not v.right]
     notes = _notes(outcomes)
     if len(wrong) > 1:
-        notes.append(f"Not right on {len(wrong)} of {len(problems)} problems; the first of them is shown.")
-    notes.append(f"Graded on {len(problems)} problems with fresh numbers.")  # the seed stays with the instructor
-    return Report(name, (wrong or verdicts)[:1], (), notes, (earned, points))
+        notes.append(f"Not right on {len(wrong)} of {len(solved)} problems; the first of them is shown.")
+    notes.append(f"Graded on {len(solved)} problems with fresh numbers.")  # the seed stays with the instructor
+    return Report(name, (wrong or verdicts)[0], (), notes, (earned, points), exercise.judge)
 
 
-def share(exercise: Exercise, verdicts: list[Verdict]) -> float:
+def share(exercise: Exercise, verdicts: Sequence[Verdict]) -> float:
     """The share of the points that is earned.
 
-    Each quantity counts the same. One that is wrong on the ordinary problem earns nothing; otherwise it earns the
-    share of problems, edge cases included, on which it is right. An argument that was changed counts as one more
-    quantity that is wrong.
+    Each quantity counts the same; a group of results is one quantity, right where all of it is. One that is wrong on the
+    ordinary problem earns nothing; otherwise it earns the share of the kinds of problem on which it is right. An argument
+    that was changed counts as one more quantity that is wrong.
     """
-    names = list(exercise.results)
+    quantities = exercise.quantities
     if any(row.name == "arguments" for v in verdicts for row in v.rows):
-        names.append("arguments")
+        quantities = [*quantities, ("arguments",)]
     right = [{row.name: row.right for row in v.rows} for v in verdicts]
-    earned = sum(sum(r.get(n, False) for r in right) / len(right) for n in names if right[0].get(n, False))
-    return earned / len(names)
+    earned = 0.0
+    for names in quantities:
+        whole = [all(r.get(name, False) for name in names) for r in right]
+        earned += sum(whole) / len(whole) if whole[0] else 0.0
+    return earned / len(quantities)
 
 
-def _notes(outcomes: list[Outcome]) -> list[str]:
+def _notes(outcomes: Sequence[Outcome]) -> list[str]:
     warned = dict.fromkeys(w for o in outcomes for w in o.warned)
     return [f"numpy warned: {w}." for w in warned]
 
@@ -122,7 +168,7 @@ _loaded: dict[Path, Checks] = {}
 
 def _checks() -> Checks:
     folder = Path.cwd()
-    if folder not in _loaded:  # torch takes seconds to import, once
+    if folder not in _loaded:
         _loaded[folder] = load_checks(folder)
     return _loaded[folder]
 

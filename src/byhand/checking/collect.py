@@ -15,6 +15,8 @@ from typing import Any
 
 import numpy as np
 
+from byhand.checking.by_hand import by_hand
+
 _NOT_THE_STUDENTS = tuple(
     os.path.realpath(p) + os.sep
     for p in {sysconfig.get_path("stdlib"), sysconfig.get_path("purelib"), os.path.dirname(os.path.dirname(__file__))}
@@ -44,15 +46,16 @@ class Outcome:
     warned: tuple[str, ...] = field(default=())
 
 
-def collect(function: Callable, args: Mapping[str, Any], call: Callable | None = None) -> Outcome:
+def collect(function: Callable, args: Mapping[str, Any], call: Callable | None = None, torch: bool = False) -> Outcome:
     """Call `function` with copies of `args`, by position, or `call(function, *args)`. Raises only KeyboardInterrupt.
 
-    What the function writes to stderr goes to stdout, and warnings are kept as text: under nbgrader anything on
+    Unless the answer may use `torch`, torch refuses to compute meanwhile. What the function writes to stderr goes to stdout, and warnings are kept as text: under nbgrader anything on
     stderr would cost the cell its points.
     """
     given = {name: copy.deepcopy(value) for name, value in args.items()}
     stderr, returned, failure = io.StringIO(), None, None
-    with warnings.catch_warnings(record=True) as caught, contextlib.redirect_stderr(stderr):
+    alone = contextlib.nullcontext() if torch else by_hand()
+    with warnings.catch_warnings(record=True) as caught, contextlib.redirect_stderr(stderr), alone:
         warnings.simplefilter("default")
         try:
             returned = call(function, *given.values()) if call else function(*given.values())

@@ -1,33 +1,46 @@
-"""Compare what a function returned with torch's answer: kind, shape, finiteness, value. Runs no student code."""
+"""Compare what a function returned with the right answer: kind, shape, finiteness, value. Runs no student code."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from byhand.checking.collect import Outcome
-from byhand.checking.exercise import Exercise, Problem
+from byhand.checking.exercise import Exercise, Problem, Solved
+from byhand.checking.terms import about_terms
 
-# A result agrees with torch when its largest error is below this share of torch's largest entry.
+# A result agrees when its largest error is below this share of the right answer's largest entry.
 TOLERANCE = 1e-8
-# The same for an answer that was computed in single precision, which is right too, but rounder.
-TOLERANCE_SINGLE = 1e-4
-# Where torch's entries are all (nearly) zero, errors are measured against this instead.
+# Rounder, and right too: something was computed in single precision on the way, or all of it was.
+TOLERANCE_SINGLE_INSIDE, TOLERANCE_SINGLE = 1e-6, 1e-5
+# Where the right entries are all (nearly) zero, errors are measured against this instead.
 SMALLEST_SCALE = 1e-6
+# Where each entry is measured against itself, entries below this share of the largest count as zeros.
+SMALLEST_SHARE = 1e-14
+TO_SINGLE = "to single precision; what builds on it needs float64"
 
 
 @dataclass(frozen=True)
 class Row:
-    """The verdict on one named quantity of one problem."""
+    """The verdict on one named quantity of one problem.
+
+    says    what is to be said: what is wrong, or a note on what is right.
+    detail  the largest difference, in numbers.
+    """
 
     name: str
     right: bool
     shape: tuple[int, ...] | None = None
-    error: float | None = None  # largest error, relative to torch's largest entry
+    error: float | None = None  # largest error, relative to the largest right entry
     says: str = ""
+    detail: str = ""
+
+    @property
+    def told(self) -> str:
+        return "; ".join(text for text in (self.says, self.detail) if text)
 
 
 @dataclass(frozen=True)
@@ -37,17 +50,18 @@ class Verdict:
     problem: Problem
     rows: tuple[Row, ...]
     trouble: str = ""  # what went wrong with the call as a whole
+    terms: str = ""  # what is wrong with the sum that the first wrong result is
 
     @property
     def right(self) -> bool:
         return not self.trouble and all(row.right for row in self.rows)
 
 
-def judge(exercise: Exercise, problem: Problem, outcome: Outcome, reference: Mapping[str, np.ndarray]) -> Verdict:
-    """Compare every named result with `reference`; all are judged, not only up to the first that is wrong."""
+def judge(exercise: Exercise, solved: Solved, outcome: Outcome) -> Verdict:
+    """Compare every named result with the answer; all are judged, not only up to the first that is wrong."""
     found, trouble = unpack(exercise, outcome)
     rows = [
-        _judge_one(name, found[name], reference[name], exercise, problem) if name in found else Row(name, False)
+        _judge_one(name, found[name], exercise, solved) if name in found else Row(name, False)
         for name in exercise.results
     ]
     if outcome.mutated:
@@ -60,7 +74,16 @@ def judge(exercise: Exercise, problem: Problem, outcome: Outcome, reference: Map
                 "work on a copy, or write x = x + y instead of x += y.",
             )
         )
-    return Verdict(problem, tuple(rows), trouble)
+    return Verdict(solved.problem, tuple(rows), trouble, _about_terms(rows, found, solved))
+
+
+def _about_terms(rows: Sequence[Row], found: Mapping[str, Any], solved: Solved) -> str:
+    for row in rows:
+        if not row.right and row.name in solved.terms and row.error is not None:
+            array, _ = as_numbers(found[row.name])
+            if says := about_terms(row.name, array, solved.terms[row.name]):
+                return says
+    return ""
 
 
 def unpack(exercise: Exercise, outcome: Outcome) -> tuple[dict[str, Any], str]:
@@ -71,6 +94,8 @@ def unpack(exercise: Exercise, outcome: Outcome) -> tuple[dict[str, Any], str]:
         where = f" ({failure.where})" if failure.where else ""
         if failure.unwritten:
             return {}, f"Not written yet: replace `raise NotImplementedError()` by your answer{where}."
+        if failure.kind == "NotByHand":
+            return {}, failure.message[:1].upper() + failure.message[1:] + where
         return {}, f"Your code stopped with {failure.kind}: {failure.message}{where}"
     returned = outcome.returned
     wanted = f"a dict with the keys {', '.join(names)}" if exercise.as_dict else ", ".join(names)
@@ -86,50 +111,60 @@ def unpack(exercise: Exercise, outcome: Outcome) -> tuple[dict[str, Any], str]:
         if isinstance(returned, tuple) and len(returned) == 1:
             returned = returned[0]
         return {names[0]: returned}, ""
+    if isinstance(returned, np.ndarray) and returned.ndim and len(returned) == len(names):
+        returned = list(returned)  # one stacked array, which unpacks into the results
     if not isinstance(returned, (tuple, list)) or len(returned) != len(names):
         many = f"{len(returned)} values" if isinstance(returned, (tuple, list)) else _kind(returned)
         return {}, f"Your function returned {many}; it should return {len(names)}, in this order: {wanted}."
     return dict(zip(names, returned, strict=True)), ""
 
 
-def _judge_one(name: str, value: Any, reference: np.ndarray, exercise: Exercise, problem: Problem) -> Row:
-    reference = np.asarray(reference)
-    array, says = as_numbers(value)
+def _judge_one(name: str, value: Any, exercise: Exercise, solved: Solved) -> Row:
+    reference = np.asarray(solved.answer[name])
+    array, note = as_numbers(value)
     if array is None:
-        return Row(name, False, says=says)
+        return Row(name, False, says=note)
     if array.shape != reference.shape:
         return Row(name, False, array.shape, says=_about_shape(array, reference))
     if not np.isfinite(array).all():
         first = np.unravel_index(np.argmin(np.isfinite(array)), array.shape)
         at = f" at index {_index(first)}" if array.ndim else ""
         return Row(name, False, array.shape, says=f"{array[first]}{at}: {_about_nonfinite(array)}")
+    size = max(np.abs(reference).max(initial=0.0), SMALLEST_SCALE, solved.scales.get(name, 0.0))
+    if name in exercise.elementwise:
+        size = np.maximum(np.abs(reference), SMALLEST_SHARE * size)
+    with np.errstate(over="ignore", invalid="ignore"):  # a result of 1e300 is wrong, and no more
+        gap = np.abs(array - reference) / size
+    error = float(gap.max(initial=0.0))
     single = np.asarray(value).dtype in (np.float32, np.float16)
-    scale = max(np.abs(reference).max(initial=0.0), SMALLEST_SCALE)
-    gap = np.abs(array - reference)
-    error = float(gap.max(initial=0.0) / scale)
-    if error <= (TOLERANCE_SINGLE if single else TOLERANCE):
-        note = "to single precision; what builds on it needs float64" if single and error > TOLERANCE else ""
-        return Row(name, True, array.shape, error, note)
-    return Row(
-        name, False, array.shape, error, _about_value(name, array, reference, gap / scale, exercise, problem, value)
-    )
+    rounder = TOLERANCE_SINGLE if single else TOLERANCE_SINGLE_INSIDE
+    if error <= (rounder if exercise.single else TOLERANCE):
+        notes = [note] * bool(note) + [TO_SINGLE] * (error > TOLERANCE)
+        return Row(name, True, array.shape, error, "; ".join(notes))
+    says = _about_value(name, array, reference, gap, exercise, solved.problem, value)
+    return Row(name, False, array.shape, error, "; ".join(says), _largest(array, reference, gap, exercise.judge))
 
 
 def as_numbers(value: Any) -> tuple[np.ndarray | None, str]:
-    """`value` as a float64 array, or None and a sentence that says why it is none."""
+    """`value` as a float64 array, and a note where another kind would be better; None and the reason where it is none."""
     if value is None:
         return None, "is None, not an array"
     if type(value).__module__.split(".")[0] == "torch":
         return None, "is a torch tensor; this exercise is written in numpy"
+    note = ""
     if isinstance(value, (list, tuple)):
         make = "np.stack" if any(isinstance(v, np.ndarray) for v in value) else "np.array"
-        return None, f"is a {type(value).__name__}, not an array: {make} makes one of it"
-    if not isinstance(value, (np.ndarray, np.number, int, float)) or isinstance(value, bool):
+        note = f"a {type(value).__name__}; {make} makes an array of it"
+        try:
+            value = np.array(value)
+        except ValueError:
+            return None, f"is a {type(value).__name__} whose entries have different shapes, not an array"
+    if not isinstance(value, (np.ndarray, np.generic, int, float)):
         return None, f"is {_kind(value)}, not an array of numbers"
     array = np.asarray(value)
-    if array.dtype.kind not in "fiu":
+    if array.dtype.kind not in "fiub":
         return None, f"holds values of dtype {array.dtype}, not real numbers"
-    return np.array(array, dtype=np.float64, subok=False), ""
+    return np.array(array, dtype=np.float64, subok=False), note
 
 
 def _about_shape(array: np.ndarray, reference: np.ndarray) -> str:
@@ -149,16 +184,18 @@ def _about_nonfinite(array: np.ndarray) -> str:
     return "infinite (an overflow, a division by 0, or log(0))"
 
 
-def _about_value(name, array, reference, gap, exercise, problem, value) -> str:
-    worst = np.unravel_index(np.argmax(gap), gap.shape)
+def _about_value(name, array, reference, gap, exercise, problem, value) -> list[str]:
     says = []
     if np.asarray(value).dtype.kind in "iu" and _close(np.trunc(reference), array):
         says.append("the decimals are cut off: the array holds integers, allocate it with floats")
     says += _signature(name, array, reference, exercise, problem)
-    says += _first_step(name, gap, exercise)
+    return says or _first_step(name, gap, exercise) + _where(name, gap, exercise, problem)
+
+
+def _largest(array: np.ndarray, reference: np.ndarray, gap: np.ndarray, who: str) -> str:
+    worst = np.unravel_index(np.argmax(gap), gap.shape)
     at = f" at index {_index(worst)}" if gap.ndim else ""
-    says.append(f"largest difference{at}: yours {array[worst]:.6g}, torch {reference[worst]:.6g}")
-    return "; ".join(says)
+    return f"largest difference{at}: yours {array[worst]:.6g}, {who} {reference[worst]:.6g}"
 
 
 def _first_step(name: str, gap: np.ndarray, exercise: Exercise) -> list[str]:
@@ -168,7 +205,7 @@ def _first_step(name: str, gap: np.ndarray, exercise: Exercise) -> list[str]:
     steps = len(gap)
     wrong = np.flatnonzero(gap.reshape(steps, -1).max(axis=1, initial=0.0) > TOLERANCE)
     if len(wrong) == steps:
-        return ["wrong at every time step"]
+        return ["wrong at every time step"] if steps > 1 else []
     if name in exercise.forward:
         return (
             [f"right up to t = {wrong[0]}, first wrong at t = {wrong[0] + 1} of {steps}"]
@@ -181,12 +218,35 @@ def _first_step(name: str, gap: np.ndarray, exercise: Exercise) -> list[str]:
     return [f"going backward, right down to t = {last + 1}, first wrong at t = {last} of {steps}"]
 
 
+def _where(name: str, gap: np.ndarray, exercise: Exercise, problem: Problem) -> list[str]:
+    """The part of an array that alone is wrong: one sequence, one row, half of the units."""
+    says, wrong = [], gap > TOLERANCE
+    in_time = name in exercise.forward or name in exercise.backward
+    for axis, length in enumerate(gap.shape):
+        entries = np.flatnonzero(wrong.any(axis=tuple(k for k in range(gap.ndim) if k != axis)))
+        if 0 < len(entries) < length and not (in_time and axis == 0):
+            called = [k for k, v in problem.sizes.items() if v == length and isinstance(v, int)]
+            of = f"{called[0]} = {length}" if len(called) == 1 else f"{length} along axis {axis}"
+            says.append(f"only in {_entries(entries)} of {of}")
+    return says
+
+
+def _entries(entries: np.ndarray) -> str:
+    first, last = int(entries[0]), int(entries[-1])
+    if len(entries) == 1:
+        return f"entry {first}"
+    if last - first + 1 == len(entries):
+        return f"entries {first} to {last}"
+    return f"entries {', '.join(str(int(e)) for e in entries[:6])}{' …' if len(entries) > 6 else ''}"
+
+
 def _signature(name: str, array: np.ndarray, reference: np.ndarray, exercise: Exercise, problem: Problem) -> list[str]:
     """General marks of a mistake: a constant factor, a transpose, a shift by one step."""
-    norm = float((reference**2).sum())
-    ratio = float((array * reference).sum()) / norm if norm else 0.0
-    if array.size > 1 and abs(ratio) > 1e-12 and abs(ratio - 1) > 1e-5 and _close(array, ratio * reference):
-        return [_about_ratio(ratio, problem)]
+    with np.errstate(over="ignore", invalid="ignore"):
+        norm = float((reference**2).sum())
+        ratio = float((array * reference).sum()) / norm if norm else 0.0
+    if array.size > 1 and 1e-12 < abs(ratio) < np.inf and abs(ratio - 1) > 1e-5 and _close(array, ratio * reference):
+        return [_about_ratio(ratio, problem, exercise.judge)]
     if not array.any():
         return ["all zeros"]
     if array.ndim == 2 and array.shape[0] == array.shape[1] and _close(array.T, reference):
@@ -201,7 +261,7 @@ def _signature(name: str, array: np.ndarray, reference: np.ndarray, exercise: Ex
     return []
 
 
-def _about_ratio(ratio: float, problem: Problem) -> str:
+def _about_ratio(ratio: float, problem: Problem, who: str) -> str:
     if np.isclose(ratio, -1.0):
         return "every entry has the wrong sign"
     counts = {k: v for k, v in problem.sizes.items() if isinstance(v, int) and v > 1}
@@ -212,12 +272,14 @@ def _about_ratio(ratio: float, problem: Problem) -> str:
             return f"every entry is {label} = {count} times too large: a sum where a mean is asked?"
         if np.isclose(ratio, 1 / count):
             return f"every entry is {label} = {count} times too small: a mean where a sum is asked?"
-    return f"every entry is {ratio:.6g} times torch's: a constant factor is off"
+    whose = "torch's" if who == "torch" else f"that of {who}"
+    return f"every entry is {ratio:.6g} times {whose}: a constant factor is off"
 
 
 def _close(array: np.ndarray, reference: np.ndarray) -> bool:
     scale = max(np.abs(reference).max(initial=0.0), SMALLEST_SCALE)
-    return array.shape == reference.shape and bool((np.abs(array - reference) <= 1e-7 * scale).all())
+    with np.errstate(over="ignore", invalid="ignore"):
+        return array.shape == reference.shape and bool((np.abs(array - reference) <= 1e-7 * scale).all())
 
 
 def _index(index) -> str:
@@ -228,4 +290,4 @@ def _kind(value: Any) -> str:
     if isinstance(value, np.ndarray):
         return f"an array of shape {value.shape}"
     name = type(value).__name__
-    return f"{'an' if name[0] in 'aeiou' else 'a'} {name}"
+    return f"{'an' if name[:1] in tuple('aeiou') else 'a'} {name}"

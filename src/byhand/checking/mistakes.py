@@ -1,14 +1,16 @@
-"""Recognise a known mistake by its numbers alone.
+"""Recognise a mistake by its numbers alone.
 
 `mistakes.json` holds, for each known wrong answer, a few projections of every result that it gets wrong, and the hint
-of a tutor. It holds no code, so it can lie in the student's folder.
+of a tutor; and, more compactly, the same for the many answers that the build derives from the solution by changing it in
+one place. It holds no code, so it can lie in the student's folder.
 """
 
 from __future__ import annotations
 
 import json
+import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,19 +22,49 @@ from byhand.checking.judge import as_numbers, unpack
 
 PROJECTIONS = 3
 MATCH = 1e-7  # of the result's norm; rounding differs between machines by far less, mistakes by far more
+LARGEST = 1e100  # beyond it only the sign of an entry counts, so that a norm stays finite
 
 
 @dataclass(frozen=True)
 class Mistake:
-    """`wrong` maps each result that the mistake gets wrong to its fingerprint."""
+    """`wrong` maps each result that the mistake gets wrong to its fingerprint, on the first kind of problem that it gets
+    wrong, whose number is `case`. `claims` says that the hint speaks of other results too ("only dW is wrong")."""
 
     id: str
     hint: str
     wrong: Mapping[str, Any]
+    case: int = 0
+    claims: bool = False
+
+
+@dataclass(frozen=True)
+class Derived:
+    """A mistake that the build derived: for each result, in order, one projection where it is wrong, None where right."""
+
+    hint: int
+    case: int
+    wrong: Sequence[float | None]
+
+
+@dataclass(frozen=True)
+class Known:
+    """All mistakes of one exercise that can be recognised."""
+
+    listed: Sequence[Mistake] = ()
+    hints: Sequence[str | Sequence[str]] = ()  # a sentence, or the ids of two listed mistakes made at once
+    derived: Sequence[Derived] = field(default=(), repr=False)
+
+
+@dataclass(frozen=True)
+class Hint:
+    """What a recognised mistake is called, and what the student is told."""
+
+    id: str
+    text: str
 
 
 def fingerprint(exercise: Exercise, outcome: Outcome) -> dict[str, Any]:
-    """What identifies the results of a call on the visible problem: JSON values, by name of result."""
+    """What identifies the results of a call: JSON values, by name of result."""
     marks: dict[str, Any] = {}
     if outcome.failure:
         return {"failure": f"{outcome.failure.kind}: {outcome.failure.message}"}
@@ -49,7 +81,7 @@ def fingerprint(exercise: Exercise, outcome: Outcome) -> dict[str, Any]:
 
 def _project(array: np.ndarray) -> list[float]:
     """Sums of the entries with weights from a closed formula, so that no version of numpy changes them."""
-    flat = np.nan_to_num(array.ravel(), nan=7.0, posinf=11.0, neginf=-11.0)
+    flat = np.clip(np.nan_to_num(array.ravel(), nan=7.0, posinf=11.0, neginf=-11.0), -LARGEST, LARGEST)
     scale = float(np.linalg.norm(flat)) or 1.0
     position = np.arange(1, flat.size + 1)
     weights = [np.cos(0.7 + (k + 1) * 1.618033988749895 * position) for k in range(PROJECTIONS - 1)]
@@ -66,17 +98,69 @@ def same_mark(a: Any, b: Any) -> bool:
     return a == b
 
 
-def load_mistakes(folder: Path) -> dict[str, list[Mistake]]:
+def compact(exercise: Exercise, wrong: Mapping[str, Any]) -> list[float | None] | None:
+    """The marks of wrong results as `Derived` keeps them; None where one of them is not an array of numbers."""
+    if not wrong or not all(isinstance(mark, Mapping) for mark in wrong.values()) or set(wrong) - set(exercise.results):
+        return None
+    return [wrong[name]["projections"][0] if name in wrong else None for name in exercise.results]
+
+
+def load_mistakes(folder: Path | None) -> dict[str, Known]:
     """The mistakes of each exercise; none where the folder has no mistakes.json."""
-    path = Path(folder) / "mistakes.json"
-    if not path.exists():
+    path = folder and Path(folder) / "mistakes.json"
+    if not path or not path.exists():
         return {}
-    return {name: [Mistake(**m) for m in ms] for name, ms in json.loads(path.read_text()).items()}
+    return {
+        name: Known(
+            [Mistake(**m) for m in known["listed"]],
+            known["hints"],
+            [Derived(hint, case, wrong) for hint, case, wrong in known["derived"]],
+        )
+        for name, known in json.loads(path.read_text(encoding="utf-8")).items()
+    }
 
 
-def recognise(mistakes: Sequence[Mistake], marks: Mapping[str, Any]) -> list[Mistake]:
-    """The mistakes whose every wrong result is also this one; a mistake that another one contains is left out."""
-    hits = [
-        m for m in mistakes if all(name in marks and same_mark(mark, marks[name]) for name, mark in m.wrong.items())
-    ]
-    return [m for m in hits if not any(set(m.wrong) < set(other.wrong) for other in hits)]
+def recognise(exercise: Exercise, known: Known, case: int, wrong: Mapping[str, Any]) -> list[Hint]:
+    """The hints for an answer whose first wrong kind of problem is `case` and gave the marks `wrong` (right results left out).
+
+    A hint that explains all that is wrong comes before those that explain a part of it; a hint that speaks of the other
+    results is given only where they are as it says.
+    """
+    here = [m for m in known.listed if m.case == case]
+    if whole := [m for m in here if _same(m.wrong, wrong)]:
+        return [Hint(m.id, m.hint) for m in whole[:1]]
+    parts = [m for m in here if not m.claims and set(m.wrong) < set(wrong) and _within(m.wrong, wrong)]
+    parts = [m for m in parts if not any(set(m.wrong) < set(other.wrong) for other in parts)]
+    hints = [Hint(m.id, m.hint) for m in parts]
+    if set().union(*(m.wrong for m in parts)) == set(wrong) and wrong:
+        return hints
+    numbers = {name: mark for name, mark in wrong.items() if name != "arguments"}
+    if derived := next((d for d in known.derived if d.case == case and _derived(exercise, d, numbers)), None):
+        says = known.hints[derived.hint]
+        if isinstance(says, str):
+            return [Hint(f"derived-{zlib.crc32(says.encode()):08x}", says)]
+        of = {m.id: m.hint for m in known.listed}
+        return [Hint(mistake, of[mistake]) for mistake in says]
+    return hints[:1]
+
+
+def _same(listed: Mapping[str, Any], wrong: Mapping[str, Any]) -> bool:
+    return set(listed) == set(wrong) and _within(listed, wrong)
+
+
+def _within(listed: Mapping[str, Any], wrong: Mapping[str, Any]) -> bool:
+    return all(same_mark(mark, wrong[name]) for name, mark in listed.items())
+
+
+def _derived(exercise: Exercise, derived: Derived, wrong: Mapping[str, Any]) -> bool:
+    for name, number in zip(exercise.results, derived.wrong, strict=True):
+        if (number is None) != (name not in wrong):
+            return False
+        if number is not None:
+            mark = wrong[name]
+            if not isinstance(mark, Mapping):
+                return False
+            first, *_, norm = mark["projections"]
+            if abs(first - number) > MATCH * max(abs(norm), 1e-9):
+                return False
+    return True

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 
 from byhand.checking.judge import Row, Verdict
@@ -22,29 +22,47 @@ _STYLE = """<style>
 </style>"""
 
 
+MANY = 6  # wrong quantities; of more than these, the ones of which the same is to be said are put together
+
+
 @dataclass(frozen=True)
 class Report:
-    """All verdicts on one exercise, with the hints of the mistakes that were recognised."""
+    """The verdict on one exercise, with the hints of the mistakes that were recognised."""
 
     name: str
-    verdicts: Sequence[Verdict]
+    verdict: Verdict
     hints: Sequence[str] = ()
     notes: Sequence[str] = ()
     points: tuple[float, float] | None = None
+    judge: str = "torch"
 
     @property
     def right(self) -> bool:
-        return all(v.right for v in self.verdicts)
+        return self.verdict.right
 
     @property
     def summary(self) -> str:
         if self.right:
-            names = ", ".join(row.name for row in self.verdicts[0].rows)
-            return f"{self.name}: right. {names} agree{'' if ',' in names else 's'} with torch."
-        wrong = list(dict.fromkeys(r.name for v in self.verdicts for r in v.rows if not r.right))
-        if any(v.trouble for v in self.verdicts):
-            return f"{self.name}: not right yet."
-        return f"{self.name}: not right yet. Look at {', '.join(wrong)}."
+            names = ", ".join(row.name for row in self.verdict.rows)
+            return f"{self.name}: right. {names} agree{'' if ',' in names else 's'} with {self.judge}."
+        kind = self.verdict.problem.kind
+        says = f"right on the ordinary problem, wrong {kind}." if kind and not self.points else "not right yet."
+        if self.verdict.trouble:
+            return f"{self.name}: {says}"
+        return f"{self.name}: {says} Look at {', '.join(row.name for row in self.verdict.rows if not row.right)}."
+
+    @property
+    def rows(self) -> list[Row]:
+        """The rows of the table; none where nothing is known of any quantity."""
+        rows = list(self.verdict.rows)
+        if not any(row.shape is not None or row.says for row in rows):
+            return []
+        if sum(not row.right for row in rows) <= MANY:
+            return rows
+        alike: dict[tuple, list[Row]] = {}
+        for row in rows:
+            alike.setdefault((row.right, row.says, row.shape is None), []).append(row)
+        return [_together(group) for group in alike.values()]
 
     def _tail(self) -> list[str]:
         tail = list(self.notes)
@@ -54,42 +72,36 @@ class Report:
 
     def __repr__(self) -> str:
         lines = [self.summary]
-        for verdict in self.verdicts:
-            if len(self.verdicts) > 1:
-                lines.append(f"  with {verdict.problem.label}")
-            if verdict.trouble:
-                lines.append(f"  {verdict.trouble}")
-            if any(_told(row) for row in verdict.rows):
-                wide = max(10, *(len(row.name) for row in verdict.rows))
-                lines += [f"  {_line(row, wide)}" for row in verdict.rows]
+        if self.verdict.trouble:
+            lines.append(f"  {self.verdict.trouble}")
+        wide = max([10, *(len(row.name) for row in self.rows)])
+        lines += [f"  {_line(row, wide)}" for row in self.rows]
         lines += [f"  Hint: {hint}" for hint in self.hints]
         return "\n".join(lines + [f"  {line}" for line in self._tail()])
 
     def _repr_html_(self) -> str:
         parts = [f"<p><strong>{'✓' if self.right else '✗'} {escape(self.summary)}</strong></p>"]
-        for verdict in self.verdicts:
-            if len(self.verdicts) > 1:
-                parts.append(f"<p>With {escape(verdict.problem.label)}:</p>")
-            if verdict.trouble:
-                parts.append(f"<p>{escape(verdict.trouble)}</p>")
-            if any(_told(row) for row in verdict.rows):
-                head = "".join(f'<th scope="col">{h}</th>' for h in ("quantity", "shape", "largest error", "verdict"))
-                body = "".join(
-                    f"<tr><td><code>{escape(r.name)}</code></td><td>{_shape(r)}</td><td>{_error(r)}</td>"
-                    f"<td>{'✓' if r.right else '✗'} {escape(_says(r))}</td></tr>"
-                    for r in verdict.rows
-                )
-                parts.append(
-                    f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
-                )
+        if self.verdict.trouble:
+            parts.append(f"<p>{escape(self.verdict.trouble)}</p>")
+        if self.rows:
+            head = "".join(f'<th scope="col">{h}</th>' for h in ("quantity", "shape", "largest error", "verdict"))
+            body = "".join(
+                f"<tr><td><code>{escape(r.name)}</code></td><td>{_shape(r)}</td><td>{_error(r)}</td>"
+                f"<td>{'✓' if r.right else '✗'} {escape(_says(r))}</td></tr>"
+                for r in self.rows
+            )
+            parts.append(f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>')
         parts += [f'<p class="hint">Hint: {escape(hint)}</p>' for hint in self.hints]
         parts += [f"<p>{escape(line)}</p>" for line in self._tail()]
         return f'{_STYLE}<div class="byhand-check {"right" if self.right else "wrong"}">{"".join(parts)}</div>'
 
 
-def _told(row: Row) -> bool:
-    """Whether anything is known of this quantity, so that a table is worth showing."""
-    return row.shape is not None or bool(row.says)
+def _together(rows: Sequence[Row]) -> Row:
+    """One row for several quantities of which the same is to be said."""
+    if len(rows) == 1:
+        return rows[0]
+    errors = [row.error for row in rows if row.error is not None]
+    return replace(rows[0], name=", ".join(r.name for r in rows), shape=None, error=max(errors, default=None), detail="")
 
 
 def _shape(row: Row) -> str:
@@ -102,8 +114,10 @@ def _error(row: Row) -> str:
 
 def _says(row: Row) -> str:
     if row.right:
-        return f"right ({row.says})" if row.says else "right"
-    return f"wrong: {row.says}" if row.says else "missing"
+        return f"right ({row.told})" if row.told else "right"
+    if row.told or row.error is not None:
+        return f"wrong: {row.told}" if row.told else "wrong"
+    return "missing"
 
 
 def _line(row: Row, wide: int) -> str:

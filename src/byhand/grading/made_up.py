@@ -15,13 +15,12 @@ import nbformat
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell
 
-from byhand.checking.collect import collect
-from byhand.checking.exercise import load_checks, prepared
-from byhand.checking.judge import judge
-from byhand.checking.mistakes import fingerprint, load_mistakes, recognise
+from byhand.checking.exercise import load_checks
+from byhand.checking.mistakes import Known, load_mistakes, recognise
 from byhand.grading.insight import count, shortened
 from byhand.grading.sheet import Sheet
 from byhand.teaching.course import CourseError, Unit
+from byhand.teaching.known import tried
 from byhand.teaching.misconceptions import Answers, Variant
 from byhand.teaching.notebooks import read_source
 
@@ -133,14 +132,13 @@ class MadeUpClass:
         solved = Answers(read_source(unit.exercises).notebook, unit.course)
         found: list[Variant] = []
         for name in self._chance.sample(self.sheet.exercises, len(self.sheet.exercises)):
-            exercise, [(problem, reference)] = checks[name], prepared(name, checks[name])
             for slip in _slips(name, self.sheet.solution[name]):
                 try:
-                    outcome = collect(solved.function(name, slip), problem.args, exercise.call)
+                    case, wrong, verdict = tried(checks, name, solved.function(name, slip))
                 except SyntaxError:
                     continue
-                wrong = not outcome.failure and not judge(exercise, problem, outcome, reference).right
-                if wrong and not recognise(mistakes.get(name, []), fingerprint(exercise, outcome)):
+                known = mistakes.get(name, Known())
+                if case is not None and not verdict.trouble and not recognise(checks[name], known, case, wrong):
                     found.append(slip)
                     break
             if len(found) == 2:

@@ -8,12 +8,11 @@ from typing import Any
 
 from nbformat import NotebookNode, from_dict
 
-from byhand.checking import marked, recognised, told
+from byhand.checking import first_wrong, marked, recognised, told, wrong_marks
 from byhand.checking.collect import Failure, Outcome
 from byhand.checking.judge import Verdict, judge
-from byhand.checking.mistakes import fingerprint
 from byhand.checking.report import Report
-from byhand.grading.paper import Asked, Paper
+from byhand.grading.paper import Paper
 
 
 @dataclass
@@ -33,47 +32,41 @@ class Marks:
     def visible(
         self, name: str, outcomes: Mapping[int, Outcome], uses: list[str], missing: Failure, counts: bool
     ) -> Report:
-        """The report on the public problem; where it `counts`, it decides which known mistake it is."""
+        """The report on the public problems; where it `counts`, it decides which known mistake it is."""
         asked, entry = self.paper.exercises[name], self.exercises[name]
-        [(problem, answer)] = asked.problems[False]
-        outcome = outcomes.get(0, Outcome(failure=missing))
-        verdict = judge(asked.exercise, problem, outcome, answer)
-        hits = recognised(asked.exercise, verdict, outcome, asked.mistakes)
+        solved = asked.solved[False]
+        listed = [outcomes.get(number, Outcome(failure=missing)) for number in range(len(solved))]
+        verdicts = [judge(asked.exercise, s, o) for s, o in zip(solved, listed, strict=True)]
+        case = first_wrong(verdicts)
         earlier = next((n for n in uses if n in self.exercises and not self.exercises[n]["right"]), None)
-        report = told(name, verdict, outcome, hits, None if verdict.right else earlier)
+        report = told(name, asked.exercise, verdicts, listed, asked.known, None if case is None else earlier)
         if not counts:
             return report
-        entry["right"] = verdict.right
-        entry["failure"] = None if verdict.right else _one_line(_trouble(verdict))
-        if hits:
-            entry["mistake"], entry["hint"] = hits[0].id, hits[0].hint
-        unwritten = outcome.failure and outcome.failure.unwritten
-        entry["fingerprint"] = None if verdict.right or unwritten else _wrong_marks(asked, outcome, verdict)
+        entry["right"] = case is None
+        entry["failure"] = None if case is None else _one_line(_trouble(verdicts[case]))
+        if hits := recognised(asked.exercise, verdicts, listed, asked.known):
+            entry["mistake"], entry["hint"] = hits[0].id, hits[0].text
+        if case is not None:
+            unwritten = listed[case].failure and listed[case].failure.unwritten
+            entry["fingerprint"] = None if unwritten else wrong_marks(asked.exercise, listed[case], verdicts[case])
         return report
 
     def graded(self, name: str, outcomes: Mapping[int, Outcome], missing: Failure) -> Report:
         """The report on the graded problems, with the points."""
         asked, entry = self.paper.exercises[name], self.exercises[name]
-        problems = asked.problems[True]
-        listed = [outcomes.get(number, Outcome(failure=missing)) for number in range(len(problems))]
-        report = marked(name, asked.exercise, problems, listed, asked.points)
+        solved = asked.solved[True]
+        listed = [outcomes.get(number, Outcome(failure=missing)) for number in range(len(solved))]
+        report = marked(name, asked.exercise, solved, listed, asked.points)
         entry["points"] = report.points[0]
         if not report.right and entry["right"]:
-            worst = report.verdicts[0]
-            entry["failure"] = _one_line(f"With {worst.problem.label}: {_trouble(worst)}")
+            entry["failure"] = _one_line(f"With {report.verdict.problem.label}: {_trouble(report.verdict)}")
         entry["right"] = entry["right"] and report.right
         return report
 
 
-def _wrong_marks(asked: Asked, outcome: Outcome, verdict: Verdict) -> dict[str, Any]:
-    """The fingerprint of what is wrong, by quantity: equal ones are equal answers."""
-    right = {row.name for row in verdict.rows if row.right}
-    return {name: mark for name, mark in fingerprint(asked.exercise, outcome).items() if name not in right}
-
-
 def _trouble(verdict: Verdict) -> str:
     """The first thing that is wrong, in words."""
-    return verdict.trouble or next(f"{row.name} {row.says}" for row in verdict.rows if not row.right)
+    return verdict.trouble or next(f"{row.name} {row.told}" for row in verdict.rows if not row.right)
 
 
 def _one_line(text: str) -> str:

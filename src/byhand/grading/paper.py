@@ -16,8 +16,8 @@ from typing import Any
 import cloudpickle
 import nbformat
 
-from byhand.checking.exercise import PUBLIC_SEED, Exercise, Problem, load_checks, prepared
-from byhand.checking.mistakes import Mistake, load_mistakes
+from byhand.checking.exercise import PUBLIC_SEED, Checks, Exercise, Solved, load_checks
+from byhand.checking.mistakes import Known, load_mistakes
 from byhand.teaching.course import CourseError, Unit
 
 NOTEBOOK = "exercises"
@@ -50,9 +50,9 @@ class Asked:
     """One exercise as the judge needs it. `given` is what the student's process gets, by `graded`, as it travels."""
 
     exercise: Exercise  # without its functions
-    problems: Mapping[bool, Sequence[tuple[Problem, dict]]]  # without their arguments
+    solved: Mapping[bool, Sequence[Solved]]  # without their arguments
     given: Mapping[bool, str]
-    mistakes: Sequence[Mistake]
+    known: Known
     points: float
 
 
@@ -102,20 +102,19 @@ def with_problems(paper: Paper, unit: Unit, seed: int) -> Paper:
     checks, mistakes = load_checks(unit.course), load_mistakes(unit.course)
     points = {cell.name.removesuffix("-check"): cell.points for cell in paper.cells if cell.grade}
     exercises = {
-        name: _asked(name, exercise, seed, mistakes.get(name, []), points[name])
-        for name, exercise in checks.exercises.items()
+        name: _asked(name, checks, seed, mistakes.get(name, Known()), points[name]) for name in checks.exercises
     }
     return dataclasses.replace(paper, exercises=exercises)
 
 
-def _asked(name: str, exercise: Exercise, seed: int, mistakes: Sequence[Mistake], points: float) -> Asked:
-    problems, given = {}, {}
+def _asked(name: str, checks: Checks, seed: int, known: Known, points: float) -> Asked:
+    solved, given = {}, {}
     for graded in (False, True):
-        made = prepared(name, exercise, seed if graded else PUBLIC_SEED, hidden=graded)
-        given[graded] = base64.b64encode(cloudpickle.dumps([dict(p.args) for p, _ in made])).decode()
-        problems[graded] = [(Problem(p.sizes, {}), dict(answer)) for p, answer in made]
-    bare = dataclasses.replace(exercise, make=None, reference=None, call=None)
-    return Asked(bare, problems, given, mistakes, points)
+        made = checks.solved(name, seed if graded else PUBLIC_SEED)
+        given[graded] = base64.b64encode(cloudpickle.dumps([dict(s.problem.args) for s in made])).decode()
+        solved[graded] = [dataclasses.replace(s, problem=dataclasses.replace(s.problem, args={}, extra={})) for s in made]
+    bare = dataclasses.replace(checks[name], make=None, call=None, scales=None)
+    return Asked(bare, solved, given, known, points)
 
 
 def _imports(released: nbformat.NotebookNode) -> tuple[str, ...]:

@@ -183,7 +183,7 @@ class Checks:
                         outcome = decode_outcome(sent)
                     except (WireError, RecursionError) as error:
                         raise self.run._kernel.kill(f"a result that cannot be read ({error})") from None
-                    if 0 <= number < len(self.run.paper.exercises[self.open["name"]].problems[self.open["graded"]]):
+                    if 0 <= number < len(self.run.paper.exercises[self.open["name"]].solved[self.open["graded"]]):
                         self.open["outcomes"].setdefault(number, outcome)
                     if outcome.failure and outcome.failure.kind == "MemoryError":
                         says = f"{self.open['name']} asked for more memory than there is."

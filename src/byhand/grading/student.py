@@ -243,7 +243,7 @@ class Collector:
         CHANNEL.send(kind="check", name=name, graded=graded, uses=self._used(function))
         problems = pickle.loads(base64.b64decode(CHANNEL.receive()["problems"]))
         for number, args in enumerate(problems):
-            outcome = collecting.collect(function, args, exercise.call)
+            outcome = collecting.collect(function, args, exercise.call, exercise.torch)
             flush()
             CHANNEL.send(kind="outcome", name=name, graded=graded, number=number, outcome=wire.encode_outcome(outcome))
         CHANNEL.send(kind="checked", name=name, graded=graded)

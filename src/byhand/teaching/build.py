@@ -13,7 +13,8 @@ from byhand.checking.exercise import load_checks
 from byhand.teaching.course import CourseError, Unit
 from byhand.teaching.notebooks import lint_exercises, notebook_bytes, read_source
 from byhand.teaching.plain import equation_numbers, load_references, to_plain
-from byhand.teaching.verify import find_mistakes, mistakes_bytes, verify
+from byhand.teaching.known import find_mistakes, mistakes_bytes, same_mistakes
+from byhand.teaching.verify import verify
 
 
 def build(units: list[Unit], root: Path) -> None:
@@ -28,8 +29,20 @@ def build(units: list[Unit], root: Path) -> None:
 
 def _write(files: dict[Path, bytes]) -> None:
     for path, content in files.items():
-        if not path.exists() or path.read_bytes() != content:
+        if not _is_there(path, content):
             path.write_bytes(content)
+
+
+def _is_there(path: Path, content: bytes) -> bool:
+    if not path.exists():
+        return False
+    there = path.read_bytes()
+    if path.name == "mistakes.json" and there != content:
+        try:
+            return same_mistakes(there, content)
+        except (ValueError, TypeError, KeyError):
+            return False
+    return there == content
 
 
 def out_of_step(units: list[Unit], root: Path) -> list[Path]:
@@ -38,7 +51,7 @@ def out_of_step(units: list[Unit], root: Path) -> list[Path]:
     with tempfile.TemporaryDirectory() as scratch:
         for unit in units:
             files |= generate(unit, Path(scratch))
-    return [path for path, content in files.items() if not path.exists() or path.read_bytes() != content]
+    return [path for path, content in files.items() if not _is_there(path, content)]
 
 
 def generate(unit: Unit, classroom: Path) -> dict[Path, bytes]:

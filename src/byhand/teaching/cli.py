@@ -87,7 +87,8 @@ def _build(args: argparse.Namespace) -> int:
 def _verify(args: argparse.Namespace) -> int:
     import nbformat
 
-    from byhand.teaching.verify import find_mistakes, report_lines, verify
+    from byhand.teaching.known import find_mistakes
+    from byhand.teaching.verify import report_lines, verify
 
     broken = []
     for unit in find_units(find_root(), args.units):

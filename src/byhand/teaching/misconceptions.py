@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import linecache
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,17 +24,22 @@ class Variant:
     id: str
     region: str
     hint: str = ""  # empty for an alternative, which is right
+    edit: tuple[str, str] | None = None  # what it replaces in the solution, and by what
 
 
 @dataclass(frozen=True)
 class Variants:
+    """`names`: by exercise, variables of its solution and what to call them in a derived hint."""
+
     misconceptions: tuple[Variant, ...]
     alternatives: tuple[Variant, ...]
+    names: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     def of(self, exercise: str) -> Variants:
         return Variants(
             tuple(v for v in self.misconceptions if v.exercise == exercise),
             tuple(v for v in self.alternatives if v.exercise == exercise),
+            {exercise: self.names.get(exercise, {})},
         )
 
 
@@ -47,16 +52,19 @@ def load_variants(unit: Unit) -> Variants:
         line = error.problem_mark.line + 1 if getattr(error, "problem_mark", None) else 1
         raise CourseError(f"{path}:{line}: not YAML: {getattr(error, 'problem', error)}.") from None
     regions = solution_regions(read_source(unit.exercises).notebook)
-    wrong, right = [], []
+    wrong, right, names = [], [], {}
     for exercise, kinds in listed.items():
         if exercise not in regions:
             raise CourseError(f"{path}: {exercise!r} is no solution cell of {unit.exercises.name}.")
+        if unknown := set(kinds) - {"misconceptions", "alternatives", "names"}:
+            raise CourseError(f"{path}: {exercise} may have misconceptions, alternatives and names, not {unknown.pop()}.")
+        names[exercise] = kinds.get("names", {})
         for entry in kinds.get("misconceptions", []):
             if not entry.get("hint"):
                 raise CourseError(f"{path}: {exercise}/{entry.get('id')} has no hint.")
             wrong.append(_variant(path, exercise, entry, regions[exercise]))
         right += [_variant(path, exercise, entry, regions[exercise]) for entry in kinds.get("alternatives", [])]
-    return Variants(tuple(wrong), tuple(right))
+    return Variants(tuple(wrong), tuple(right), names)
 
 
 def _variant(path: Path, exercise: str, entry: Mapping[str, str], region: str) -> Variant:
@@ -70,7 +78,7 @@ def _variant(path: Path, exercise: str, entry: Mapping[str, str], region: str) -
         raise CourseError(f"{label} needs either a solution, or replace and by.")
     if region.count(old) != 1:
         raise CourseError(f"{label}: the text to replace occurs {region.count(old)} times in the solution, not once.")
-    return Variant(exercise, entry["id"], region.replace(old, new), entry.get("hint", ""))
+    return Variant(exercise, entry["id"], region.replace(old, new), entry.get("hint", ""), (old, new))
 
 
 @dataclass(frozen=True)

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict
 from pathlib import Path
 from types import MappingProxyType
 
 from nbformat import NotebookNode
 
 from byhand.checking import graded_report
-from byhand.checking.collect import collect
-from byhand.checking.exercise import Checks, load_checks, prepared
-from byhand.checking.judge import judge
-from byhand.checking.mistakes import Mistake, fingerprint, recognise, same_mark
-from byhand.teaching.course import CourseError, Unit
+from byhand.checking.exercise import Checks, load_checks
+from byhand.checking.mistakes import Known, recognise
+from byhand.teaching.course import Unit
+from byhand.teaching.known import tried
 from byhand.teaching.misconceptions import Answers, Variant, Variants, load_variants
 from byhand.teaching.notebooks import read_source, solution_regions, with_solution
 
@@ -23,42 +21,10 @@ _SHOWN = {".ipynb", ".json"}  # files in which a line of an answer could stand u
 SEEDS = (1, 2, 3)  # of graded checks that every right answer must pass
 
 
-def find_mistakes(unit: Unit) -> dict[str, list[Mistake]]:
-    """What `mistakes.json` holds: for each exercise its misconceptions, by what they get wrong on the visible problem.
-
-    Raises CourseError where a misconception would not be rejected, or could not be told from another one.
-    """
-    checks, variants = load_checks(unit.course), load_variants(unit)
-    solved = Answers(read_source(unit.exercises).notebook, unit.course)
-    found: dict[str, list[Mistake]] = {}
-    for name, exercise in checks.exercises.items():
-        [(problem, _)] = prepared(name, exercise)
-        right = fingerprint(exercise, collect(solved.function(name), problem.args, exercise.call))
-        found[name] = []
-        for variant in variants.of(name).misconceptions:
-            marks = fingerprint(exercise, collect(solved.function(name, variant), problem.args, exercise.call))
-            wrong = {k: m for k, m in marks.items() if k not in right or not same_mark(m, right[k])}
-            if not wrong:
-                raise CourseError(f"{unit.misconceptions}: {name}/{variant.id} passes the visible check.")
-            for other in found[name]:
-                if set(other.wrong) == set(wrong) and all(same_mark(wrong[k], other.wrong[k]) for k in wrong):
-                    raise CourseError(
-                        f"{unit.misconceptions}: {name}/{variant.id} and {name}/{other.id} give the same numbers, "
-                        "so their hints cannot be told apart."
-                    )
-            found[name].append(Mistake(variant.id, variant.hint.strip(), wrong))
-    return found
-
-
-def mistakes_bytes(mistakes: dict[str, list[Mistake]]) -> bytes:
-    listed = {name: [asdict(m) for m in ms] for name, ms in mistakes.items()}
-    return (json.dumps(listed, indent=1, ensure_ascii=False) + "\n").encode()
-
-
 def verify(
     unit: Unit,
     released: NotebookNode,
-    mistakes: dict[str, list[Mistake]],
+    mistakes: dict[str, Known],
     generated: Mapping[Path, bytes] = MappingProxyType({}),
 ) -> Iterator[str]:
     """Yield a sentence for each thing that does not hold; nothing where all is well.
@@ -83,31 +49,29 @@ def verify(
 
 
 def _earned(checks: Checks, answers: Answers, name: str, variant: Variant | None, seed: int) -> float:
-    report = graded_report(name, checks[name], answers.function(name, variant), 1.0, seed)
+    report = graded_report(name, checks, answers.function(name, variant), 1.0, seed)
     return report.points[0]
 
 
 def _verify_right(checks: Checks, answers: Answers, name: str, variant: Variant | None) -> Iterator[str]:
     label = f"{name}/{variant.id}" if variant else f"{name}, the solution"
     for seed in SEEDS:
-        report = graded_report(name, checks[name], answers.function(name, variant), 1.0, seed)
+        report = graded_report(name, checks, answers.function(name, variant), 1.0, seed)
         if report.points[0] != 1.0:
             yield f"{label} is right but does not pass with seed {seed}:\n{report!r}"
             return
 
 
 def _verify_wrong(
-    checks: Checks, answers: Answers, name: str, variant: Variant, mistakes: list[Mistake]
+    checks: Checks, answers: Answers, name: str, variant: Variant, known: Known
 ) -> Iterator[str]:
-    exercise = checks[name]
-    [(problem, reference)] = prepared(name, exercise)
-    outcome = collect(answers.function(name, variant), problem.args, exercise.call)
-    verdict = judge(exercise, problem, outcome, reference)
-    if verdict.right:
+    case, wrong, verdict = tried(checks, name, answers.function(name, variant))
+    if case is None:
         yield f"{name}/{variant.id} is wrong but passes the visible check."
-    if outcome.failure and outcome.failure.unwritten:
+        return
+    if verdict.trouble.startswith("Not written yet"):
         yield f"{name}/{variant.id} raises NotImplementedError, as the blank stub does."
-    hints = [m.id for m in recognise(mistakes, fingerprint(exercise, outcome))]
+    hints = [hint.id for hint in recognise(checks[name], known, case, wrong)]
     if hints != [variant.id]:
         yield f"{name}/{variant.id} is met with {', '.join(hints) or 'no hint'} instead of its own hint."
     if _earned(checks, answers, name, variant, seed=SEEDS[0]) == 1.0:
@@ -135,7 +99,7 @@ def _leaks(files: Mapping[Path, bytes], notebook: NotebookNode, variants: Varian
                     yield f"{path}: holds a line of an answer: {line}"
 
 
-def report_lines(unit: Unit, mistakes: dict[str, list[Mistake]]) -> str:
+def report_lines(unit: Unit, mistakes: dict[str, Known]) -> str:
     variants = load_variants(unit)
     return (
         f"{unit.name}: {len(mistakes)} exercises, {len(variants.misconceptions)} misconceptions rejected each with its own "

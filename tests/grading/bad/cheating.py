@@ -246,10 +246,9 @@ def nan_results(desk):
 
 @bad("answers written down for the public problem alone", earns=CHEAT)
 def hard_coded(desk):
-    from byhand.checking.exercise import load_checks, prepared
+    from byhand.checking.exercise import load_checks
 
-    exercise = load_checks(desk.sheet.unit.course).exercises["rnn_forward"]
-    [(_, answer)] = prepared("rnn_forward", exercise)
+    answer = load_checks(desk.sheet.unit.course).solved("rnn_forward")[0].answer
     return desk.cheat(rnn_forward=f"return np.array({answer['h'].tolist()}), np.array({answer['o'].tolist()})")
 
 

@@ -1,0 +1,217 @@
+"""What `mistakes.json` holds: the numbers by which the listed mistakes of a unit, and those derived from its solutions, are known."""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import io
+import json
+import math
+import re
+import signal
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict
+from itertools import combinations
+from typing import Any
+
+from byhand.checking import wrong_marks
+from byhand.checking.collect import collect
+from byhand.checking.exercise import Checks, Exercise, load_checks
+from byhand.checking.judge import Verdict, judge
+from byhand.checking.mistakes import Derived, Known, Mistake, compact, same_mark
+from byhand.teaching.course import CourseError, Unit
+from byhand.teaching.misconceptions import Answers, Variant, load_variants
+from byhand.teaching.mutants import mutants
+from byhand.teaching.notebooks import read_source, solution_regions
+
+# A hint that speaks of other results than those that are wrong must not be given where these are not as it says.
+CLAIMS = re.compile(r"\b(only|right|others?|the rest|everything else|nothing else)\b", re.I)
+CLEARLY = 1e-5  # the error from which on a derived answer counts as wrong: the same on every processor
+MOST_SECONDS = 2.0  # of processor time, for a derived answer that may not end
+DIGITS = 8  # of a derived answer's numbers
+
+
+def find_mistakes(unit: Unit) -> dict[str, Known]:
+    """For each exercise its misconceptions and the derived mistakes, by what they get wrong on the first kind of problem
+    that they get wrong.
+
+    Raises CourseError where a misconception would not be rejected, or could not be told from another one.
+    """
+    checks, variants = load_checks(unit.course), load_variants(unit)
+    source = read_source(unit.exercises).notebook
+    solved, regions = Answers(source, unit.course), solution_regions(source)
+    return {
+        name: _known(unit, checks, solved, name, regions[name], variants.of(name)) for name in checks.exercises
+    }  # fmt: skip
+
+
+def _known(unit: Unit, checks: Checks, solved: Answers, name: str, region: str, variants) -> Known:
+    exercise, listed = checks[name], []
+    for variant in variants.misconceptions:
+        case, wrong, _ = tried(checks, name, solved.function(name, variant))
+        if case is None:
+            raise CourseError(f"{unit.misconceptions}: {name}/{variant.id} passes the visible check.")
+        for other in listed:
+            if other.case == case and set(other.wrong) == set(wrong) and all(same_mark(wrong[k], other.wrong[k]) for k in wrong):
+                raise CourseError(
+                    f"{unit.misconceptions}: {name}/{variant.id} and {name}/{other.id} give the same numbers, "
+                    "so their hints cannot be told apart."
+                )
+        hint = variant.hint.strip()
+        listed.append(Mistake(variant.id, hint, wrong, case, bool(CLAIMS.search(hint))))
+    return Known(listed, *_derived(checks, solved, name, region, variants, listed))
+
+
+def tried(checks: Checks, name: str, function: Callable) -> tuple[int | None, dict[str, Any], Verdict | None]:
+    """The first kind of problem that an answer gets wrong, what it gets wrong there, and the verdict."""
+    exercise = checks[name]
+    for case, solved in enumerate(checks.solved(name)):
+        outcome = collect(function, solved.problem.args, exercise.call, exercise.torch)
+        verdict = judge(exercise, solved, outcome)
+        if not verdict.right:
+            return case, wrong_marks(exercise, outcome, verdict), verdict
+    return None, {}, None
+
+
+def _derived(
+    checks: Checks, solved: Answers, name: str, region: str, variants, listed: Sequence[Mistake]
+) -> tuple[list[Any], list[Derived]]:
+    """The hints of the derived mistakes, and the mistakes; pairs of listed ones first."""
+    exercise = checks[name]
+    hints: list[Any] = []
+    found: dict[tuple, Derived] = {}
+    known = {(m.case, _key(exercise, m.wrong)) for m in listed}
+    for region_of, hint in (*_pairs(region, variants.misconceptions, listed), *_changed(exercise, name, solved, region, variants)):
+        with contextlib.suppress(_Unusable):
+            case, wrong = _numbers(checks, solved, name, region_of)
+            key = (case, tuple(wrong))
+            if key not in found and key not in known:
+                if hint not in hints:
+                    hints.append(hint)
+                found[key] = Derived(hints.index(hint), case, wrong)
+    return hints, list(found.values())
+
+
+def _key(exercise: Exercise, wrong: Mapping[str, Any]) -> tuple | None:
+    marks = compact(exercise, {k: m for k, m in wrong.items() if k != "arguments"})
+    return marks and tuple(_short(marks, wrong, exercise))
+
+
+def _short(marks: Sequence[float | None], wrong: Mapping[str, Any], exercise: Exercise) -> list[float | None]:
+    """The numbers with as many digits as the whole result bears, so that rounding never shows in the file."""
+    short = []
+    for name, number in zip(exercise.results, marks, strict=True):
+        if number is None:
+            short.append(None)
+            continue
+        norm = wrong[name]["projections"][-1] or 1.0
+        short.append(round(number, DIGITS - 1 - math.floor(math.log10(abs(norm)))) + 0.0)
+    return short
+
+
+class _Unusable(Exception):
+    """A derived answer that says nothing: it is right, fails, does not end, or is wrong by next to nothing."""
+
+
+def _numbers(checks: Checks, solved: Answers, name: str, region: str) -> tuple[int, list[float | None]]:
+    exercise = checks[name]
+    with _limited():
+        try:
+            with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                case, wrong, verdict = tried(checks, name, solved.function(name, Variant(name, "derived", region)))
+        except _Unusable:
+            raise
+        except Exception:  # it cannot be defined, or breaks what it is called by
+            raise _Unusable from None
+    if case is None or verdict.trouble:
+        raise _Unusable
+    numbers = {k: mark for k, mark in wrong.items() if k != "arguments"}
+    marks = compact(exercise, numbers)
+    errors = {row.name: row.error for row in verdict.rows if not row.right and row.name != "arguments"}
+    if marks is None or any(error is None or not CLEARLY < error < 1e12 for error in errors.values()):
+        raise _Unusable
+    return case, _short(marks, wrong, exercise)
+
+
+@contextlib.contextmanager
+def _limited() -> Iterator[None]:
+    """Stop what takes too much processor time; where there is no such clock, nothing is stopped."""
+    if not hasattr(signal, "SIGVTALRM"):
+        yield
+        return
+
+    def stop(*_):
+        raise _Endless
+
+    before = signal.signal(signal.SIGVTALRM, stop)
+    signal.setitimer(signal.ITIMER_VIRTUAL, MOST_SECONDS)
+    try:
+        yield
+    except _Endless:
+        raise _Unusable from None
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, before)
+
+
+class _Endless(KeyboardInterrupt):
+    """A KeyboardInterrupt, since that alone passes through what calls an answer."""
+
+
+def _changed(exercise: Exercise, name: str, solved: Answers, region: str, variants) -> list[tuple[str, str]]:
+    arguments = _arguments(solved.notebook, name)
+    return [(m.region, m.hint) for m in mutants(region, variants.names.get(name, {}), exercise.results, arguments)]
+
+
+def _arguments(notebook, name: str) -> list[str]:
+    """The arguments of the function that a solution cell defines, or of a class's methods."""
+    [cell] = [c for c in notebook.cells if c.metadata.get("nbgrader", {}).get("grade_id") == name]
+    found = []
+    for node in ast.walk(ast.parse(cell.source)):
+        if isinstance(node, ast.FunctionDef):
+            found += [a.arg for a in (*node.args.args, *node.args.kwonlyargs) if a.arg != "self"]
+    return list(dict.fromkeys(found))
+
+
+def _pairs(region: str, misconceptions: Sequence[Variant], listed: Sequence[Mistake]) -> Iterator[tuple[str, list[str]]]:
+    """Two listed mistakes at once, where both edits fit, with the ids of the hints that stay true."""
+    claims = {m.id: m.claims for m in listed}
+    for a, b in combinations([v for v in misconceptions if v.edit], 2):
+        once = region.replace(*a.edit)
+        if once.count(b.edit[0]) == 1 and (ids := [v.id for v in (a, b) if not claims[v.id]]):
+            yield once.replace(*b.edit), ids
+
+
+def mistakes_bytes(mistakes: Mapping[str, Known]) -> bytes:
+    """The file: a line for each mistake and each hint."""
+    parts = []
+    for name, known in mistakes.items():
+        rows = {
+            "listed": [asdict(m) for m in known.listed],
+            "hints": known.hints,
+            "derived": [[d.hint, d.case, d.wrong] for d in known.derived],
+        }
+        lists = [f'"{key}": [\n' + ",\n".join(map(_line, values)) + "\n]" for key, values in rows.items()]
+        parts.append(f"{json.dumps(name)}: {{" + ",\n".join(lists) + "}")
+    return ("{\n" + ",\n".join(parts) + "\n}\n").encode()
+
+
+def _line(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def same_mistakes(a: bytes, b: bytes) -> bool:
+    """Whether two such files say the same; their numbers may differ by rounding, which depends on the processor."""
+    return _alike(json.loads(a), json.loads(b))
+
+
+def _alike(a: Any, b: Any) -> bool:
+    if isinstance(a, dict) and isinstance(b, dict):
+        return list(a) == list(b) and all(_alike(a[k], b[k]) for k in a)
+    if isinstance(a, list) and isinstance(b, list):
+        return len(a) == len(b) and all(map(_alike, a, b))
+    if isinstance(a, float) or isinstance(b, float):
+        return isinstance(a, (int, float)) and isinstance(b, (int, float)) and math.isclose(a, b, rel_tol=1e-6, abs_tol=1e-9)
+    return a == b
