@@ -70,7 +70,8 @@ def spaces(unit: Unit):
         with contextlib.chdir(unit.course), contextlib.redirect_stdout(io.StringIO()):
             for cell in notebook.cells:
                 meta = cell.metadata.get("nbgrader", {})
-                if cell.cell_type != "code" or not (meta.get("solution") or (meta.get("locked") and not meta.get("grade"))):
+                test = meta.get("grade_id", "").endswith("-check")
+                if cell.cell_type != "code" or not (meta.get("solution") or (meta.get("locked") and not test)):
                     continue
                 text = answer.code if meta.get("grade_id") == answer.exercise else cell.source
                 name = f"<{meta['grade_id']}>"

@@ -116,6 +116,7 @@ def test_a_missing_solution_mark_is_found(copy):
 BREAKS = {
     "an unknown key": ("{grade_id: rnn_step, solution: true}", "{grade_id: rnn_step, solutoin: true}", "unknown nbgrader metadata: solutoin"),
     "no points": ("{grade_id: rnn_step-check, grade: true, points: 4}", "{grade_id: rnn_step-check, grade: true}", "has no points"),
+    "a given cell that is not locked": ("{grade_id: setup, locked: true}", "{grade_id: setup, locked: false}", "is neither locked nor a solution"),
     "points that are not announced": ("## Exercise 1: one step (4 points)", "## Exercise 1: one step (5 points)", "should say (4 points)"),
     "a test that tests something else": ('check("rnn_step", rnn_step, points=4)', 'check("rnn_step", rnn_step, points=3)', "must read:"),
     "no header": ("jupytext:\n", "jupytxt:\n", "the header must name jupytext and kernelspec"),

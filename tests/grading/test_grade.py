@@ -13,7 +13,8 @@ import time
 from pathlib import Path
 
 import pytest
-from classes import UNIT, clean_environment, fresh, run
+from classes import ESSAY, UNIT, clean_environment, fresh, run
+from nbgrader import utils
 from test_nbgrader import EXPECTED, POINTS, feedback, gradebook, in_one_line, mark, scores
 
 from byhand.grading.grade import alone
@@ -83,6 +84,32 @@ def test_feedback_is_nbgraders_page_with_the_same_words(class_of_ours):
 def test_nbgrader_exports_what_this_has_graded(class_of_ours):
     run(class_of_ours, "nbgrader", "export")
     assert len((class_of_ours / "grades.csv").read_text().splitlines()) == 1 + len(EXPECTED)
+
+
+def test_nbgrader_releases_the_feedback_that_this_has_written(course, tmp_path):
+    """To whoever knows the secret that came with the submission; without one the page is there and nobody's."""
+    (course / "classroom/submitted/essay" / UNIT / "submission_secret.txt").write_text("only the essay's writer")
+    (course / "classroom/submitted/essay" / UNIT / "timestamp.txt").write_text("2026-05-01 12:00:00.000000 UTC")
+    (course / "classroom/submitted/no-bias" / UNIT / "submission_secret.txt").write_bytes(b"\xff\xfe")
+    run(course, "byhand", "grade", UNIT)
+    assert (course / "classroom/feedback/essay" / UNIT / "timestamp.txt").read_text().startswith("2026-05-01")
+    exchange = tmp_path / "exchange"
+    exchange.mkdir(mode=0o777)
+    exchange.chmod(0o777)
+
+    def released():
+        run(course, "nbgrader", "release_feedback", UNIT, f"--Exchange.root={exchange}")
+        return {path.name: path.read_text() for path in (exchange / "byhand/feedback").iterdir()}
+
+    pages = released()
+    assert len(pages) == 3
+    mine = utils.notebook_hash(secret="only the essay's writer", notebook_id="exercises")
+    assert ESSAY in pages[f"{mine}.html"]
+    run(course, "byhand", "grade", UNIT, "--again")
+    assert released().keys() == pages.keys()  # a secret that was made up stays
+    (course / "classroom/feedback/solution" / UNIT / "timestamp.txt").unlink()  # as an earlier version left it
+    run(course, "byhand", "grade", UNIT)
+    assert released().keys() == pages.keys()
 
 
 # Again, and interrupted --------------------------------------------------------------------------------------------

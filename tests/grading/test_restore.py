@@ -117,3 +117,11 @@ def test_a_written_answer_holds_no_html_and_its_mathematics_stays(text, becomes)
 def test_what_is_no_notebook_is_damaged_in_one_sentence(data):
     with pytest.raises(Damaged, match=r"^The notebook [^\n]*\.$"):
         restored(data, CELLS)
+
+
+def test_pictures_that_were_pasted_into_a_text_stay_and_nothing_else():
+    cells = honest()
+    cells[3]["attachments"] = {"a.png": {"image/png": "QUJD"}, "b.svg": {"image/svg+xml": "<svg/>"}, "c": 3, "d.png": {"image/png": '"onload='}}
+    cells.append(cell("![](attachment:e.jpg)", kind="markdown", attachments={"e.jpg": {"image/jpeg": ["QU", "JD"]}}))
+    notebook, _ = restore(cells)
+    assert [dict(c.get("attachments", {})) for c in notebook.cells[-2:]] == [{"a.png": {"image/png": "QUJD"}}, {"e.jpg": {"image/jpeg": "QUJD"}}]

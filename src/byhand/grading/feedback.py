@@ -5,26 +5,41 @@ from __future__ import annotations
 import logging
 import time
 from functools import lru_cache
+from html import escape
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import nbgrader
 from jinja2 import pass_context
 from nbconvert.exporters import HTMLExporter
 from nbconvert.exporters.templateexporter import TemplateExporter
 from nbconvert.filters.highlight import Highlight2HTML
+from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 from nbconvert.filters.widgetsdatatypefilter import WidgetsDataTypeFilter
 from nbconvert.preprocessors import CSSHTMLHeaderPreprocessor
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from traitlets.config import Config
 
+from byhand.grading.clean import without_control
 from byhand.grading.paper import NOTEBOOK
 
 
 def page(notebook: NotebookNode, unit: str, student: str, scores: dict[str, Any]) -> tuple[str, float]:
-    """The page as HTML, and the seconds it took. `scores` is what `record.scores` returns."""
+    """The page as HTML, and the seconds it took. `scores` is what `record.scores` returns.
+
+    Where nbgrader's template fails over what a student wrote, the page shows the scores and the cells as plain text.
+    """
     began = time.monotonic()
+    try:
+        html = _full(notebook, unit, student, scores)
+    except Exception as error:
+        html = _plain(notebook, unit, student, scores, type(error).__name__)
+    return html, time.monotonic() - began
+
+
+def _full(notebook: NotebookNode, unit: str, student: str, scores: dict[str, Any]) -> str:
     for cell in notebook.cells:
         meta = cell.metadata.get("nbgrader", {})
         if meta.get("solution"):
@@ -37,13 +52,50 @@ def page(notebook: NotebookNode, unit: str, student: str, scores: dict[str, Any]
     }  # fmt: skip
     resources = {"unique_key": NOTEBOOK, "output_files_dir": f"{NOTEBOOK}_files", "nbgrader": of_nbgrader}
     html, _ = _exporter().from_notebook_node(notebook, resources=resources)
-    return html, time.monotonic() - began
+    return html
+
+
+def _plain(notebook: NotebookNode, unit: str, student: str, scores: dict[str, Any], why: str) -> str:
+    """Scores, comments and cells, with nothing laid out."""
+    rows = "".join(f"<li>{escape(n)}: {s:g} of {most:g} points</li>" for n, (s, most) in scores["grades"].items())
+    said = "".join(f"<li>{escape(n)}: {escape(text)}</li>" for n, text in scores["comments"].items() if text)
+    late = f"<p>For being late: -{scores['late_penalty']:g} points.</p>" if scores["late_penalty"] else ""
+    cells = "".join(
+        f"<pre>{escape(cell.source)}</pre>"
+        + "".join(f"<pre>{escape(shown)}</pre>" for shown in map(_as_text, cell.get("outputs", [])) if shown)
+        for cell in notebook.cells
+    )
+    return (
+        f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{NOTEBOOK}</title></head><body>\n'
+        f"<h1>{escape(unit)} of {escape(student)}: {scores['score']:g} of {scores['max_score']:g} points</h1>\n"
+        f"<p>This notebook could not be laid out as a page ({escape(why)}); here it is as plain text.</p>\n"
+        f"<ul>{rows}</ul>\n{late}{f'<h2>Comments</h2><ul>{said}</ul>' if said else ''}\n{cells}</body></html>\n"
+    )
+
+
+def _as_text(output: NotebookNode) -> str:
+    if output.output_type == "error":
+        return without_control("\n".join(output.traceback))
+    return output.get("text") or output.get("data", {}).get("text/plain", "")
 
 
 def warm() -> None:
     """Make a page of nothing: the first one takes long."""
     scores = {"grades": {}, "comments": {}, "score": 0, "max_score": 0, "late_penalty": 0}
     page(new_notebook(cells=[new_markdown_cell("."), new_code_cell("1")]), "", "", scores)
+
+
+class _Renderer(IPythonRenderer):
+    """As nbconvert's, but that a picture which was lost is said, and a link leads nowhere but to a place or a page."""
+
+    def image(self, text: str, url: str, title: str | None = None) -> str:
+        name = unquote(url.removeprefix("attachment:"))
+        if url.startswith("attachment:"):
+            if name not in self.attachments:
+                return f"<em>(The picture {escape(name)} was not handed in.)</em>"
+            [(mime, data)] = self.attachments[name].items()
+            return f'<img src="data:{mime};base64,{data}" alt="{escape(text)}">'
+        return super().image(text, url, title)
 
 
 class _Pages(HTMLExporter):
@@ -61,11 +113,18 @@ class _Pages(HTMLExporter):
 
     @pass_context
     def markdown2html(self, context, source):
+        attachments = context.get("cell", {}).get("attachments", {})
+        if attachments:
+            return self._html(source, attachments)
         if source not in self._known:
             if len(self._known) > 1024:
                 self._known.clear()
-            self._known[source] = super().markdown2html(context, source)
+            self._known[source] = self._html(source, {})
         return self._known[source]
+
+    def _html(self, source: str, attachments: dict) -> str:
+        renderer = _Renderer(escape=False, allow_harmful_protocols=False, attachments=attachments)
+        return MarkdownWithMath(renderer=renderer).render(source)
 
     def from_notebook_node(self, nb, resources=None, **kw):
         return TemplateExporter.from_notebook_node(self, nb, self._init_resources(resources), **kw)

@@ -126,9 +126,12 @@ class Grading:
         )
 
     def _marked_since(self, student: str) -> bool:
-        """Whether a human has given other points since the feedback was written."""
+        """Whether a human has given other points since the feedback was written, or it is not all there."""
         verdict = record.read_verdict(self.unit.root, self.unit.name, student)
-        return good_id(student) and verdict.get("feedback") != _digest(self._scores(student))
+        return good_id(student) and (
+            verdict.get("feedback") != _digest(self._scores(student))
+            or not record.feedback_is_there(self.unit.root, self.unit.name, student)
+        )
 
     def _scores(self, student: str) -> dict[str, Any]:
         return record.scores(record.find_notebook(self.book, self.unit.name, student))

@@ -47,7 +47,8 @@ class ReleaseCell:
 
 @dataclass(frozen=True)
 class Asked:
-    """One exercise as the judge needs it. `given` is what the student's process gets, by `graded`, as it travels."""
+    """One exercise as the judge needs it. `given` is what the student's process gets, by `graded`, as it travels.
+    An optional exercise has 0 points, and a visible check alone."""
 
     exercise: Exercise  # without its functions
     solved: Mapping[bool, Sequence[Solved]]  # without their arguments
@@ -102,7 +103,7 @@ def with_problems(paper: Paper, unit: Unit, seed: int) -> Paper:
     checks, mistakes = load_checks(unit.course), load_mistakes(unit.course)
     points = {cell.name.removesuffix("-check"): cell.points for cell in paper.cells if cell.grade}
     exercises = {
-        name: _asked(name, checks, seed, mistakes.get(name, Known()), points[name]) for name in checks.exercises
+        name: _asked(name, checks, seed, mistakes.get(name, Known()), points.get(name, 0.0)) for name in checks.exercises
     }
     return dataclasses.replace(paper, exercises=exercises)
 

@@ -6,6 +6,7 @@ import contextlib
 import json
 import logging
 import os
+import secrets
 import shutil
 import warnings
 from collections.abc import Iterator, Mapping
@@ -24,6 +25,7 @@ from byhand.grading.submission import Submission
 from byhand.grading.work import Graded
 from byhand.teaching.course import CourseError, Unit
 
+STAMP, SECRET = "timestamp.txt", "submission_secret.txt"  # what nbgrader's exchange puts beside a notebook
 PATIENCE = 60  # seconds to wait for another program that is writing into the gradebook
 
 
@@ -111,7 +113,7 @@ def write_grades(
 ) -> SubmittedNotebook:
     """The scores of all graded cells, in one transaction. What a human has given stays, and is marked for another look."""
     book.update_or_create_student(submission.student)
-    stamp = submission.files.get("timestamp.txt", b"").decode(errors="replace").strip()
+    stamp = submission.files.get(STAMP, b"").decode(errors="replace").strip()
     more = {}
     if stamp:
         with contextlib.suppress(ValueError, OverflowError):
@@ -158,11 +160,34 @@ def scores(notebook: SubmittedNotebook) -> dict[str, Any]:
     }
 
 
+def feedback_is_there(root: Path, unit: str, student: str) -> bool:
+    folder = root / "classroom" / "feedback" / student / unit
+    return all((folder / name).is_file() for name in (f"{NOTEBOOK}.html", STAMP, SECRET))
+
+
 def write_feedback(root: Path, unit: str, student: str, html: str) -> None:
-    path = root / "classroom" / "feedback" / student / unit / f"{NOTEBOOK}.html"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    half = path.with_suffix(".part")
-    half.write_text(html, encoding="utf-8")
+    """The page, and what `nbgrader release_feedback` reads beside it, whether or not the exchange was used.
+
+    nbgrader gives a page to whoever knows the secret of the submission; where it has none, nobody does.
+    """
+    folder, graded = root / "classroom" / "feedback" / student / unit, autograded_path(root, unit, student).parent
+    folder.mkdir(parents=True, exist_ok=True)
+    _write(folder / STAMP, _text_of(graded / STAMP))
+    if secret := _text_of(graded / SECRET):
+        _write(folder / SECRET, secret)
+    elif not (folder / SECRET).is_file():
+        _write(folder / SECRET, secrets.token_hex(32))
+    _write(folder / f"{NOTEBOOK}.html", html)
+
+
+def _text_of(path: Path) -> str:
+    return path.read_bytes()[:1000].decode(errors="replace") if path.is_file() else ""
+
+
+def _write(path: Path, text: str) -> None:
+    """Complete, or as it was."""
+    half = path.with_name(path.name + ".part")
+    half.write_text(text, encoding="utf-8")
     os.replace(half, path)
 
 
@@ -173,9 +198,7 @@ def verdict_path(root: Path, unit: str, student: str) -> Path:
 def write_verdict(root: Path, verdict: Mapping[str, Any]) -> None:
     path = verdict_path(root, verdict["unit"], verdict["student"])
     path.parent.mkdir(parents=True, exist_ok=True)
-    half = path.with_suffix(".part")
-    half.write_text(json.dumps(verdict, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    os.replace(half, path)
+    _write(path, json.dumps(verdict, indent=1, ensure_ascii=False) + "\n")
 
 
 def read_verdict(root: Path, unit: str, student: str) -> dict[str, Any] | None:

@@ -187,7 +187,7 @@ class Page:
 
 
 def count_points(points: float) -> str:
-    return f"{points:g} point{'' if points == 1 else 's'}"
+    return f"{points:g} point{'' if points == 1 else 's'}" if points else "optional"
 
 
 def _style() -> str:

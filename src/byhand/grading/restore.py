@@ -13,6 +13,8 @@ from nbformat import NotebookNode
 from byhand.grading.paper import SKIP, ReleaseCell
 
 KINDS = ("code", "markdown", "raw")
+PICTURES = ("image/png", "image/jpeg", "image/gif")  # that may be pasted into a text
+LARGEST_PICTURES = 3 << 20  # characters of base64 of all pasted pictures together
 
 
 class Damaged(Exception):
@@ -89,7 +91,7 @@ def _new(cells: list[NotebookNode]) -> NotebookNode:
 
 def _well_formed(parsed: dict[str, Any]) -> NotebookNode:
     """Only what grading needs, each in its proper kind: sources, tags, grade ids. Whatever else there is cannot do harm."""
-    cells = []
+    cells, room = [], LARGEST_PICTURES
     for cell in parsed["cells"]:
         if not isinstance(cell, dict) or cell.get("cell_type") not in KINDS:
             continue
@@ -103,7 +105,24 @@ def _well_formed(parsed: dict[str, Any]) -> NotebookNode:
         names = [marks.get("grade_id") if isinstance(marks, dict) else None, cell.get("id")]
         kept["byhand"] = [_text(name) for name in names if isinstance(name, str)]
         cells.append(make_cell(cell["cell_type"], _text(source), kept))
+        if cell["cell_type"] == "markdown" and (pasted := _pasted(cell.get("attachments"), room)):
+            cells[-1]["attachments"] = pasted
+            room -= sum(len(data) for one in pasted.values() for data in one.values())
     return _new(cells)
+
+
+def _pasted(attachments: Any, room: int) -> dict[str, dict[str, str]]:
+    """The pictures that were pasted into a text, as far as they are pictures and there is `room` for them."""
+    kept: dict[str, dict[str, str]] = {}
+    for name, bundle in attachments.items() if isinstance(attachments, dict) else ():
+        for mime in PICTURES if isinstance(bundle, dict) else ():
+            data = bundle.get(mime)
+            data = "".join(map(str, data)) if isinstance(data, list) else data
+            if isinstance(data, str) and len(data) <= room and re.fullmatch(r"[A-Za-z0-9+/=\s]+", data):
+                kept[_text(name)] = {mime: "".join(data.split())}
+                room -= len(data)
+                break
+    return kept
 
 
 def _text(text: str) -> str:
@@ -147,6 +166,8 @@ def _overwrite(notebook: NotebookNode, cells: Sequence[ReleaseCell], notes: list
         fixed = _cell(release)
         if release.solution:
             fixed.source = cell.source
+            if "attachments" in cell and release.cell_type == "markdown":
+                fixed["attachments"] = cell.attachments
         elif not _same(cell.source, release) or cell.cell_type != release.cell_type:
             notes.append(f"The given cell {release.name} had been changed; it was put back.")
         if release.solution and cell.cell_type != release.cell_type:

@@ -60,7 +60,7 @@ class Run:
                     self._spend(time.monotonic() - began, "checks" if test else "own_cells")
                     if alive and not test:
                         before.append(cell)
-                if test:
+                if test and cell.metadata["nbgrader"]["grade"]:
                     cell.outputs.append(marking.points_output(self.marks.exercises[test]["points"]))
         finally:
             if self._kernel:
@@ -228,7 +228,7 @@ class Checks:
         entry = self.run.marks.exercises[self.test]
         if False not in self.reported:
             entry["failure"] = self.show.last_error or f"{self.missing.kind}: {self.missing.message}"
-        if True not in self.reported:
+        if entry["max_points"] and True not in self.reported:
             entry["right"] = False
             entry["failure"] = entry["failure"] or f"{self.missing.kind}: {self.missing.message}"
 

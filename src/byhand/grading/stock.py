@@ -41,7 +41,8 @@ def differences(
     for student in random.sample(graded, min(count, len(graded))):
         submission = read_submission(folders[student], student, paper.digest)
         stock = stock_scores(unit, paper, submission, conditions, seed)
-        ours = {f"{name}-check": e["points"] for name, e in verdicts[student]["exercises"].items()}
+        exercises = verdicts[student]["exercises"].items()
+        ours = {f"{name}-check": e["points"] for name, e in exercises if e["max_points"]}
         yield (
             student,
             [f"{name}: stock {stock.get(name)}, ours {ours[name]}" for name in ours if stock.get(name) != ours[name]],

@@ -91,16 +91,15 @@ class Answers:
     def function(self, exercise: str, variant: Variant | None = None) -> Callable:
         """The answer to `exercise`, with `variant` put between its solution marks.
 
-        Runs the cells that define things: the solution cells and the given ones (locked, not graded). Tests and training
+        Runs the cells that define things: the solution cells and the given ones (locked, no test). Tests and training
         are left out.
         """
         space: dict[str, Any] = {"__name__": "__main__"}
         with contextlib.chdir(self.folder):
             for cell in self.notebook.cells:
                 meta = cell.metadata.get("nbgrader", {})
-                if cell.cell_type == "code" and (
-                    meta.get("solution") or (meta.get("locked") and not meta.get("grade"))
-                ):
+                test = meta.get("grade_id", "").endswith("-check")
+                if cell.cell_type == "code" and (meta.get("solution") or (meta.get("locked") and not test)):
                     text = cell.source
                     if variant and meta["grade_id"] == variant.exercise:
                         text = with_solution(text, variant.region)

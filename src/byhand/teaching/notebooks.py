@@ -98,7 +98,7 @@ def _complete(source: Source, number: int, cell: NotebookNode) -> NotebookNode:
     full = {
         "grade": grade,
         "grade_id": given["grade_id"],
-        "locked": bool(given.get("locked", grade and not solution)),
+        "locked": bool(given.get("locked", not solution)),
         "schema_version": 3,
         "solution": solution,
         "task": False,
@@ -112,6 +112,8 @@ def _complete(source: Source, number: int, cell: NotebookNode) -> NotebookNode:
         full["points"] = points
     elif "points" in given:
         raise source.error(number, f"the cell {given['grade_id']!r} has points but is not graded.")
+    elif not (solution or full["locked"]):  # nbgrader would not keep it, and it could not be put back
+        raise source.error(number, f"the cell {given['grade_id']!r} is neither locked nor a solution.")
     return nbformat.from_dict(full)
 
 

@@ -1,6 +1,8 @@
 """Right, or harmless, in a way that a grader might trip over."""
 
-from bad import bad
+import base64
+
+from bad import bad, find
 
 
 @bad("warnings and prints on stderr")
@@ -105,3 +107,11 @@ def surrogates(desk):
 )
 def prints_the_problems(desk):
     return desk.solved(rnn_forward="print('given T =', len(x))\n" + desk.sheet.solution["rnn_forward"])
+
+
+@bad("pastes a photograph into the essay, and loses another one")
+def pasted_picture(desk):
+    notebook = desk.solved(written="My sketch: ![](attachment:photo.png) ![](attachment:lost.png)")
+    essay = find(notebook, "written")
+    essay["attachments"] = {"photo.png": {"image/png": base64.b64encode(bytes(range(256)) * 400).decode()}}
+    return notebook
