@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import secrets
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -13,6 +11,7 @@ from byhand.checking.exercise import Checks, Exercise, Problem, load_checks, pre
 from byhand.checking.judge import TOLERANCE, Verdict, judge
 from byhand.checking.mistakes import Mistake, fingerprint, load_mistakes, recognise
 from byhand.checking.report import Report
+from byhand.checking.seed import Seed, fresh, of_unit, read_seed
 
 __all__ = ["Exercise", "TOLERANCE", "check"]
 
@@ -34,7 +33,7 @@ def check(name: str, function: Callable, points: float | None = None) -> float |
         report = visible_report(name, checks, function)
         progress.record(checks.folder, name, report.right)
     else:
-        report = graded_report(name, checks[name], function, points, _seed())
+        report = graded_report(name, checks[name], function, points, of_unit(_seed(), checks.folder.name))
     _show(report)
     return None if points is None else report.points[0]
 
@@ -76,8 +75,8 @@ def _used(function: Callable, checks: Checks) -> list[str]:
     ]
 
 
-def graded_report(name: str, exercise: Exercise, function: Callable, points: float, seed: int) -> Report:
-    """The check that gives marks: problems from `seed`, and the edge cases."""
+def graded_report(name: str, exercise: Exercise, function: Callable, points: float, seed: Seed) -> Report:
+    """The check that gives marks: problems from the unit's `seed`, and the edge cases."""
     problems = prepared(name, exercise, seed, hidden=True)
     outcomes = [collect(function, problem.args, exercise.call) for problem, _ in problems]
     return marked(name, exercise, problems, outcomes, points)
@@ -127,9 +126,14 @@ def _checks() -> Checks:
     return _loaded[folder]
 
 
-def _seed() -> int:
-    """The class's own seed where the instructor set one, so that everyone is graded on the same problems."""
-    return int(os.environ.get("BYHAND_SEED") or secrets.randbelow(2**31))
+def _seed() -> Seed:
+    """The class's own seed where nbgrader grades, so that everyone is graded on the same problems. It is read from its file,
+    `classroom/seed` above `classroom/autograded/STUDENT/UNIT`, and is never in an environment, which every process inherits."""
+    above = Path.cwd().parents
+    try:
+        return read_seed(above[2] / "seed") if above[1].name == "autograded" else fresh()
+    except (IndexError, FileNotFoundError):
+        return fresh()
 
 
 def _show(report: Report) -> None:

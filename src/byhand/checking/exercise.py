@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import importlib.util
 import sys
-import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+from byhand.checking.seed import Seed, random_state
 
 PUBLIC_SEED = 0
 
@@ -91,15 +90,14 @@ def load_checks(folder: Path) -> Checks:
     return Checks(Path(folder), exercises)
 
 
-def make_problems(name: str, exercise: Exercise, seed: int = PUBLIC_SEED, hidden: bool = False) -> list[Problem]:
+def make_problems(name: str, exercise: Exercise, seed: Seed = PUBLIC_SEED, hidden: bool = False) -> list[Problem]:
     """The visible problem and, with `hidden`, the further ones. The same seed makes the same problems."""
     cases = [dict(exercise.sizes)]
     if hidden:
         cases += [{**exercise.sizes, **change} for change in exercise.hidden]
     problems = []
     for number, sizes in enumerate(cases):
-        rng = np.random.RandomState([seed % 2**32, zlib.crc32(name.encode()), number])
-        args = exercise.make(rng, **sizes)
+        args = exercise.make(random_state(seed, name, number), **sizes)
         extra = {key: args.pop(key) for key in exercise.withheld}
         problems.append(Problem(sizes, args, extra))
     return problems
@@ -107,7 +105,7 @@ def make_problems(name: str, exercise: Exercise, seed: int = PUBLIC_SEED, hidden
 
 @lru_cache(maxsize=256)
 def prepared(
-    name: str, exercise: Exercise, seed: int = PUBLIC_SEED, hidden: bool = False
+    name: str, exercise: Exercise, seed: Seed = PUBLIC_SEED, hidden: bool = False
 ) -> list[tuple[Problem, dict]]:
     """`make_problems`, each with torch's answer. Kept, because a check is run again and again; nothing changes them."""
     problems = make_problems(name, exercise, seed, hidden)

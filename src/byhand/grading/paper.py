@@ -18,6 +18,7 @@ import nbformat
 
 from byhand.checking.exercise import PUBLIC_SEED, Exercise, Problem, load_checks, prepared
 from byhand.checking.mistakes import Mistake, load_mistakes
+from byhand.checking.seed import Seed, ensure_seed, of_unit
 from byhand.teaching.course import CourseError, Unit
 
 NOTEBOOK = "exercises"
@@ -76,7 +77,7 @@ class Paper:
         return sum(cell.points for cell in self.cells if cell.grade)
 
 
-def read_paper(unit: Unit, cells: Sequence[ReleaseCell], seed: int) -> Paper:
+def read_paper(unit: Unit, cells: Sequence[ReleaseCell], seed: Seed) -> Paper:
     """The paper of a unit, as it was released, without its problems. Raises CourseError where it has changed since."""
     release = unit.root / "classroom" / "release" / unit.name
     files = {
@@ -97,18 +98,18 @@ def read_paper(unit: Unit, cells: Sequence[ReleaseCell], seed: int) -> Paper:
     return Paper(unit.name, tuple(cells), files, tuple(imports), torch, skipped, digest)
 
 
-def with_problems(paper: Paper, unit: Unit, seed: int) -> Paper:
+def with_problems(paper: Paper, unit: Unit, seed: Seed) -> Paper:
     """The paper with the public problems and those of the class's seed, and torch's answers. Imports torch."""
     checks, mistakes = load_checks(unit.course), load_mistakes(unit.course)
     points = {cell.name.removesuffix("-check"): cell.points for cell in paper.cells if cell.grade}
     exercises = {
-        name: _asked(name, exercise, seed, mistakes.get(name, []), points[name])
+        name: _asked(name, exercise, of_unit(seed, unit.name), mistakes.get(name, []), points[name])
         for name, exercise in checks.exercises.items()
     }
     return dataclasses.replace(paper, exercises=exercises)
 
 
-def _asked(name: str, exercise: Exercise, seed: int, mistakes: Sequence[Mistake], points: float) -> Asked:
+def _asked(name: str, exercise: Exercise, seed: Seed, mistakes: Sequence[Mistake], points: float) -> Asked:
     problems, given = {}, {}
     for graded in (False, True):
         made = prepared(name, exercise, seed if graded else PUBLIC_SEED, hidden=graded)
@@ -132,9 +133,11 @@ def _imports(released: nbformat.NotebookNode) -> tuple[str, ...]:
     return tuple(name for name in dict.fromkeys(found) if name not in own)
 
 
-def seed_of(classroom: Path) -> int:
-    """The class's own seed, which `nbgrader_config.py` makes."""
+def seed_of(classroom: Path) -> Seed:
+    """The class's own seed; made where there is none yet. Raises CourseError where it cannot be had."""
     try:
-        return int((classroom / "seed").read_text())
+        return ensure_seed(classroom / "seed")
     except (OSError, ValueError):
-        raise CourseError(f"{classroom / 'seed'} holds no number: delete it and run byhand build again.") from None
+        raise CourseError(
+            f"{classroom / 'seed'} cannot be read as a secret: bring the old one back, or delete it and get other problems."
+        ) from None
