@@ -13,14 +13,6 @@ c.CourseDirectory.root = str(root / "classroom")
 # nbgrader calls alembic by name: let it find the one that was installed with it, also where no environment is activated.
 os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
 
-# One seed for the whole class, kept in the classroom, so that everyone is graded on the same problems and grading again
-# gives the same marks. It is not in the project: whoever knows it knows the graded problems.
-seed = root / "classroom" / "seed"
-if not seed.exists():
-    seed.parent.mkdir(exist_ok=True)
-    seed.write_text(str(int.from_bytes(os.urandom(4), "big") // 2))
-os.environ.setdefault("BYHAND_SEED", seed.read_text().strip())
-
 # How `nbgrader zip_collect` finds the student in the names that learning platforms give to files: a folder for each student, or
 # Moodle's NAME_NUMBER_assignsubmission…, Canvas's NAME_[LATE_]NUMBER_NUMBER_…, Blackboard's TITLE_STUDENT_attempt_TIME_….
 c.FileNameCollectorPlugin.named_regexp = (

@@ -75,10 +75,8 @@ def fresh(root, graded_class):
 
 
 def clean_environment(root):
-    """The environment without anyone's own Jupyter settings, and with no seed but the classroom's."""
-    env = {
-        name: value for name, value in os.environ.items() if name != "BYHAND_SEED" and not name.startswith("JUPYTER")
-    }
+    """The environment without anyone's own Jupyter settings."""
+    env = {name: value for name, value in os.environ.items() if not name.startswith("JUPYTER")}
     for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR"):
         env[name] = str(root / ".jupyter" / name.lower())
         Path(env[name]).mkdir(parents=True, exist_ok=True)

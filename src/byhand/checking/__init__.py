@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import secrets
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -13,6 +11,7 @@ from byhand.checking.exercise import Checks, Edge, Exercise, Problem, Solved, lo
 from byhand.checking.judge import TOLERANCE, Verdict, judge
 from byhand.checking.mistakes import Hint, Known, fingerprint, load_mistakes, recognise
 from byhand.checking.report import Report
+from byhand.checking.seed import Seed, fresh, of_unit, read_seed
 from byhand.checking.terms import Terms
 
 __all__ = ["Edge", "Exercise", "TOLERANCE", "Terms", "check"]
@@ -35,7 +34,7 @@ def check(name: str, function: Callable, points: float | None = None) -> float |
         report = visible_report(name, checks, function)
         progress.record(checks.folder, name, report.right)
     else:
-        report = graded_report(name, checks, function, points, _seed())
+        report = graded_report(name, checks, function, points, of_unit(_seed(), checks.folder.name))
     _show(report)
     return None if points is None else report.points[0]
 
@@ -120,8 +119,8 @@ def _used(function: Callable, checks: Checks) -> list[str]:
     ]
 
 
-def graded_report(name: str, checks: Checks, function: Callable, points: float, seed: int) -> Report:
-    """The check that gives marks: a problem of each kind from `seed`."""
+def graded_report(name: str, checks: Checks, function: Callable, points: float, seed: Seed) -> Report:
+    """The check that gives marks: a problem of each kind from the unit's `seed`."""
     exercise, solved = checks[name], checks.solved(name, seed)
     return marked(name, exercise, solved, collect_all(exercise, [s.problem for s in solved], function), points)
 
@@ -173,9 +172,14 @@ def _checks() -> Checks:
     return _loaded[folder]
 
 
-def _seed() -> int:
-    """The class's own seed where the instructor set one, so that everyone is graded on the same problems."""
-    return int(os.environ.get("BYHAND_SEED") or secrets.randbelow(2**31))
+def _seed() -> Seed:
+    """The class's own seed where nbgrader grades, so that everyone is graded on the same problems. It is read from its file,
+    `classroom/seed` above `classroom/autograded/STUDENT/UNIT`, and is never in an environment, which every process inherits."""
+    above = Path.cwd().parents
+    try:
+        return read_seed(above[2] / "seed") if above[1].name == "autograded" else fresh()
+    except (IndexError, FileNotFoundError):
+        return fresh()
 
 
 def _show(report: Report) -> None:

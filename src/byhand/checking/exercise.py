@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import sys
-import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -14,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from byhand.checking.seed import Seed, random_state
 from byhand.checking.terms import Terms
 
 PUBLIC_SEED = 0
@@ -140,7 +140,7 @@ class Checks:
     def _reference(self) -> Any:
         return self.load_reference()
 
-    def solved(self, name: str, seed: int = PUBLIC_SEED) -> list[Solved]:
+    def solved(self, name: str, seed: Seed = PUBLIC_SEED) -> list[Solved]:
         """Every kind of problem of an exercise, the ordinary one first, with the right answers.
 
         Kept, because a check is run again and again; nothing changes them.
@@ -198,12 +198,11 @@ def _load(path: Path, **beside: ModuleType) -> ModuleType:
     return module
 
 
-def make_problems(name: str, exercise: Exercise, seed: int = PUBLIC_SEED) -> list[Problem]:
+def make_problems(name: str, exercise: Exercise, seed: Seed = PUBLIC_SEED) -> list[Problem]:
     """A problem of each kind, the ordinary one first. The same seed makes the same problems."""
     problems = []
     for number, (sizes, edge) in enumerate(exercise.kinds):
-        rng = np.random.RandomState([seed % 2**32, zlib.crc32(name.encode()), number])
-        args = exercise.make(rng, **sizes)
+        args = exercise.make(random_state(seed, name, number), **sizes)
         extra = {key: args.pop(key) for key in exercise.withheld}
         problems.append(Problem(sizes, args, extra, edge))
     return problems

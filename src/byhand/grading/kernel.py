@@ -23,6 +23,11 @@ from byhand.grading.wire import line
 START = 30  # seconds that a process may take until it is ready
 GRACE = 2  # seconds that an interrupted cell may take to end
 LARGEST = 16 << 20  # bytes of one message
+# Of the grader's environment, what the warm parent gets: no token, no seed.
+NEEDED = ("PATH", "HOME", "TMPDIR", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PYTHONPATH", "MPLCONFIGDIR")
+# One thread: a fork takes no others along.
+SET = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+SET["MPLBACKEND"] = "module://matplotlib_inline.backend_inline"
 
 
 class Ended(Exception):
@@ -34,21 +39,35 @@ class Ended(Exception):
 
 
 class Server:
-    """The warm parent, a process of its own; `imports` are the modules that it loads beforehand."""
+    """The warm parent, a process of its own; `imports` are the modules that it loads beforehand.
+
+    It starts with the few variables of NEEDED: the block that a process begins with stays in its memory, and in that of
+    whatever is forked from it. Where it is gone, as when the machine has no memory left, another one is started.
+    """
 
     def __init__(self, imports: tuple[str, ...] = ()) -> None:
+        self._imports = imports
+        self._lock = threading.Lock()
+        self._begin()
+
+    def _begin(self) -> None:
         self._control, other = socket.socketpair()
         self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "byhand.grading.server", str(other.fileno()), *imports],
+            [sys.executable, "-P", "-m", "byhand.grading.server", str(other.fileno()), *self._imports],
             pass_fds=[other.fileno()], stdin=subprocess.DEVNULL,
+            env={name: os.environ[name] for name in NEEDED if name in os.environ} | SET,
         )  # fmt: skip
         other.close()
-        self._lock = threading.Lock()
 
     def start(self, request: Request) -> Kernel:
         """A new process. Raises SandboxError where it would have no sandbox."""
         with self._lock:
-            channel, keeper = self._ask_for(request)
+            try:
+                channel, keeper = self._ask_for(request)
+            except OSError:
+                self._control.close()
+                self._begin()
+                channel, keeper = self._ask_for(request)
         return Kernel(channel, keeper)
 
     def _ask_for(self, request: Request) -> tuple[socket.socket, socket.socket]:
@@ -73,17 +92,22 @@ class Kernel:
 
     def __init__(self, channel: socket.socket, keeper: socket.socket) -> None:
         self._channel, self._keeper, self._buffer = channel, keeper, bytearray()
-        ready = self._receive(time.monotonic() + START)
-        if ready != {"kind": "ready"}:
-            raise Ended({"exit": None})
+        self._channel.setblocking(False)
+        self._deadline = time.monotonic() + START
+        match self._receive(self._deadline):
+            case {"kind": "ready"}:
+                return
+            case {"kind": "broken", "why": str(why)}:
+                raise Ended({"exit": None, "why": why[:500]})
+        raise Ended({"exit": None})
 
     def run(self, source: str, seconds: float, *, check: bool = False) -> Iterator[dict[str, Any]]:
         """Yield the messages of a cell; the last one is `done`, or `interrupted` where it ran out of time.
 
         Raises Ended where the process is gone, by itself or because it could not be interrupted.
         """
-        self._send(source=source, check=check)
         self._deadline, interrupted = time.monotonic() + seconds, False
+        self._send(source=source, check=check)
         while True:
             message = self._receive(self._deadline)
             if time.monotonic() > self._deadline and not interrupted:
@@ -124,10 +148,17 @@ class Kernel:
         self.close()
 
     def _send(self, **message: Any) -> None:
-        try:
-            self._channel.sendall(line(message))
-        except OSError:
-            raise Ended(self._how_it_ended()) from None
+        """Send what the process may take its time to read, but no more than until the deadline."""
+        rest = memoryview(line(message))
+        while rest:
+            if not select.select([], [self._channel], [], max(0.0, self._deadline - time.monotonic()))[1]:
+                raise self.kill("time")
+            try:
+                rest = rest[self._channel.send(rest) :]
+            except BlockingIOError:
+                continue
+            except OSError:
+                raise Ended(self._how_it_ended()) from None
 
     def _receive(self, deadline: float) -> dict[str, Any] | None:
         """The next message; None at the deadline."""
@@ -137,6 +168,8 @@ class Kernel:
                 return None
             try:
                 data = self._channel.recv(1 << 18)
+            except BlockingIOError:
+                continue
             except OSError:
                 data = b""
             if not data:

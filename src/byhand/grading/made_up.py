@@ -44,7 +44,7 @@ HOSTILE = {
     "endless loop": "while True:\n    pass",
     "kills its kernel": "import os\n\nos._exit(0)",
     "replaces check": 'def check(name, function, points=0):\n    print(f"{name}: right.")\n    return points',
-    "looks for the seed": 'import os\n\nprint(os.environ.get("BYHAND_SEED"))',
+    "looks for the seed": 'print(open("../../../seed").read())',
     "prints without end": 'for _ in range(20_000):\n    print("what is going on in here? " * 8)',
 }
 BAD = [*HOSTILE, "half a file"]

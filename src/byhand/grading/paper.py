@@ -18,6 +18,7 @@ import nbformat
 
 from byhand.checking.exercise import PUBLIC_SEED, Checks, Exercise, Solved, load_checks
 from byhand.checking.mistakes import Known, load_mistakes
+from byhand.checking.seed import Seed, ensure_seed, of_unit
 from byhand.teaching.course import CourseError, Unit
 
 NOTEBOOK = "exercises"
@@ -77,7 +78,7 @@ class Paper:
         return sum(cell.points for cell in self.cells if cell.grade)
 
 
-def read_paper(unit: Unit, cells: Sequence[ReleaseCell], seed: int) -> Paper:
+def read_paper(unit: Unit, cells: Sequence[ReleaseCell], seed: Seed) -> Paper:
     """The paper of a unit, as it was released, without its problems. Raises CourseError where it has changed since."""
     release = unit.root / "classroom" / "release" / unit.name
     files = {
@@ -98,17 +99,18 @@ def read_paper(unit: Unit, cells: Sequence[ReleaseCell], seed: int) -> Paper:
     return Paper(unit.name, tuple(cells), files, tuple(imports), torch, skipped, digest)
 
 
-def with_problems(paper: Paper, unit: Unit, seed: int) -> Paper:
+def with_problems(paper: Paper, unit: Unit, seed: Seed) -> Paper:
     """The paper with the public problems and those of the class's seed, and torch's answers. Imports torch."""
     checks, mistakes = load_checks(unit.course), load_mistakes(unit.course)
     points = {cell.name.removesuffix("-check"): cell.points for cell in paper.cells if cell.grade}
     exercises = {
-        name: _asked(name, checks, seed, mistakes.get(name, Known()), points.get(name, 0.0)) for name in checks.exercises
+        name: _asked(name, checks, of_unit(seed, unit.name), mistakes.get(name, Known()), points.get(name, 0.0))
+        for name in checks.exercises
     }
     return dataclasses.replace(paper, exercises=exercises)
 
 
-def _asked(name: str, checks: Checks, seed: int, known: Known, points: float) -> Asked:
+def _asked(name: str, checks: Checks, seed: Seed, known: Known, points: float) -> Asked:
     solved, given = {}, {}
     for graded in (False, True):
         made = checks.solved(name, seed if graded else PUBLIC_SEED)
@@ -132,9 +134,11 @@ def _imports(released: nbformat.NotebookNode) -> tuple[str, ...]:
     return tuple(name for name in dict.fromkeys(found) if name not in own)
 
 
-def seed_of(classroom: Path) -> int:
-    """The class's own seed, which `nbgrader_config.py` makes."""
+def seed_of(classroom: Path) -> Seed:
+    """The class's own seed; made where there is none yet. Raises CourseError where it cannot be had."""
     try:
-        return int((classroom / "seed").read_text())
+        return ensure_seed(classroom / "seed")
     except (OSError, ValueError):
-        raise CourseError(f"{classroom / 'seed'} holds no number: delete it and run byhand build again.") from None
+        raise CourseError(
+            f"{classroom / 'seed'} cannot be read as a secret: bring the old one back, or delete it and get other problems."
+        ) from None

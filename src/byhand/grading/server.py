@@ -24,12 +24,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-# Before numpy is imported: a fork takes no threads along.
-for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ[_name] = "1"
-os.environ["MPLBACKEND"] = "module://matplotlib_inline.backend_inline"
-
-from byhand.grading import sandbox, student  # noqa: E402
+from byhand.grading import sandbox, student
 
 # What a notebook with a plot or an error loads, but for pyplot itself, which looks at the IPython it is imported in.
 USUAL = (
@@ -57,6 +52,7 @@ def main(control_fd: int, imports: list[str]) -> None:
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
     shell = student.prepare()
+    sandbox.leave_keys_behind()
     control = socket.socket(fileno=control_fd)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the grader
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
@@ -68,20 +64,23 @@ def main(control_fd: int, imports: list[str]) -> None:
         word, fds, _, _ = socket.recv_fds(control, 1, 3)
         if not word:
             return
+        parent = os.getpid()
         if os.fork() == 0:
             control.close()
             try:
-                keep(shell, *fds)
+                keep(shell, parent, *fds)
             finally:
                 os._exit(1)
         for fd in fds:
             os.close(fd)
 
 
-def keep(shell: student.Shell, request_fd: int, channel_fd: int, keeper_fd: int) -> None:
+def keep(shell: student.Shell, parent: int, request_fd: int, channel_fd: int, keeper_fd: int) -> None:
     """Fork the student's process and stay with it. Tells at the end how it ended."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     sandbox.die_with_parent()
+    if os.getppid() != parent:  # it has died before this one could be told so
+        os._exit(0)
     with os.fdopen(request_fd, "rb") as file:
         request: Request = pickle.load(file)
     line = socket.socket(fileno=keeper_fd)
@@ -133,12 +132,10 @@ def become_student(shell, request: Request, user, scratch: str | None, channel_f
             )
         os.environ.update(request.env)
         sandbox.limit_memory(request.limits)
-        student.serve(shell, CHANNEL_FD, request.torch)
-    except BaseException:
-        if not user:
-            import traceback
-
-            traceback.print_exc()
+        student.CHANNEL.open(CHANNEL_FD)
+        student.serve(shell, request.torch)
+    except BaseException as error:
+        student.CHANNEL.send(kind="broken", why=f"{type(error).__name__}: {error}")
     finally:
         os._exit(70)
 

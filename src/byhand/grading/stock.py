@@ -16,6 +16,7 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
+from byhand.checking.seed import Seed
 from byhand.grading import record, sandbox
 from byhand.grading.grade import find_submissions
 from byhand.grading.paper import NOTEBOOK, Paper
@@ -32,7 +33,7 @@ SCORES = """SELECT base_cell.name, grade.auto_score FROM grade JOIN base_cell ON
 
 
 def differences(
-    unit: Unit, paper: Paper, conditions: Conditions, count: int, seed: int
+    unit: Unit, paper: Paper, conditions: Conditions, count: int, seed: Seed
 ) -> Iterator[tuple[str, list[str]]]:
     """For `count` submissions that were graded without trouble: the student, and a line for each score that differs."""
     folders = find_submissions(unit)
@@ -50,7 +51,7 @@ def differences(
 
 
 def stock_scores(
-    unit: Unit, paper: Paper, submission: Submission, conditions: Conditions, seed: int
+    unit: Unit, paper: Paper, submission: Submission, conditions: Conditions, seed: Seed
 ) -> dict[str, float | None]:
     """The scores that stock nbgrader gives. Raises CourseError where it fails."""
     beside = {**paper.files, **submission.files}
@@ -58,7 +59,8 @@ def stock_scores(
     files = {f"classroom/source/{unit.name}/{name}": content for name, content in paper.files.items()}
     files |= {f"classroom/submitted/student/{unit.name}/{name}": content for name, content in handed_in.items()}
     files["classroom/gradebook.db"] = _empty_gradebook(unit.root)
-    request = (files, unit.name, conditions, seed)
+    files["classroom/seed"] = (seed.hex() if isinstance(seed, bytes) else str(seed)).encode()
+    request = (files, unit.name, conditions)
     done = subprocess.run(
         [sys.executable, "-P", "-m", "byhand.grading.stock"], input=pickle.dumps(request), capture_output=True
     )
@@ -81,13 +83,13 @@ def _empty_gradebook(root: Path) -> bytes:
 
 def main() -> None:
     """In a process of its own: build the sandbox, grade in it, and print the scores."""
-    files, unit, conditions, seed = pickle.load(sys.stdin.buffer)
+    files, unit, conditions = pickle.load(sys.stdin.buffer)
     # torch wants more than a student's numpy does.
     limits = replace(conditions.limits, memory=2 * conditions.limits.memory, processes=256)
     if not conditions.sandboxed:
         with tempfile.TemporaryDirectory() as scratch:
             sandbox.write_files(files, Path(scratch))
-            _grade(Path(scratch), unit, limits, seed)
+            _grade(Path(scratch), unit, limits)
         return
     user = sandbox.enclose(sandbox.what_python_needs(), conditions.hidden, limits.disk)
     sandbox.talk_to_oneself()  # stock kernels do
@@ -95,7 +97,7 @@ def main() -> None:
     if child == 0:
         try:
             sandbox.enter(user, files, "course", limits)
-            _grade(sandbox.HOME / "course", unit, limits, seed)
+            _grade(sandbox.HOME / "course", unit, limits)
             sys.stdout.flush()
             os._exit(0)
         except BaseException as error:
@@ -105,13 +107,13 @@ def main() -> None:
     sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 
 
-def _grade(root: Path, unit: str, limits: sandbox.Limits, seed: int) -> None:
+def _grade(root: Path, unit: str, limits: sandbox.Limits) -> None:
     config = CONFIG.format(root=str(root / "classroom"), seconds=int(limits.cell))
     (root / "nbgrader_config.py").write_text(config)
     programs = Path(sys.executable).parent
     env = dict(
         PATH=f"{programs}:/usr/bin:/bin", HOME=str(root), TMPDIR="/tmp", LANG="C.UTF-8", OMP_NUM_THREADS="1",
-        BYHAND_SEED=str(seed), PYTHONPATH=str(Path(__file__).resolve().parents[2]),
+        PYTHONPATH=str(Path(__file__).resolve().parents[2]),
     )  # fmt: skip
     command = [programs / "nbgrader", "autograde", unit]
     done = subprocess.run(command, cwd=root, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)

@@ -56,8 +56,8 @@ def try_out(paper: Paper, conditions: Conditions) -> None:
     """Start a process and end it. Raises SandboxError where there can be no sandbox."""
     try:
         _start(paper, Submission("nobody", ""), conditions).close()
-    except Ended:
-        raise SandboxError("a process in it does not start") from None
+    except Ended as end:
+        raise SandboxError(end.how.get("why") or "a process in it does not start") from None
 
 
 def grade(paper: Paper, submission: Submission, conditions: Conditions) -> Graded:

@@ -10,6 +10,7 @@ import nbformat
 from traitlets.config import Config, PyFileConfigLoader
 
 from byhand.checking.exercise import load_checks
+from byhand.checking.seed import ensure_seed
 from byhand.teaching.course import CourseError, Unit
 from byhand.teaching.notebooks import lint_exercises, notebook_bytes, read_source
 from byhand.teaching.plain import equation_numbers, load_references, to_plain
@@ -22,8 +23,11 @@ def build(units: list[Unit], root: Path) -> None:
 
     Raises CourseError, before anything is published, where a source is wrong or a gate does not hold.
     """
+    classroom = root / "classroom"
+    classroom.mkdir(exist_ok=True)
+    ensure_seed(classroom / "seed")  # stock nbgrader, which would make none, then grades everyone on the same problems too
     for unit in units:
-        _write(generate(unit, root / "classroom"))
+        _write(generate(unit, classroom))
         print(f"{unit.name}: built.")
 
 

@@ -27,7 +27,7 @@ POINTS = dict(
     rnn_step=4, rnn_forward=6, cross_entropy=6, rnn_step_backward=8, rnn_backward=10, truncated_bptt=8, sample=4
 )  # fmt: skip
 # Stands in the class's seed, in the honest student's notes, and in the grader's environment.
-SECRET = "1357924680"
+SECRET = "13579bdf02468ace" * 4
 HONEST = "honest"
 ALL: dict[str, float] = {}
 NONE = dict.fromkeys(POINTS, 0)
