@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import axe_playwright_python
 import pytest
 from book_site import visitor
 
@@ -24,8 +25,7 @@ LOOKS = [
 
 @pytest.fixture(scope="module")
 def axe():
-    package = pytest.importorskip("axe_playwright_python", reason="axe-playwright-python is not installed")
-    return (Path(package.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
+    return (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
 
 
 def violations(page, axe, rules=LOOKS[0][2]):
