@@ -8,6 +8,7 @@ from playwright.sync_api import sync_playwright
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from book_site import address, pages, site, visit  # noqa: E402, F401 - fixtures
+from book_visit import book  # noqa: E402, F401 - a fixture
 from classes import UNIT, copy_course, make_class, run, submit  # noqa: E402
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
