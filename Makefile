@@ -1,4 +1,5 @@
-# The two commands of the README are `make lab` and `make test`; each sets up what it needs.
+# The two commands of the README are `make lab` and `make test`; each sets up what it needs. What they do stands in
+# setup_course.py, for those who have no make.
 # ARGS goes to the program: make lab ARGS="--no-browser --port 8899", make test ARGS="-m 'not slow'".
 
 PYTHON ?= python3
@@ -6,22 +7,29 @@ BIN := $(CURDIR)/.venv/bin
 ARGS ?=
 export PATH := $(BIN):$(PATH)
 
-.PHONY: lab test build verify book pictures links bench clean
+.PHONY: lab test install lint build verify book pictures links bench locks clean
 
-lab: .venv/installed
-	$(BIN)/python -m byhand.start
-	$(BIN)/jupyter lab --LabApp.default_url=/lab/tree/course/start.ipynb --LabApp.news_url=None $(ARGS)
+lab:
+	@$(PYTHON) setup_course.py lab $(ARGS)
 
-test: .venv/installed
-	$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+test:
+	@$(PYTHON) setup_course.py test $(ARGS)
 
-build: .venv/installed
+# Everything that those need who change the course or grade with it.
+install:
+	@$(PYTHON) setup_course.py install all
+
+lint: install
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+build: install
 	$(BIN)/byhand build $(ARGS)
 
-verify: .venv/installed
+verify: install
 	$(BIN)/byhand verify $(ARGS)
 
-book: .venv/installed
+book: install
 	$(BIN)/byhand book
 
 # The README's pictures, made from the built book and a real check.
@@ -29,21 +37,21 @@ pictures: book
 	$(BIN)/python book/readme_pictures.py
 
 # Asks every address of book/links.txt whether it answers; needs the internet.
-links: .venv/installed
+links: install
 	$(BIN)/python book/links.py check
 
-bench: .venv/installed
+bench: install
 	$(BIN)/python benchmarks/unit_times.py $(ARGS)
 	$(BIN)/python benchmarks/numpy_against_torch.py
 	$(BIN)/python benchmarks/lstm_against_torch.py
 
+# Resolves pyproject.toml anew, for every system and Python 3.11 or newer. What is locked keeps its version, unless it is
+# asked to move: make locks ARGS="--upgrade", or ARGS="--upgrade-package numpy".
+LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-package torch \
+	--custom-compile-command "make locks" pyproject.toml
+locks: install
+	$(BIN)/$(LOCK) --all-extras --output-file requirements/all.txt $(ARGS)
+	$(BIN)/$(LOCK) --constraints requirements/all.txt --output-file requirements/student.txt
+
 clean:
 	rm -rf .venv .cache book/_build
-
-# Made once, and again whenever the pinned versions change.
-.venv/installed: requirements.txt pyproject.toml
-	$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11), "Python 3.11 or newer is needed, this is " + sys.version'
-	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --requirement requirements.txt
-	$(BIN)/python -m pip install --quiet --no-deps --editable .
-	touch $@

@@ -31,7 +31,8 @@ def copy_course(root, to, unit):
     """The course with one unit, released."""
     for side in ("course", "solutions"):
         shutil.copytree(root / side / unit, to / side / unit)
-    for name in ("course/start.md", "nbgrader_config.py", "requirements.txt", "book/references.bib"):
+    locks = ("requirements/student.txt", "requirements/torch.txt")
+    for name in ("course/start.md", "nbgrader_config.py", "book/references.bib", *locks):
         (to / name).parent.mkdir(exist_ok=True)
         shutil.copy(root / name, to / name)
     with contextlib.redirect_stdout(sys.stderr):  # what is printed here is a table of the instructor's guide

@@ -59,8 +59,9 @@ def copy_course(root):
     for folder in ("course", "solutions"):
         beside = shutil.ignore_patterns(".ipynb_checkpoints", "__pycache__")
         shutil.copytree(ROOT / folder / UNIT, root / folder / UNIT, ignore=beside)
-    (root / "book").mkdir()
-    for name in ("course/start.md", "nbgrader_config.py", "requirements.txt", "book/references.bib"):
+    locks = ("requirements/student.txt", "requirements/torch.txt")
+    for name in ("course/start.md", "nbgrader_config.py", "book/references.bib", *locks):
+        (root / name).parent.mkdir(exist_ok=True)
         shutil.copy(ROOT / name, root / name)
     return root
 

@@ -2,13 +2,16 @@ import os
 import shutil
 
 import pytest
+from playwright.sync_api import sync_playwright
 
 # The problems of the checks are tiny, and tests may run side by side: one thread each. Set before numpy is imported.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from book_site import address, pages, site, visit  # noqa: E402, F401 - fixtures
+from book_visit import book  # noqa: E402, F401 - a fixture
 from classes import UNIT, copy_course, make_class, run, submit  # noqa: E402
 
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 CHROMIUM_ARGS = (
     "--no-sandbox --disable-gpu --disable-quic --no-first-run "
     "--disable-background-networking --disable-component-update --disable-sync"
@@ -17,12 +20,13 @@ CHROMIUM_ARGS = (
 
 @pytest.fixture(scope="session")
 def browser():
-    """A headless Chromium; tests that use it are skipped where there is none."""
-    executable = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    """A headless Chromium. Where there is none, tests that use it are skipped, and fail where CI is set: a run that has
+    seen no page must not be green."""
+    executable = next(filter(None, map(shutil.which, BROWSERS)), None)
     if executable is None:
-        pytest.skip("no Chromium on this machine")
-    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    with sync_api.sync_playwright() as playwright:
+        says = f"no browser on this machine: none of {', '.join(BROWSERS)} is on the PATH"
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(says)
+    with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=executable, args=CHROMIUM_ARGS)
         yield chromium
         chromium.close()

@@ -21,33 +21,15 @@ ROOT = Path(__file__).parents[1]
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("book")]
 
 
-# A formula that MathJax cannot read is an error, or has the unknown macro in red.
-FORMULAS = """({
-    asked: document.querySelectorAll("span.math, div.math").length,
-    set: document.querySelectorAll(".math > mjx-container").length,
-    faulty: document.querySelectorAll("mjx-merror, [data-mjx-error], mjx-mtext[style*=red]").length,
-    silent: document.querySelectorAll("mjx-container:not(:has(mjx-assistive-mml))").length,
-    // (What is wider than its place is one, so that it can be scrolled.)
-    tab_stops: [...document.querySelectorAll("mjx-container[tabindex]")].filter(e => e.scrollWidth <= e.clientWidth + 1).length,
-})"""
+@pytest.fixture
+def seen(book):
+    return book[0]
 
 
-@pytest.fixture(scope="module")
-def seen(visit, pages):
-    """What each page looks like to a browser, opened once: its formulas, and its width on a phone."""
-    seen = {}
-    for name in pages:
-        page = visit(name)
-        seen[name] = page.evaluate(FORMULAS)
-        page.set_viewport_size({"width": 360, "height": 740})
-        seen[name]["phone"] = page.evaluate("document.documentElement.scrollWidth")
-        page.set_viewport_size({"width": 1280, "height": 800})
-    return seen
-
-
-def test_pages_load_without_a_fault_and_without_internet(visit, seen):
+def test_pages_load_without_a_fault_and_without_internet(book):
+    seen, faults = book
     assert {"index.html", "notation.html", "glossary.html", "search.html"} <= set(seen)
-    assert visit.faults == []
+    assert faults == []
 
 
 def test_nothing_names_another_host_as_a_source(site, pages):
@@ -56,17 +38,17 @@ def test_nothing_names_another_host_as_a_source(site, pages):
 
 
 def test_formulas_are_set(seen):
-    assert seen["notation.html"]["set"] > 50
+    assert seen["notation.html"].formulas["set"] > 50
     for name, page in seen.items():
-        assert page["set"] == page["asked"] and page["faulty"] == 0, name
+        assert page.formulas["set"] == page.formulas["asked"] and page.formulas["faulty"] == 0, name
 
 
 def test_formulas_speak_and_are_no_tab_stops(seen):
-    assert [name for name, page in seen.items() if page["silent"] or page["tab_stops"]] == []
+    assert [name for name, page in seen.items() if page.formulas["silent"] or page.formulas["tab_stops"]] == []
 
 
 def test_no_page_scrolls_sideways_on_a_phone(seen):
-    assert [name for name, page in seen.items() if page["phone"] > 360] == []
+    assert [name for name, page in seen.items() if page.phone > 360] == []
 
 
 def test_the_theme_can_be_dark(visit):

@@ -168,13 +168,15 @@ def test_a_right_answer_in_another_style_is_right(function):
 
 
 def test_a_torch_tensor_is_not_taken_for_numpy():
-    torch = pytest.importorskip("torch")
+    import torch
+
     made = torch.ones(5, 3, 4)
     assert "is a torch tensor" in told(lambda x, w: (made, right(x, w)[1]))
 
 
 def test_torch_does_not_work_while_an_answer_runs():
-    torch = pytest.importorskip("torch")
+    import torch
+
     given = torch.ones(3, requires_grad=True)
     total = (given * 2).sum()
     for answer in (

@@ -7,10 +7,9 @@ import pytest
 from classes import ESSAY, EXERCISES, UNIT, Answers, copy_course
 from lab import running_lab
 from nbgrader.api import Gradebook
+from playwright.sync_api import expect
 
 from byhand.start import write_start_page
-
-expect = pytest.importorskip("playwright.sync_api", reason="playwright is not installed").expect
 
 pytestmark = pytest.mark.slow
 

@@ -1,7 +1,28 @@
+import os
 import shutil
 
 import pytest
 from classes import UNIT, fresh, run
+
+from byhand.teaching.cli import main
+
+
+@pytest.fixture
+def byhand(monkeypatch, capsys):
+    """The command `byhand` in this process, which need not start: its exit code, and what it wrote to stdout and stderr."""
+
+    def byhand(root, *arguments):
+        monkeypatch.chdir(root)
+        monkeypatch.delenv("BYHAND_SEED", raising=False)  # nbgrader_config.py sets it to the seed of its classroom
+        monkeypatch.setenv("PATH", os.environ["PATH"])  # and adds to this one
+        capsys.readouterr()
+        try:
+            code = main(list(arguments))
+        except SystemExit as left:  # what argparse does not accept
+            code = left.code
+        return code, *capsys.readouterr()
+
+    return byhand
 
 
 @pytest.fixture

@@ -3,14 +3,13 @@
 import json
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 from classes import UNIT, clean_environment, fresh
 from test_nbgrader import EXPECTED, scores
+from waiting import until
 
-pytest.importorskip("distributed")
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("class")]
 
 
@@ -26,8 +25,7 @@ def scheduler(tmp_path):
         )
 
     boss = start("dask_scheduler", "--port=0", "--no-dashboard", f"--scheduler-file={file}", "--host=127.0.0.1")
-    while not file.exists():
-        time.sleep(0.1)
+    until(lambda: file.exists() and file.read_text().endswith("}"), "the scheduler's file with its address")
     address = json.loads(file.read_text())["address"]
     workers = [start("dask_worker", address, "--nthreads=1", "--no-nanny", "--no-dashboard") for _ in range(2)]
     yield address, workers
@@ -44,8 +42,7 @@ def test_a_worker_that_is_killed_midway_costs_no_score(graded_class, tmp_path, s
         cwd=root, env=clean_environment(root), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     verdicts = root / "classroom/verdicts" / UNIT
-    while grading.poll() is None and len(list(verdicts.glob("*.json"))) < 4:
-        time.sleep(0.05)
+    until(lambda: grading.poll() is not None or len(list(verdicts.glob("*.json"))) >= 4, "four verdicts")
     assert grading.poll() is None
     workers[0].kill()
     out, err = grading.communicate()

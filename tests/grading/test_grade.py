@@ -5,17 +5,19 @@ import ctypes
 import json
 import os
 import re
+import shutil
 import signal
 import sqlite3
 import subprocess
 import sys
-import time
 from pathlib import Path
 
+import nbformat
 import pytest
-from classes import ESSAY, UNIT, clean_environment, fresh, run
+from classes import ESSAY, UNIT, Answers, clean_environment, fresh, run
 from nbgrader import utils
 from test_nbgrader import EXPECTED, POINTS, feedback, gradebook, in_one_line, mark, scores
+from waiting import until
 
 from byhand.grading.grade import alone
 
@@ -140,16 +142,23 @@ def test_what_a_human_marked_stays_and_comes_into_the_feedback(course):
 
 def test_a_grader_that_is_killed_leaves_no_process_and_loses_nothing(graded_class, tmp_path):
     root = fresh(tmp_path / "course", graded_class)
-    process = subprocess.Popen([BYHAND, "grade", UNIT, "--workers=1"], cwd=root, env=clean_environment(root))
+    # The fifth in the alphabet: three verdicts are written while it is waited for. Whoever is not killed with the grader
+    # has enough to do for longer than this test waits.
+    hanging = root / "classroom/submitted/f-hangs"
+    shutil.copytree(root / "classroom/submitted/solution", hanging)
+    nbformat.write(Answers(root).solved(rnn_step="while True:\n    pass"), hanging / UNIT / "exercises.ipynb")
+    command = [BYHAND, "grade", UNIT, "--workers=1", "--timeout=600"]
     folder = root / "classroom/verdicts" / UNIT
-    while process.poll() is None and (not folder.exists() or len(list(folder.glob("*.json"))) < 3):
-        time.sleep(0.05)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    with subprocess.Popen(command, cwd=root, env=clean_environment(root)) as process:
+        try:
+            until(lambda: process.poll() is not None or len(list(folder.glob("*.json"))) == 3, "three verdicts")
+            assert process.poll() is None
+        finally:
+            process.send_signal(signal.SIGKILL)
     first = {p.name: p.stat().st_mtime_ns for p in folder.glob("*.json")}
-    assert 3 <= len(first) < len(EXPECTED)
-    time.sleep(1)
-    assert [p for p in Path("/proc").glob("[0-9]*/cwd") if os.path.lexists(p) and _cwd(p) == str(root)] == []
+    assert len(first) == 3
+    until(lambda: str(root) not in map(_cwd, Path("/proc").glob("[0-9]*/cwd")), "the end of all processes")
+    shutil.rmtree(hanging)
     said = run(root, "byhand", "grade", UNIT)
     assert f"{len(EXPECTED) - len(first)} graded" in said
     assert {name: (folder / name).stat().st_mtime_ns for name in first} == first
@@ -224,12 +233,19 @@ def changed_since(root):
         (changed_since, "has changed since it was released"),
     ],
 )
-def test_bad_input_is_met_with_a_sentence_and_changes_nothing(course, spoil, says):
+def test_bad_input_is_met_with_a_sentence_and_changes_nothing(course, byhand, spoil, says):
     options = spoil(course)
     before = everything(course)
-    done = tried(course, *options)
-    assert done.returncode == 2 and says in done.stderr and "Traceback" not in done.stderr
+    code, _, err = byhand(course, "grade", *options)
+    assert code == 2 and says in err
     assert everything(course) == before
+
+
+def test_the_command_itself_says_the_sentence_and_no_traceback(course):
+    before = everything(course)
+    done = tried(course, *no_folder(course))
+    assert done.returncode == 2 and "is no folder" in done.stderr and "Traceback" not in done.stderr
+    assert {p: c for p, c in everything(course).items() if "ada" not in p.parts} == before
 
 
 def test_a_full_disk_is_a_sentence_and_afterwards_the_same_command_goes_on(course):
@@ -283,8 +299,7 @@ def test_where_there_can_be_no_sandbox_nothing_is_graded_unless_told(course):
 
 def become_ordinary():
     """A user with no rights of root's."""
-    if uid := os.getuid():
-        assert uid
+    if os.getuid():
         return
     assert ctypes.CDLL(None).unshare(0x10000000) == 0
     Path("/proc/self/setgroups").write_text("deny")

@@ -9,13 +9,13 @@ import pytest
 from classes import UNIT, copy_course, run
 from lab import running_lab
 from nbgrader.api import Gradebook
+from playwright.sync_api import expect
 from test_lab import TO_OPEN, page  # noqa: F401 - a fixture
+from waiting import LONG
 
 from byhand.grading.made_up import ESSAY
 
-expect = pytest.importorskip("playwright.sync_api", reason="playwright is not installed").expect
-
-SECONDS = 180  # that a command may take
+SECONDS = 4 * LONG  # that a command may take
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("way")]
 
@@ -43,17 +43,25 @@ def in_terminal(page, root, command):  # noqa: F811
     return said.read_text()
 
 
-def open_terminal(page, server):  # noqa: F811
+def open_terminal(page, root, server):  # noqa: F811
     page.goto(server.address("lab") + "&reset")
     page.locator(".jp-LauncherCard", has_text="Terminal").first.click(timeout=TO_OPEN)
     expect(page.locator(".jp-Terminal-body")).to_be_visible(timeout=TO_OPEN)
-    page.wait_for_timeout(1000)  # the shell's prompt cannot be seen either
+    # The shell's prompt cannot be seen either, and what is typed before there is a shell is lost: type until it listens.
+    ready = root / "ready.txt"
+    ready.unlink(missing_ok=True)
+    end = time.monotonic() + LONG
+    while not ready.exists():
+        assert time.monotonic() < end, "the terminal's shell does not listen"
+        page.locator(".jp-Terminal-body").click()
+        page.keyboard.type(f"touch {ready.name}\n")
+        page.wait_for_timeout(500)
 
 
 def test_from_a_made_up_class_to_the_exported_marks(page, classroom):  # noqa: F811
     database = f"sqlite:///{classroom}/classroom/gradebook.db"
     with running_lab(classroom, "--ServerApp.terminado_settings={'shell_command': ['/bin/sh']}") as server:
-        open_terminal(page, server)
+        open_terminal(page, classroom, server)
         assert "20 made-up students have handed in" in in_terminal(
             page, classroom, f"byhand class {UNIT} --students 20"
         )
@@ -73,7 +81,7 @@ def test_from_a_made_up_class_to_the_exported_marks(page, classroom):  # noqa: F
         with page.expect_response(lambda answer: answer.request.method == "PUT"):
             score.press("Tab")
 
-        open_terminal(page, server)
+        open_terminal(page, classroom, server)
         in_terminal(page, classroom, f"byhand grade {UNIT} --timeout 5")  # the mark comes into the student's page
         assert "reports/05-simple-rnn.csv" in in_terminal(page, classroom, f"byhand report {UNIT}")
         in_terminal(page, classroom, "nbgrader export")

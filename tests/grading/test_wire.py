@@ -51,7 +51,7 @@ def test_the_judge_says_of_anything_else_that_it_is_no_number(value):
 
 def test_an_object_that_breaks_when_looked_at_is_a_failure_of_the_students():
     back = decode_outcome(encode_outcome(Outcome([Runs()])))
-    assert back.failure is None or back.failure.kind == "RuntimeError"
+    assert back.returned is None and (back.failure.kind, back.failure.message) == ("RuntimeError", "it was looked at")
 
 
 def test_an_outcome_comes_through():

@@ -211,6 +211,19 @@ def test_five_agents_balance_the_pole():
     assert sum(run["last"] >= 400 for run in fresh) == 2
 
 
+@pytest.mark.slow
+def test_a_stored_run_can_be_made_again(answers, monkeypatch):
+    """On any processor: it begins as the file says, and balances the pole. Later, rounding decides between equals."""
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    from cartpole import LAST, means
+
+    found = json.loads((ROOT / "course" / UNIT / "cartpole.json").read_text())
+    stored = found["runs"]["whole"][0]
+    _, episodes = answers["train"](stored["seed"], found["steps"])
+    assert means(episodes)[:2] == stored["curve"][:2]
+    assert episodes[-LAST:, 1].mean() >= 400
+
+
 def test_an_agent_that_acts_at_random_gets_about_22(answers):
     import gymnasium
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import sys
 import time
 from pathlib import Path
@@ -29,7 +30,7 @@ def executed(path: Path) -> NotebookNode:
     if not cached.exists():
         notebook = run(path)
         cached.parent.mkdir(parents=True, exist_ok=True)
-        half = cached.with_suffix(".part")
+        half = cached.with_suffix(f".{os.getpid()}")  # of this process alone: another one may run the same notebook
         nbformat.write(notebook, half)
         half.rename(cached)
     return nbformat.read(cached, as_version=4)
@@ -73,8 +74,9 @@ def _key(path: Path, root: Path) -> str:
     """Everything that the outputs depend on: the notebook, its unit's files, the package, the pinned versions."""
     beside = [p for p in path.parent.rglob("*") if p.suffix in {".py", ".json", ".txt", ".csv"}]
     package = [p for p in (root / "src/byhand").rglob("*") if p.is_file() and not {"teaching", "grading"} & set(p.parts)]
+    locks = [root / "requirements" / name for name in ("student.txt", "torch.txt")]
     digest = hashlib.sha256(sys.version.encode())
-    for file in [path, root / "requirements.txt", *sorted(beside), *sorted(package)]:
+    for file in [path, *locks, *sorted(beside), *sorted(package)]:
         if "__pycache__" not in file.parts:
             digest.update(file.name.encode() + b"\0" + file.read_bytes())
     return f"{path.parent.name}-{path.stem}-{digest.hexdigest()[:16]}"

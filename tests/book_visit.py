@@ -1,0 +1,97 @@
+"""One visit to every page of the book: whatever a test wants to know of all pages is asked then, and tested where it belongs.
+
+Opening a page and setting its formulas is what takes time, and a page is the same page for every test.
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import axe_playwright_python
+import pytest
+from book_site import visitor
+
+WIDE, NARROW = {"width": 1280, "height": 800}, {"width": 360, "height": 740}
+
+# A formula that MathJax cannot read is an error, or has the unknown macro in red.
+FORMULAS = """({
+    asked: document.querySelectorAll("span.math, div.math").length,
+    set: document.querySelectorAll(".math > mjx-container").length,
+    faulty: document.querySelectorAll("mjx-merror, [data-mjx-error], mjx-mtext[style*=red]").length,
+    silent: document.querySelectorAll("mjx-container:not(:has(mjx-assistive-mml))").length,
+    // (What is wider than its place is one, so that it can be scrolled.)
+    tab_stops: [...document.querySelectorAll("mjx-container[tabindex]")].filter(e => e.scrollWidth <= e.clientWidth + 1).length,
+})"""
+MOVING = """() => document.getAnimations().filter(a => a.playState === "running").length"""
+THEME = "document.documentElement.dataset.theme"
+PLAYS = ".bh-stepper, .bh-explorer, .bh-routes"
+
+# axe-core: what is asked of every page, on levels A and AA. All rules once; then those whose answer the theme or the width
+# can change.
+LEVELS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+RULES = {
+    "light": {"type": "tag", "values": LEVELS},
+    "dark": {"type": "rule", "values": ["color-contrast", "link-in-text-block"]},
+    "narrow": {"type": "rule", "values": ["scrollable-region-focusable", "target-size", "color-contrast"]},
+}
+# What would take axe minutes on pages with hundreds of drawings and formulas, and is tested elsewhere: the contrast of the
+# palette in test_drawing, the descriptions of drawings in test_stepper, MathJax's hidden MathML in test_book.
+SKIP = [[".bh svg"], ["mjx-container"], ["math"]]
+AXE = Path(axe_playwright_python.__file__).parent / "axe.min.js"
+
+
+def violations(page, rules=RULES["light"]):
+    """What axe finds on a page, as texts."""
+    if not page.evaluate("'axe' in window"):
+        page.evaluate(AXE.read_text(encoding="utf-8"))
+    found = page.evaluate(
+        "([skip, rules]) => axe.run({exclude: skip}, {runOnly: rules, resultTypes: ['violations']})", [SKIP, rules]
+    )["violations"]
+    return [
+        f"{rule['id']} at {node['target'][0]}: {node['html'][:120]}" for rule in found for node in rule["nodes"][:3]
+    ]
+
+
+@dataclass
+class Seen:
+    """What a page was to a browser."""
+
+    formulas: dict[str, int]
+    moving: int  # animations that nobody asked for
+    violations: dict[str, list[str]] = field(default_factory=dict)  # by how it was looked at
+    themes: dict[str, str] = field(default_factory=dict)  # likewise: what the page took itself to be
+    phone: int = 0  # how wide it is on a phone that is 360 wide
+    plays: int = 0  # things to play with
+    steppers: list[str] = field(default_factory=list)  # where each one is after one press of a key
+
+
+def look(page) -> Seen:
+    """Look at an open page: as it is, in the dark, on a phone; then play with it."""
+    seen = Seen(page.evaluate(FORMULAS), page.evaluate(MOVING))
+
+    def ask_axe(how):
+        page.wait_for_function(f"({MOVING})() === 0")  # colours that still change are nobody's colours
+        seen.themes[how] = page.evaluate(THEME)
+        seen.violations[how] = violations(page, RULES[how])
+
+    ask_axe("light")
+    page.emulate_media(color_scheme="dark")
+    ask_axe("dark")
+    page.emulate_media(color_scheme="light")
+    page.set_viewport_size(NARROW)
+    seen.phone = page.evaluate("document.documentElement.scrollWidth")
+    ask_axe("narrow")
+    page.set_viewport_size(WIDE)
+
+    seen.plays = page.locator(PLAYS).count()
+    for stepper in page.locator(".bh-stepper").all():
+        stepper.get_by_role("slider").focus()
+        page.keyboard.press("ArrowRight")
+        seen.steppers.append(stepper.locator(".bh-where").inner_text())
+    return seen
+
+
+@pytest.fixture(scope="session")
+def book(browser, address, pages):
+    """Name of a page -> what was seen of it; and the faults that the browser met on the way."""
+    with visitor(browser, address, color_scheme="light", viewport=WIDE) as visit:
+        return {name: look(visit(name)) for name in pages}, visit.faults
