@@ -257,13 +257,13 @@ def cliff_stepper(free, clipped, falling, rates, max_norm):
             says = (
                 f"With a fixed rate the clipped path has gone over the edge again: its loss is {J1:.2f}, {J1 / clipped[0, 2]:.1f} times that at the start. The threshold limits "
                 "the length of a step, not where it ends."
-            )
+            ) + (" So has the one with a falling rate; its steps are already shorter." if J2 > J1 / 2 else "")
         elif J1 < 1e-3:
-            says = f"A lucky moment for the fixed rate: J = {J1:.4f}. Look at the next updates before you believe it."
+            says = f"A lucky moment for the fixed rate: $J = {J1:.4f}$. Look at the next updates before you believe it."
         elif k == SHOWN[-1]:
             says = (
-                f"At the end the falling rate has brought its path into the valley, J = {J2:.5f}. The fixed rate still jumps across it. The unclipped path is where it "
-                "was thrown: there the unit is saturated and the gradient almost zero."
+                f"At the end the falling rate has brought its path into the valley, with $J < {max(1e-5, 2 * J2):.5f}$. The fixed rate still jumps across it. The unclipped path "
+                "is where it was thrown: there the unit is saturated and the gradient almost zero."
             )
         else:
             says = "The clipped steps lead to and fro across the valley: with the fixed rate they stay of one length, with the falling rate they get shorter."
