@@ -1,6 +1,7 @@
 """The drawings of lesson 07: the stepper through two steps of a cell, and what a cell keeps when its gates are set by hand."""
 
 import math
+import re
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -73,8 +74,8 @@ def lstm_stepper(params, x, y0, c0):
         learn(s, "c")
         frame(
             rf"\hid{{c^{{({t})}}}} = {_v(s['zi'])} + {_v(s['cf'])} = {_v(s['c'])}",
-            "On the highway there is one plus sign and nothing else: no weight matrix, no activation. That is why a cell may grow beyond 1, as cell 1 "
-            "does here."
+            "The plus sign on the highway. After the product with the forget gate it is all that the old cell meets: no weight matrix, no activation. So a cell "
+            "can grow beyond 1, as cell 1 does here."
             if t == 1
             else "The old cell, weighed by the forget gate, plus what is written. Cell 1 keeps most and has something negative added, cell 2 has hardly changed.",
             "c", "zi->c", "cf->c",
@@ -87,7 +88,8 @@ def lstm_stepper(params, x, y0, c0):
                 rf"\hid{{\tanh c^{{({t})}}}} &= {_v(s['tanh_c'])}",
                 rf"\out{{y^{{({t})}}}} &= {_v(s['tanh_c'])} \odot {_v(s['o'])} = {_v(s['y'])}",
             ],
-            f"The output: the new cell, squashed by tanh, times the output gate. Both $y^{{({t})}}$ and $c^{{({t})}}$ go on to step {t + 1}.",
+            f"The output: the new cell, squashed by tanh, times the output gate. Both $y^{{({t})}}$ and $c^{{({t})}}$ "
+            + (f"go on to step {t + 1}." if t + 1 < len(steps) else f"would go on to step {t + 1}; the example ends here."),
             "tanh_c", "y", "c->tanh_c", "tanh_c->y", "o->y", "c->c_next", "y->y_next",
         )  # fmt: skip
     return Stepper(frames, "Two LSTM cells, two steps, in numbers")
@@ -246,35 +248,32 @@ def gate_stepper():
     return Stepper(frames, "One cell, twenty steps, gates set by hand")
 
 
+def at_steps(text):
+    """A gate that is 1 at the steps which the text names, like "3, 13" or "1-20", and 0 at all others."""
+    gate = np.zeros(STEPS)
+    for first, last in re.findall(r"(\d+)(?:\s*[-–]\s*(\d+))?", text):
+        gate[max(int(first), 1) - 1 : int(last or first)] = 1
+    return gate
+
+
 def gate_player():
-    """Sliders for when each gate is open; the chart is computed anew."""
+    """Fields for when each gate is open or shut; the chart is computed anew."""
     import ipywidgets as widgets
 
-    def span(name, start, end):
-        return widgets.IntRangeSlider(
-            value=(start, end),
-            min=1,
-            max=STEPS,
-            description=name,
-            style={"description_width": "11em"},
-            continuous_update=False,
-        )
+    def field(name, steps):
+        return widgets.Text(steps, description=name, style={"description_width": "13em"}, continuous_update=False)
 
-    i, f, o = span("input gate open", 3, 3), span("forget gate open", 1, 20), span("output gate open", 1, 20)
-    level = widgets.FloatSlider(
-        1.0,
-        min=0.5,
-        max=1.0,
-        step=0.01,
-        description="f while open",
-        style={"description_width": "11em"},
-        continuous_update=False,
+    i, f, o = (
+        field("input gate open at", "3"),
+        field("forget gate shut at", ""),
+        field("output gate open at", f"1-{STEPS}"),
     )
+    level = widgets.FloatSlider(
+        1.0, min=0.5, max=1.0, step=0.01, description="f while open", style={"description_width": "13em"}, continuous_update=False
+    )  # fmt: skip
 
     def draw(i, f, o, level):
-        now = np.arange(1, STEPS + 1)
-        gates = [np.where((now >= a) & (now <= b), 1.0, 0.0) for a, b in (i, f, o)]
-        return gate_chart(BLOCK_INPUT, gates[0], level * gates[1], gates[2])
+        return gate_chart(BLOCK_INPUT, at_steps(i), level * (1 - at_steps(f)), at_steps(o))
 
     return live_figure(draw, {"i": i, "f": f, "o": o, "level": level})
 

@@ -148,7 +148,7 @@ def backward_stepper(steps, d, p, Delta):
         "i": "The input gate. Its partner is the block input $z$. Here $z_1$ is nearly 0: where there is nothing to let in, the gate hardly matters, and its "
         "gradient is small.",
         "z": "The block input. Its partner is the input gate, and its activation is tanh, with the slope $1 - z^2$. The derivative is taken with respect to "
-        r"$\bar{z}$; a slip that one reads here is $\partial c/\partial \bar{\imath}$.",
+        r"$\bar{z}$; a slip that one reads here is $\partial^{+} c/\partial \bar{\imath}$.",
     }
     for k in "fiz":
         name, symbol = partner[k]

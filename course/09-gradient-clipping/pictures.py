@@ -11,12 +11,12 @@ from byhand.stepper import Frame, Stepper
 # The chain of Jacobians in numbers ---------------------------------------------------------------
 
 
-def chain_stepper(W, h, g):
+def chain_stepper(W, h, dh):
     """A gradient on its way back through a net with two units: at each step one matrix.
 
     W  (2, 2)      hidden-to-hidden weights
     h  (T + 1, 2)  the states h(0) ... h(T)
-    g  (2,)        gradient at h(T), a row
+    dh (2,)        gradient at h(T), a row
     """
     T = len(h) - 1
     d = Drawing(620, 150)
@@ -37,43 +37,43 @@ def chain_stepper(W, h, g):
         drawing = d.svg(active=active, gradient=gradient, values=values, gradients=gradients, describe=describe)
         frames.append(Frame(drawing, equation, sentence))
 
-    gradients[f"h{T}"] = f"({_m(g[0], '+.2f')}, {_m(g[1], '+.2f')})"
+    gradients[f"h{T}"] = f"({_m(dh[0], '+.2f')}, {_m(dh[1], '+.2f')})"
     frame(
         [
             rf"\par{{\boldsymbol{{W}}}} &= {_matrix(W, '.1f')}",
-            rf"\grad{{\frac{{\partial J}}{{\partial \boldsymbol{{h}}^{{({T})}}}}}} &= {_matrix(g[None], '.2f')},"
-            rf"\quad \lVert\cdot\rVert = {np.linalg.norm(g):.4f}",
+            rf"\grad{{\frac{{dJ}}{{d\boldsymbol{{h}}^{{({T})}}}}}} &= {_matrix(dh[None], '.2f')},"
+            rf"\quad \lVert\cdot\rVert = {np.linalg.norm(dh):.4f}",
         ],
         "Before we start: the states from the forward pass, one matrix for all steps, and the gradient at the last state, a row.",
         gradient=[f"h{T}", "J", f"h{T}->J"],
     )
-    product, row = np.eye(2), g
+    product, row = np.eye(2), dh
     for t in range(T, 0, -1):
         slopes = 1 - h[t] ** 2
-        J = slopes[:, None] * W
+        S = slopes[:, None] * W
         frame(
-            rf"\boldsymbol{{J}}^{{({t})}} = {_matrix(np.diag(slopes))} \par{{{_matrix(W, '.1f')}}} = {_matrix(J)}",
+            rf"\boldsymbol{{S}}^{{({t})}} = {_matrix(np.diag(slopes))} \par{{{_matrix(W, '.1f')}}} = {_matrix(S)}",
             f"The Jacobian of step {t}. On the diagonal stand the slopes of tanh at the new state, $1 - h^2$. Each slope multiplies one "
             "row of $W$.",
             active=[f"h{t - 1}", f"h{t}", f"h{t - 1}->h{t}"],
         )
-        before, row, product = row, row @ J, product @ J
+        before, row, product = row, row @ S, product @ S
         gradients[f"h{t - 1}"] = f"({_m(row[0], '+.2f')}, {_m(row[1], '+.2f')})"
         frame(
             [
-                rf"\grad{{\frac{{\partial J}}{{\partial \boldsymbol{{h}}^{{({t - 1})}}}}}} "
-                rf"&= {_matrix(before[None])} {_matrix(J)}",
+                rf"\grad{{\frac{{dJ}}{{d\boldsymbol{{h}}^{{({t - 1})}}}}}} "
+                rf"&= {_matrix(before[None])} {_matrix(S)}",
                 rf"&= \grad{{{_matrix(row[None])}}}, \quad \lVert\cdot\rVert = {np.linalg.norm(row):.4f}",
             ],
-            f"The row meets $J^{{({t})}}$ from the left and becomes the gradient at $h^{{({t - 1})}}$. Its length goes from "
+            f"The row meets $\\boldsymbol{{S}}^{{({t})}}$ from the left and becomes the gradient at $h^{{({t - 1})}}$. Its length goes from "
             f"{np.linalg.norm(before):.4f} to {np.linalg.norm(row):.4f}.",
             gradient=[f"h{t}", f"h{t - 1}", f"h{t - 1}->h{t}"],
         )
-    names = " ".join(rf"\boldsymbol{{J}}^{{({t})}}" for t in range(T, 0, -1))
+    names = " ".join(rf"\boldsymbol{{S}}^{{({t})}}" for t in range(T, 0, -1))
     frame(
         [
             rf"{names} &= {_matrix(product)}",
-            rf"{_matrix(g[None], '.2f')} {_matrix(product)} &= \grad{{{_matrix(row[None])}}}",
+            rf"{_matrix(dh[None], '.2f')} {_matrix(product)} &= \grad{{{_matrix(row[None])}}}",
         ],
         "All factors at once, in the order in which they were met: the newest step on the left. The row times this product is what "
         "arrived at the start. In training nobody forms the product; row times matrix, step by step, is cheaper.",
@@ -90,6 +90,33 @@ def _matrix(m, form=".4f"):
 def _m(number, form=".2f"):
     """A number for a drawing, with a real minus sign."""
     return f"{number:{form}}".replace("-", "−")
+
+
+# Two maps of the plane ---------------------------------------------------------------------------
+
+
+def plot_maps(turn, shear, steps=5):
+    """Left a matrix that turns, right one that shears: the unit circle, its image, and a point that is mapped again and again.
+
+    The point starts where the matrix stretches most: at its first right singular vector.
+    """
+    fig, axes = plt.subplots(1, 2, figsize=(7.2, 3.2))
+    angle = np.linspace(0, 2 * np.pi, 200)
+    circle = np.stack([np.cos(angle), np.sin(angle)])
+    for ax, M, title in zip(axes, (turn, shear), ("turn", "shear"), strict=True):
+        start = np.linalg.svd(M)[2][0]
+        path = [start * (np.sign(start[0]) or 1.0)]
+        for _ in range(steps):
+            path.append(M @ path[-1])
+        path = np.array(path)
+        ax.plot(*circle, "--", color="0.6", lw=1, label="unit circle")
+        ax.plot(*(M @ circle), color=PALETTE["parameter"][0], label="its image")
+        ax.plot(*path.T, "o-", color=PALETTE["hidden"][0], ms=4, lw=1, label="a point, mapped again and again")
+        for n, point in enumerate(path[:4]):
+            ax.annotate(f"{n}", point, xytext=(5, 4), textcoords="offset points", color=PALETTE["hidden"][0])
+        ax.set(title=title, aspect="equal", xlim=(-2.4, 2.4), ylim=(-1.3, 1.3))
+    fig.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
+    return fig
 
 
 # Growth by distance ------------------------------------------------------------------------------
@@ -147,19 +174,6 @@ def growth_player():
 # The LSTM ----------------------------------------------------------------------------------------
 
 
-def plot_kept(biases, T):
-    """What the direct path keeps after d steps, for some biases of the forget gate."""
-    fig, ax = plt.subplots(figsize=(6.4, 3.2))
-    d = np.arange(T + 1)
-    for bias, dashes in zip(biases, ((0, (1, 1)), "-.", "--", "-"), strict=True):
-        f = 1 / (1 + np.exp(-bias))
-        ax.plot(d, f**d, linestyle=dashes, color=PALETTE["hidden"][0], label=f"bias {bias:g}, f = {f:.4f}")
-    ax.axhline(0.5, color="0.6", lw=1)
-    ax.set(xlabel="distance in steps", ylabel="share that is kept", xlim=(0, T), ylim=(0, 1.03))
-    ax.legend(loc="center left", bbox_to_anchor=(1, 0.5))
-    return fig
-
-
 def plot_shares(updates, shares):
     """Sizes of the three terms of dc(t)/dc(t-1) during training: shares (len(updates), 3)."""
     fig, ax = plt.subplots(figsize=(6.4, 3.2))
@@ -189,14 +203,14 @@ def tiny_loss(w, b):
     return (h - TARGET) ** 2, 2 * (h - TARGET) * dw, 2 * (h - TARGET) * db
 
 
-def descend(start, rate, max_norm, updates):
-    """Gradient descent on the tiny network. Returns rows of (w, b, J, norm of the gradient), one more than updates."""
+def descend(start, rates, max_norm):
+    """Gradient descent on the tiny network, one update for each of `rates`. Returns rows of (w, b, J, norm of the gradient), one more."""
     (w, b), rows = start, []
-    for _ in range(updates + 1):
+    for rate in [*rates, 0.0]:
         J, dw, db = tiny_loss(w, b)
         norm = np.hypot(dw, db)
         rows.append((w, b, J, norm))
-        step = rate if norm <= max_norm else rate * max_norm / norm
+        step = rate * min(1.0, max_norm / norm)
         w, b = w - step * dw, b - step * db
     return np.array(rows)
 
@@ -213,39 +227,51 @@ def plot_surface():
     return fig
 
 
-def cliff_stepper(free, clipped, rate, max_norm):
-    """Both descents on the contour map, one update for each frame; `free` and `clipped` come from `descend`."""
-    frames = []
-    for k in range(len(free)):
-        (J0, n0), (J1, n1) = free[k, 2:], clipped[k, 2:]
+SHOWN = (*range(13), 15, 17, 19, 20, 21, 22, 23, 25, 27, 31, 35, 39, 40)  # the updates with a frame of their own
+WAYS = ("without clipping", "with clipping", "with clipping and a falling rate")
+
+
+def cliff_stepper(free, clipped, falling, rates, max_norm):
+    """Three descents on the contour map, a frame for each update of SHOWN; the paths come from `descend`, `rates` are the falling ones."""
+    frames, rate, thrown = [], rates[0], 1 + int(np.argmax(free[:, 3]))
+    for k in SHOWN:
+        J0, J1, J2 = (rows[k, 2] for rows in (free, clipped, falling))
+        together = np.allclose(free[k, :2], clipped[k, :2])
         if k == 0:
-            says = "Both start at the same place, on the low plateau, and go downhill towards the edge."
-        elif np.allclose(free[k, :2], clipped[k, :2]) and n1 > max_norm:
+            says = "All start at the same place, on the low plateau, and go downhill towards the edge."
+        elif together and clipped[k, 3] > max_norm:
             says = (
-                f"The gradient here has length {n1:.2f}, more than the threshold of {max_norm:g}. With clipping, the next step will be "
+                f"The gradient here has length {clipped[k, 3]:.2f}, more than the threshold of {max_norm:g}. With clipping, the next step will be "
                 "shorter."
             )
-        elif np.allclose(free[k, :2], clipped[k, :2]):
-            says = "The gradient is shorter than the threshold, clipping does nothing, and both paths are the same."
-        elif k == 1 + int(np.argmax(free[:, 3])):
+        elif together:
+            says = "The gradient is shorter than the threshold and clipping does nothing. The falling rate has made the third path a little slower."
+        elif k < thrown:
+            says = "The paths part. Without clipping the step went over the edge; with clipping it stopped on the wall."
+        elif k == thrown:
             says = (
                 f"On the wall, the gradient without clipping had length {free[k - 1, 3]:.1f}. The step was {rate:g} times as long, and threw "
-                f"the network across the map. With clipping it was {rate * max_norm:g} long."
+                f"the network off the map. A clipped step is {rate * max_norm:.2g} long at most."
             )
-        elif free[k, 3] < 1e-2:
+        elif J1 > clipped[0, 2]:
             says = (
-                "Where the unclipped path has landed, the unit is saturated and the gradient almost zero: it stays there. The clipped path walks "
-                "along the foot of the wall."
+                f"With a fixed rate the clipped path has gone over the edge again: its loss is {J1:.2f}, {J1 / clipped[0, 2]:.1f} times that at the start. The threshold limits "
+                "the length of a step, not where it ends."
+            ) + (" So has the one with a falling rate; its steps are already shorter." if J2 > J1 / 2 else "")
+        elif J1 < 1e-3:
+            says = f"A lucky moment for the fixed rate: $J = {J1:.4f}$. Look at the next updates before you believe it."
+        elif k == SHOWN[-1]:
+            says = (
+                f"At the end the falling rate has brought its path into the valley, with $J < {max(1e-5, 2 * J2):.5f}$. The fixed rate still jumps across it. The unclipped path "
+                "is where it was thrown: there the unit is saturated and the gradient almost zero."
             )
         else:
-            says = "The paths part. Both now stand on the wall, where the gradient is large. Only the length of the clipped step is limited; its direction stays."
-        factor = min(1.0, max_norm / (n1 + 1e-6))
+            says = "The clipped steps lead to and fro across the valley: with the fixed rate they stay of one length, with the falling rate they get shorter."
         equation = [
-            rf"\text{{without:}} &\quad \loss{{J}} = {J0:.4f} \qquad \grad{{\lVert\boldsymbol{{g}}\rVert}} = {n0:.4f}",
-            rf"\text{{with:}} &\quad \loss{{J}} = {J1:.4f} \qquad \grad{{\lVert\boldsymbol{{g}}\rVert}} = {n1:.4f} "
-            rf"\qquad \text{{factor}} = {factor:.3f}",
+            rf"\text{{{name}:}} &\quad \loss{{J}} = {rows[k, 2]:.4f} \qquad \grad{{\lVert\boldsymbol{{g}}\rVert}} = {rows[k, 3]:.4f}"
+            for name, rows in zip(("without", "fixed rate", "falling rate"), (free, clipped, falling), strict=True)
         ]
-        frames.append(Frame(_map(free[: k + 1], clipped[: k + 1], k), equation, f"Update {k}. {says}"))
+        frames.append(Frame(_map([rows[: k + 1] for rows in (free, clipped, falling)], k), equation, f"Update {k}. {says}"))
     return Stepper(frames, "The cliff, without and with clipping")
 
 
@@ -281,7 +307,7 @@ def _background():
     return "".join(_contours)
 
 
-def _map(free, clipped, k):
+def _map(paths, k):
     parts = [_background()]
     x0, y0 = _place(VIEW["w"][0], VIEW["b"][0])
     x1, y1 = _place(VIEW["w"][1], VIEW["b"][1])
@@ -295,8 +321,8 @@ def _map(free, clipped, k):
     for (w, b), text in (((2.3, 0.45), "low plateau, J ≈ 0.23"), ((1.5, -0.8), "high plateau, J ≈ 2.1")):
         x, y = _place(w, b)
         parts.append(f'<text class="t" x="{x:.1f}" y="{y:.1f}">{text}</text>')
-    for rows, role, dash, name in ((free, "muted", "7 4", "without"), (clipped, "parameter", "none", "with")):
-        colour = f"var(--bh-{role})"
+    colours = [f"var(--bh-{role})" for role in ("muted", "parameter", "hidden")]
+    for rows, colour, dash, square in zip(paths, colours, ("7 4", "none", "2 3"), (True, False, False), strict=True):
         if len(rows) > 1:
             parts.append(
                 f'<path d="{_path(rows[:, :2])}" fill="none" stroke="{colour}" stroke-width="2" stroke-dasharray="{dash}"/>'
@@ -304,26 +330,26 @@ def _map(free, clipped, k):
         for n, (w, b) in enumerate(rows[:, :2]):
             x, y = _place(w, b)
             r = 6 if n == len(rows) - 1 else 2.4
-            shape = (
-                f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{r}" fill="{colour}"/>'
-                if name == "with"
-                else f'<rect x="{x - r:.1f}" y="{y - r:.1f}" width="{2 * r}" height="{2 * r}" fill="{colour}"/>'
+            parts.append(
+                f'<rect x="{x - r:.1f}" y="{y - r:.1f}" width="{2 * r}" height="{2 * r}" fill="{colour}"/>'
+                if square
+                else f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{r}" fill="{colour}"/>'
             )
-            parts.append(shape)
-    for rows, name, side in ((free, "without clipping", 12), (clipped, "with clipping", -12)):
-        x, y = _place(*rows[-1, :2])
-        if np.allclose(free[-1, :2], clipped[-1, :2]):
-            continue
-        anchor = "e" if side > 0 else "w"
-        if y < 0:  # off the map: the label stands where the path leaves it
-            first = next(n for n in range(len(rows)) if _place(*rows[n, :2])[1] < 0)
-            (xa, ya), (xb, yb) = _place(*rows[first - 1, :2]), _place(*rows[first, :2])
-            x, y = xa + (xb - xa) * (ya - 24) / (ya - yb), 24
-            name, side, anchor = f"{name}, to w = {rows[-1, 0]:.2f}, b = {rows[-1, 1]:.2f}", -12, "w"
-        parts.append(f'<text class="t {anchor}" x="{x + side:.1f}" y="{y:.1f}">{name}</text>')
+    for n, (name, colour, dash) in enumerate(zip(WAYS, colours, ("7 4", "none", "2 3"), strict=True)):
+        y = y1 + 12 + 20 * n
+        parts.append(
+            f'<path d="M{x0 + 12:.0f} {y:.0f}h34" fill="none" stroke="{colour}" stroke-width="2" stroke-dasharray="{dash}"/>'
+            f'<text class="t e" x="{x0 + 54:.0f}" y="{y:.0f}">{name}</text>'
+        )
+    free = paths[0]
+    if _place(*free[-1, :2])[1] < 0:  # off the map: the label stands where the path leaves it
+        first = next(n for n in range(len(free)) if _place(*free[n, :2])[1] < 0)
+        (xa, ya), (xb, yb) = _place(*free[first - 1, :2]), _place(*free[first, :2])
+        x = xa + (xb - xa) * (ya - 24) / (ya - yb)
+        parts.append(f'<text class="t w" x="{x - 12:.1f}" y="24">to w = {free[-1, 0]:.2f}, b = {free[-1, 1]:.2f}</text>')
     at = "; ".join(
-        f"{name} clipping at w = {rows[-1, 0]:.2f}, b = {rows[-1, 1]:.2f}, loss {rows[-1, 2]:.3f}"
-        for rows, name in ((free, "without"), (clipped, "with"))
+        f"{name} at w = {rows[-1, 0]:.2f}, b = {rows[-1, 1]:.2f}, loss {rows[-1, 2]:.3f}"
+        for rows, name in zip(paths, WAYS, strict=True)
     )
     describe = f"Contour map of the loss over w and b: a low plateau above, a high one below, and between them a cliff that falls from left to right. After {k} updates: {at}."
     return Svg(

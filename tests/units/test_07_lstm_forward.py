@@ -6,7 +6,7 @@ import re
 import numpy as np
 import pytest
 import torch
-from equations import ROOT, labels, printed
+from equations import ROOT, labels, module, printed
 
 from byhand.checking.exercise import load_checks
 from byhand.lstm_cell import forward_numbers
@@ -142,6 +142,35 @@ def test_the_prose_states_what_the_lesson_prints():
     assert "torch:          200 = 200" in outputs and "worked example: 38 = 38" in outputs
     torchs = re.findall(r"torch and ours: (\[.*?\]) (\[.*?\])", outputs)
     assert len(torchs) == 2 and all(theirs == ours for theirs, ours in torchs)
+
+
+def test_the_prose_states_what_a_peephole_does_to_a_full_cell():
+    outputs = printed(executed(ROOT / "course" / UNIT / "lesson.ipynb"))
+    assert "p_f =  0.0:  f = 0.953 for an empty cell, f = 0.953 for one that holds 3" in outputs
+    assert "p_f = -2.0:  f = 0.953 for an empty cell, f = 0.047 for one that holds 3" in outputs  # "keeps only 5 %"
+
+
+def test_the_curves_of_the_figure_are_where_its_description_says():
+    """Bias 0 and 1 gone after a few steps, bias 3 after about a hundred, bias 5 a little more than half after 100."""
+    left = {b: sigma(b) ** np.arange(121) for b in (0, 1, 3, 5)}
+    assert left[0][10] < 0.01 and left[1][15] < 0.01 and left[3][50] > 0.05 and left[3][100] < 0.01
+    assert 0.5 < left[5][100] < 0.52
+
+
+def test_the_fields_of_the_gates_can_build_every_setting_of_the_stepper():
+    at = module(UNIT, "pictures").at_steps
+    assert at("1-20").all() and not at("").any()
+    assert list(np.flatnonzero(at("3, 13")) + 1) == [3, 13] and list(np.flatnonzero(at("16 - 99")) + 1) == [16, 17, 18, 19, 20]
+    assert not at("nothing to read, 0, 21").any()
+
+
+def test_only_the_last_frame_says_that_the_example_ends():
+    lesson = executed(ROOT / "course" / UNIT / "lesson.ipynb")
+    [html] = [
+        o.data["text/html"] for c in lesson.cells if c.cell_type == "code" for o in c.outputs
+        if "Two LSTM cells, two steps" in o.get("data", {}).get("text/html", "")
+    ]  # fmt: skip
+    assert html.count("the example ends here") == 1 and "go on to step 3;" in html
 
 
 def test_the_reference_with_peepholes_is_torchs_lstm_where_the_peepholes_are_zero():

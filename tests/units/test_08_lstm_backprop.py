@@ -7,10 +7,11 @@ import pytest
 import torch
 from equations import ROOT, labels, module, printed
 
+from byhand.checking.exercise import load_checks
 from byhand.lstm_cell import forward_numbers
 from byhand.teaching.course import Unit
 from byhand.teaching.execute import executed, executed_solution
-from byhand.teaching.misconceptions import Answers
+from byhand.teaching.misconceptions import Answers, load_variants
 from byhand.teaching.notebooks import read_source
 
 UNIT = "08-lstm-backprop"
@@ -232,10 +233,35 @@ def test_the_prose_states_the_numbers_of_the_lesson(lesson):
     text = printed(lesson)
     assert re.search(r"f_bar +\+1\.3700", text) and re.search(r"^f +\+0\.7974", text, re.M)  # "sigma(1.37) = 0.7974"
     assert re.search(r"^c +13 routes", text, re.M) and re.search(r"^x +44 routes", text, re.M)
-    once, twice, right = (float(n) for n in re.findall(r"(?:first|autograd): +(\S+)", text)[-3:])
-    assert once == right and twice - once > 0.1
-    do_bar = np.tanh(0.5) * (s := 1 / (1 + np.exp(-1.3))) * (1 - s)
-    assert np.isclose(twice - once, 2 * do_bar, atol=1e-6)  # "too large by exactly one p_o do_bar"
+    routes = {name: int(n) for name, n in re.findall(r"^(\w+) +(\d+) routes", text, re.M)}
+    assert routes["c"] == 2 * routes["y"] + 3 and routes["y"] == 5  # "13 = 5 + 5 + 3"
+    assert routes["x"] == 3 * routes["c"] + routes["o"] and routes["o"] == 5  # "44 = 3 * 13 + 5"
+
+
+def test_one_sign_for_each_kind_of_derivative():
+    """The lesson's promise: the total derivative is written with d, the immediate one with a plus, and no plain partial sign."""
+    unit = Unit(ROOT, UNIT)
+    for path in (unit.lesson, unit.course / "pictures.py"):
+        text = path.read_text(encoding="utf-8")
+        assert "\\partial^{+}" in text
+        assert not re.findall(r"(?<!/)(?<!\}\{)\\partial(?!\^).{0,30}", text), path  # a plain one stands below a bar
+
+
+def test_what_the_second_quick_question_says_of_one_step_and_of_three():
+    unit = Unit(ROOT, UNIT)
+    answers, variants = Answers(read_source(unit.exercises).notebook, unit.course), load_variants(unit).of("lstm_backward")
+    exercise, right = load_checks(unit.course)["lstm_backward"], answers.function("lstm_backward")
+
+    def wrong(id, T):
+        """The names of the gradients that this mistake gets wrong over T steps."""
+        [variant] = [v for v in variants.misconceptions if v.id == id]
+        problem = exercise.make(np.random.RandomState(3), T=T, N=2, D=2, H=3)
+        truth, found = right(**problem), answers.function("lstm_backward", variant)(**problem)
+        return {name for name in truth if not np.allclose(found[name], truth[name])}
+
+    for id, at_one in (("no-direct-path", {"dc0"}), ("one-peephole-for-both", {"dc0"}), ("forget-gate-of-the-wrong-step", set())):
+        assert wrong(id, 1) == at_one and {f"d{name}" for name in PARAMETERS} & wrong(id, 3), id
+    assert {f"d{name}" for name in PARAMETERS} & wrong("output-peephole-forgotten", 1)
 
 
 def test_the_reach_is_as_the_prose_says():

@@ -124,6 +124,11 @@ def radius(rnn, lstm):
     W = torch.tensor([[0.5, 2.0], [0.0, 0.5]], dtype=torch.float64)
     assert_close(torch.linalg.eigvals(W).abs().max().numpy(), 0.5)
     assert round(torch.linalg.matrix_norm(W, 2).item(), 2) == 2.12
+    turn = torch.tensor([[0.6, -0.7], [0.7, 0.6]], dtype=torch.float64)
+    rho = torch.linalg.eigvals(turn).abs().max().numpy()
+    assert_close(rho, torch.linalg.matrix_norm(turn, 2).numpy())
+    assert_close(rho, np.hypot(0.6, 0.7))
+    assert round(rho.item(), 2) == 0.92
 
 
 def the_cell(rnn, lstm):
@@ -200,12 +205,25 @@ def open_enough(rnn, lstm):
     assert abs((1 - 1e-9) ** 1e9 - np.exp(-1)) < 1e-6 and round(np.exp(-1), 3) == 0.368
 
 
-def half_life(rnn, lstm):
-    for b in (0.0, 1.0, 5.0):
-        f = torch.sigmoid(torch.tensor(b, dtype=torch.float64)).item()
-        d = np.log(0.5) / np.log(f)
-        assert_close(f**d, 0.5)
-        assert abs(np.log(2 ** (-1 / d) / (1 - 2 ** (-1 / d))) - b) < 1e-12
+def distances(rnn, lstm):
+    """The gradient at W is the sum of what the losses of all steps pay in at all distances; each step has a copy of W here."""
+    W, rest, weights = rnn["W"], torch.tensor(rnn["rest"]), torch.tensor(np.random.default_rng(5).normal(size=(T + 1, H)))
+
+    def losses(copies):
+        state = torch.tensor(rnn["h"][0])
+        for t, copy in enumerate(copies, 1):
+            state = torch.tanh(rest[t] + copy @ state)
+            yield weights[t] @ state
+
+    copies = [torch.tensor(W, requires_grad=True) for _ in range(T)]
+    G = np.zeros((T, H, H))
+    for t, loss in enumerate(losses(copies), 1):
+        parts = torch.autograd.grad(loss, copies[:t], retain_graph=True)
+        for k in range(1, t + 1):
+            G[t - k] += parts[k - 1].numpy()
+    shared = torch.tensor(W, requires_grad=True)
+    sum(losses([shared] * T)).backward()
+    assert_close(G.sum(axis=0), shared.grad.numpy())
 
 
 def pair(rnn, lstm):
@@ -256,7 +274,7 @@ EQUATIONS = {
     "eq-clip-step": step, "eq-clip-row": row, "eq-clip-column": column, "eq-clip-example": example,
     "eq-clip-commute": commute, "eq-clip-bound": bound, "eq-clip-radius": radius, "eq-clip-cell": the_cell,
     "eq-clip-immediate": immediate, "eq-clip-total": total, "eq-clip-ways": ways, "eq-clip-direct": direct,
-    "eq-clip-sum": closing, "eq-clip-open": open_enough, "eq-clip-halflife": half_life, "eq-clip-pair": pair,
+    "eq-clip-distances": distances, "eq-clip-sum": closing, "eq-clip-open": open_enough, "eq-clip-pair": pair,
     "eq-clip-norm": clip_norm, "eq-clip-value": clip_value, "eq-clip-tiny": tiny,
 }  # fmt: skip
 
@@ -277,10 +295,15 @@ def test_rows_columns_and_torch_agree_and_the_mixture_does_not(lesson):
 
 
 def test_the_prose_states_the_numbers_of_the_lesson(lesson):
-    assert "norm 2.118" in lesson and "d =  1   norm 2.118034" in lesson and "d = 20   norm 0.000076" in lesson
-    assert "bias 1   f = 0.7311   after 100 steps 2.5e-14   half-life 2.2" in lesson  # "half is lost every two steps"
-    assert "after 100 steps 0.51" in lesson and "needs a bias of 4.97" in lesson
-    assert "turned by 8.1°" in lesson
+    assert "turn  eigenvalues [0.6+0.7j 0.6-0.7j]  radius 0.9220" in lesson and "radius 0.5000  norm 2.1180" in lesson
+    assert "d = 20   norms 0.196874 0.000076" in lesson
+    half = [np.log(0.5) / np.log(1 / (1 + np.exp(-b))) for b in (1, 5)]
+    assert np.round(half, 1).tolist() == [2.2, 103.2]  # "2.2 steps with a bias of 1 ... and 103 with a bias of 5"
+    assert "turned by 8.1°" in lesson and "by value 0.599999880000024 0.7" in lesson
+    sizes = {int(d): float(n) for d, n in re.findall(r"^d = +(\d+) +norm of G_d +([\d.]+)$", lesson, re.M)}
+    whole = float(re.search(r"norm of the whole gradient ([\d.]+)", lesson)[1])
+    assert whole > sizes[0] and sizes[20] < whole / 100  # "says next to nothing about distance 20"
+    assert list(sizes.values()) == sorted(sizes.values(), reverse=True)
     mine, theirs = re.findall(r"^(?:total|torch) (\d\.\d{12})$", lesson, re.M)
     assert mine == theirs
 
@@ -300,15 +323,30 @@ def test_what_the_figure_of_radii_shows():
     """The caption: radius 1 is the border of the linear network, all three tanh networks vanish, all bounds rise."""
     for rho, holds in ((0.8, lambda d: d < 1e-4), (1.0, lambda d: 1 < d < 4), (1.3, lambda d: d > 1e5)):
         linear, tanh, ceiling = module(UNIT, "pictures").growth(rho, 50)
-        assert holds(linear[-1]) and tanh[-1] < 0.05 and ceiling[-1] > 1e5
+        assert holds(linear[-1]) and ceiling[-1] > 1e5
+        assert np.isclose(np.log10(tanh[-1]), {0.8: -10, 1.0: -6.3, 1.3: np.log10(0.002)}[rho], atol=0.3)
 
 
-def test_the_unclipped_walker_is_thrown_off_and_the_clipped_one_is_not():
-    free, clipped = (module(UNIT, "pictures").descend((2.0, 0.1), 0.3, v, updates=19) for v in (np.inf, 0.4))
-    assert free[-1, 2] > 0.24 and free[-1, 3] < 1e-3 and free[-1, 1] > 3
-    assert clipped[:, 2].max() < 0.22 and clipped[-1, 2] < 0.01
+def test_the_walkers_on_the_cliff_do_what_the_prose_says():
+    pictures, fixed = module(UNIT, "pictures"), np.full(40, 0.3)
+    free = pictures.descend((2.0, 0.1), fixed, np.inf)
+    clipped = pictures.descend((2.0, 0.1), fixed, 0.4)
+    falling = pictures.descend((2.0, 0.1), 0.3 * (1 - np.arange(40) / 40), 0.4)
+    assert len(free) == len(clipped) == len(falling) == 41
+    assert (free[10:, 2] > 0.24).all() and (free[10:, 3] < 1e-3).all() and free[10, 1] > 3  # off the map, for good
+    assert clipped[19, 2] < 2e-4 and clipped[21, 2] > 8 * clipped[0, 2]  # the luckiest moment, and two updates later
+    assert np.sum(clipped[20:, 2] > 0.7) == 10 and np.sum(falling[:, 2] > 0.7) > 3  # "again and again", both
+    assert falling[37:, 2].max() < 0.01 < clipped[37:, 2].max()
     steps = np.hypot(*np.diff(clipped[:, :2], axis=0).T)
-    assert steps.max() <= 0.3 * 0.4 + 1e-15  # rounding
+    assert steps.max() <= 0.12 + 1e-15 and np.allclose(steps[[20, 38]], 0.12)  # rounding; "as at update 39"
+    assert np.hypot(*np.diff(falling[:, :2], axis=0).T)[-3:].max() < 0.01
+
+
+def test_the_map_that_shears_goes_where_the_description_of_the_figure_says():
+    M = np.array([[0.5, 2.0], [0.0, 0.5]])
+    start = np.abs(np.linalg.svd(M)[2][0])
+    assert np.allclose(start, (0.2, 1), atol=0.05) and np.allclose(M @ start, (2.1, 0.5), atol=0.05)
+    assert round(np.degrees(np.arctan2(0.7, 0.6))) == 49
 
 
 @pytest.mark.parametrize(
