@@ -112,7 +112,7 @@ def windows_stepper(series, T, horizon, stride):
         )  # fmt: skip
 
     frame(
-        rf"M = {M},\quad T = {T},\quad \text{{horizon}}\ k = {horizon},\quad \text{{stride}}\ s = {stride}",
+        rf"M = {M},\quad T = {T},\quad \text{{horizon}} = {horizon},\quad \text{{stride}} = {stride}",
         f"A series of {M} readings; reading {series.index(None)} is missing. The small numbers count readings from 0, as an array does.",
         says="One of them is missing.",
     )
@@ -139,7 +139,7 @@ def windows_stepper(series, T, horizon, stride):
             )
     frame(
         [
-            rf"N &= \left\lfloor \frac{{M - T - k}}{{s}} \right\rfloor + 1 = \left\lfloor \frac{{{M - T - horizon}}}{{{stride}}} \right\rfloor + 1 = {len(starts)}, "
+            rf"N &= \left\lfloor \frac{{M - T - \text{{horizon}}}}{{\text{{stride}}}} \right\rfloor + 1 = \left\lfloor \frac{{{M - T - horizon}}}{{{stride}}} \right\rfloor + 1 = {len(starts)}, "
             rf"\quad\text{{{len(kept)} of them whole}}",
             rf"&\inp{{\text{{x has shape ({T}, {len(kept)}, 1)}}}}, \quad \out{{\text{{y has shape ({len(kept)},)}}}}",
         ],
@@ -364,13 +364,13 @@ def task_chooser(run):
 
 
 def reach_maps(maps):
-    """Square maps: row t, column s is filled where output t depends on input s."""
+    """Square maps: row t, column t' is filled where output t depends on input t'."""
     fig, axes = plt.subplots(1, len(maps), figsize=(6.6, 2.7))
     for ax, (title, m) in zip(axes, maps.items(), strict=True):
         T, m = len(m), np.abs(np.asarray(m))
         ax.imshow(np.where(m > 1e-12, 1.0, np.nan), cmap="Greens", vmin=0, vmax=1.5)
         ax.set_title(title, fontsize=10)
-        ax.set(xlabel="input s", xticks=range(T), yticks=range(T))
+        ax.set(xlabel="input t′", xticks=range(T), yticks=range(T))
         ax.set_xticklabels(range(1, T + 1)), ax.set_yticklabels(range(1, T + 1))
         ax.spines[:].set_visible(False)
         ax.set_xticks(np.arange(T + 1) - 0.5, minor=True), ax.set_yticks(np.arange(T + 1) - 0.5, minor=True)
@@ -380,57 +380,64 @@ def reach_maps(maps):
     return fig
 
 
+READOUTS = ("a readout for each step", "one readout for all steps")
+
+
 def reversal_errors(T=8, H=40, N=3000, networks=10):
     """Mean squared error at each step of readouts that turn a sequence around, on sequences not used for fitting.
 
-    The cells are random and fixed; each step has a readout of its own, fitted by least squares. Returns, for each wiring,
-    an array (networks, T).
+    The cells are fixed: random ones, and a decoder whose matrix is the inverse of its encoder's. Readouts are fitted by
+    least squares. Returns, for each of READOUTS, a dict from the wiring to an array (networks, T).
     """
-    errors = {"one direction": [], "both directions": [], "encoder-decoder": []}
+    errors = {readout: {} for readout in READOUTS}
     for seed in range(networks):
         rng = np.random.default_rng(seed)
         x = rng.normal(size=(T, 2 * N))
-        states = []
-        for sequence in (x, x[::-1]):
-            U, W = 0.05 * rng.normal(size=H), np.linalg.qr(rng.normal(size=(H, H)))[0]
-            h, path = np.zeros((2 * N, H)), []
-            for x_t in sequence:
-                h = np.tanh(x_t[:, None] * U + h @ W)
-                path.append(h)
-            states.append(path)
-        there, back = states[0], states[1][::-1]
-        seen = {
+        target = x[::-1]
+        (there, W), (back, _) = (_states(sequence, H, rng) for sequence in (x, target))
+        decoded = [there[-1]]
+        for _ in range(T - 1):
+            decoded.append(np.tanh(decoded[-1] @ W.T))  # W is orthogonal: its transpose undoes it
+        wirings = {
             "one direction": there,
-            "both directions": [np.concatenate(pair, axis=1) for pair in zip(there, back, strict=True)],
-            "encoder-decoder": [there[-1]] * T,
+            "both directions": np.concatenate([there, back[::-1]], axis=2),
+            "encoder-decoder": np.array(decoded),
         }
-        for name, features in seen.items():
-            row = []
-            for t in range(T):
-                target, f = x[T - 1 - t], np.column_stack([features[t], np.ones(2 * N)])
-                w = np.linalg.lstsq(f[:N], target[:N], rcond=1e-4)[0]
-                row.append(np.mean((f[N:] @ w - target[N:]) ** 2))
-            errors[name].append(row)
-    return {name: np.array(rows) for name, rows in errors.items()}
+        for name, states in wirings.items():
+            f = np.concatenate([states, np.ones((T, 2 * N, 1))], axis=2)
+            own = [np.linalg.lstsq(f[t, :N], target[t, :N], rcond=1e-4)[0] for t in range(T)]
+            shared = np.linalg.lstsq(f[:, :N].reshape(T * N, -1), target[:, :N].ravel(), rcond=1e-4)[0]
+            for readout, w in zip(READOUTS, (own, [shared] * T), strict=True):
+                row = [np.mean((f[t, N:] @ w[t] - target[t, N:]) ** 2) for t in range(T)]
+                errors[readout].setdefault(name, []).append(row)
+    return {readout: {name: np.array(rows) for name, rows in found.items()} for readout, found in errors.items()}
+
+
+def _states(x, H, rng):
+    """The states (T, N, H) of a random cell that has read x (T, N), and its matrix, which is orthogonal."""
+    u, W = 0.05 * rng.normal(size=H), np.linalg.qr(rng.normal(size=(H, H)))[0]
+    h, path = np.zeros((x.shape[1], H)), []
+    for x_t in x:
+        h = np.tanh(x_t[:, None] * u + h @ W)
+        path.append(h)
+    return np.array(path), W
 
 
 def plot_reversal(errors):
-    """Median over the networks at each step, with the range as a band."""
-    fig, ax = plt.subplots(figsize=(6.4, 3.4))
-    styles = (
-        ("one direction", "loss", "o-"),
-        ("both directions", "hidden", "s--"),
-        ("encoder-decoder", "output", "^:"),
-    )
-    for name, role, style in styles:
-        rows = errors[name]
-        t = np.arange(1, rows.shape[1] + 1)
-        ax.fill_between(t, rows.min(0), rows.max(0), color=PALETTE[role][0], alpha=0.2, lw=0)
-        ax.plot(t, np.median(rows, axis=0), style, color=PALETTE[role][0], label=name)
-    ax.axhline(1, color="0.6", lw=1)
-    ax.annotate("no better than guessing 0", (t[-1], 1.02), ha="right", va="bottom", fontsize=10)
-    ax.set(xlabel="output step t", ylabel="mean squared error", ylim=(-0.05, 1.2), xticks=t)
-    ax.legend(loc="center right")
+    """Median over the networks at each step, with the range as a band; a panel for each kind of readout."""
+    fig, axes = plt.subplots(1, 2, figsize=(7.2, 3.3), sharey=True)
+    styles = {"one direction": ("loss", "o-"), "both directions": ("hidden", "s--"), "encoder-decoder": ("output", "^:")}
+    for ax, (readout, found) in zip(axes, errors.items(), strict=True):
+        for name, rows in found.items():
+            role, style = styles[name]
+            t = np.arange(1, rows.shape[1] + 1)
+            ax.fill_between(t, rows.min(0), rows.max(0), color=PALETTE[role][0], alpha=0.2, lw=0)
+            ax.plot(t, np.median(rows, axis=0), style, color=PALETTE[role][0], label=name)
+        ax.axhline(1, color="0.6", lw=1)
+        ax.set(title=readout, xlabel="output step t", ylim=(-0.05, 1.4), xticks=t)
+    axes[0].set_ylabel("mean squared error")
+    axes[0].annotate("no better than guessing 0", (8, 1.02), ha="right", va="bottom", fontsize=10)
+    axes[0].legend(loc="center right")
     return fig
 
 
