@@ -194,6 +194,16 @@ def test_a_kind_of_problem_is_named_where_it_is_the_first_that_is_wrong():
     assert "(1, 3, 4)" in text and "(5, 3, 4)" not in text
 
 
+def test_what_is_kept_from_one_call_to_the_next_is_said():
+    def keeps(x, w, kept=[]):  # noqa: B006 - the mistake
+        kept.append(1)
+        return x * w * len(kept), right(x, w)[1]
+
+    assert "wrong when it is called a second time with the same numbers. Look at s." in told(keeps)
+    keeps.__defaults__ = ([],)
+    assert "Hint: The first call is right and the second" in told(keeps)
+
+
 def test_the_part_of_an_array_that_alone_is_wrong_is_named():
     def one_sequence(x, w):
         s = x * w
@@ -269,7 +279,7 @@ def test_what_goes_to_stderr_and_warnings_cost_nothing(capsys):
 def test_the_same_seed_makes_the_same_problems_and_another_one_others():
     one, same, other = (make_problems("both", EXERCISES["both"], seed)[0].args["x"] for seed in (1, 1, 2))
     assert np.array_equal(one, same) and not np.array_equal(one, other)
-    assert len(make_problems("both", EXERCISES["both"], 1)) == 3
+    assert len(make_problems("both", EXERCISES["both"], 1)) == 4
 
 
 def test_points_are_shared_by_quantity_and_by_problem():
@@ -280,7 +290,7 @@ def test_points_are_shared_by_quantity_and_by_problem():
     assert graded(lambda x, w: (x * w, 2 * right(x, w)[1])) == 3  # one of two quantities
     assert graded(nothing) == 0
     assert graded(lambda x, w: (0 * x, 0 * w)) == 0  # right on the problem of zeros alone, which earns nothing
-    assert graded(lambda x, w: (x * w if len(x) > 1 else -x * w, right(x, w)[1])) == 5  # fails at T = 1, one of three
+    assert graded(lambda x, w: (x * w if len(x) > 1 else -x * w, right(x, w)[1])) == 5.25  # fails at T = 1, one of four
     assert graded(changes_its_input) == 4  # two quantities right, and the argument counts as a third
 
 
@@ -293,7 +303,7 @@ def test_share_is_of_all_quantities_even_if_the_call_failed_elsewhere():
         return right(x, w)
 
     verdicts = [judge(exercise, s, collect(fails_at_one_step, s.problem.args)) for s in CHECKS.solved("both", 1)]
-    assert share(exercise, verdicts) == pytest.approx(2 / 3)
+    assert share(exercise, verdicts) == pytest.approx(3 / 4)
 
 
 def test_two_mistakes_at_once_are_both_recognised_and_a_contained_one_is_left_out():

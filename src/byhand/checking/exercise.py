@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from types import ModuleType
@@ -30,6 +30,16 @@ class Edge:
     sizes: Mapping[str, Any]
     says: str = ""
     hint: str = ""
+
+
+# Every answer gets the ordinary problem twice.
+AGAIN = Edge(
+    {},
+    "when it is called a second time with the same numbers",
+    "The first call is right and the second, with the same numbers, is not: something is kept from one call to the next. "
+    "A list or dict as a default argument, an array outside of the function that is written to, an object that does not "
+    "start anew?",
+)
 
 
 @dataclass(frozen=True)
@@ -98,7 +108,7 @@ class Exercise:
     @property
     def kinds(self) -> list[tuple[dict[str, Any], Edge | None]]:
         """The sizes of each kind of problem, the ordinary one first, and what is special about it."""
-        edges = [e if isinstance(e, Edge) else Edge(e) for e in self.edges]
+        edges = [AGAIN, *(e if isinstance(e, Edge) else Edge(e) for e in self.edges)]
         return [(dict(self.sizes), None), *(({**self.sizes, **edge.sizes}, edge) for edge in edges)]
 
     @property
@@ -150,6 +160,9 @@ class Checks:
             reference = self._reference.REFERENCES[name]
             terms = getattr(self._reference, "TERMS", {}).get(name)
             for problem in make_problems(name, exercise, seed):
+                if problem.edge is AGAIN:
+                    found.append(replace(found[0], problem=problem))
+                    continue
                 known = {**problem.args, **problem.extra}
                 found.append(
                     Solved(
@@ -200,8 +213,12 @@ def _load(path: Path, **beside: ModuleType) -> ModuleType:
 
 def make_problems(name: str, exercise: Exercise, seed: Seed = PUBLIC_SEED) -> list[Problem]:
     """A problem of each kind, the ordinary one first. The same seed makes the same problems."""
-    problems = []
-    for number, (sizes, edge) in enumerate(exercise.kinds):
+    problems: list[Problem] = []
+    for sizes, edge in exercise.kinds:
+        if edge is AGAIN:
+            problems.append(replace(problems[0], edge=edge))
+            continue
+        number = sum(problem.edge is not AGAIN for problem in problems)
         args = exercise.make(random_state(seed, name, number), **sizes)
         extra = {key: args.pop(key) for key in exercise.withheld}
         problems.append(Problem(sizes, args, extra, edge))
