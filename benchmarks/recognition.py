@@ -99,7 +99,8 @@ def main() -> None:
 
 def line(name: str, c: Counter) -> str:
     return (
-        f"{name}: {c['wrong']} wrong, {c['hinted']} with a hint ({c['hinted'] / max(c['wrong'], 1):.0%}), "
+        f"{name}: {c['wrong']} wrong, {c['hinted']} with a hint ({c['hinted'] / max(c['wrong'], 1):.0%}), {c['named']} with it or a named "
+        f"mistake in the table ({c['named'] / max(c['wrong'], 1):.0%}), "
         f"{c['full']} with full marks, {c['docked']} told right and then docked; {c['right']} right, {c['rejected']} rejected"
     )
 
@@ -119,6 +120,7 @@ def measure(unit: Unit, show: bool, brief: bool) -> Counter:
         label = f"  {answer.exercise}/{answer.id}"
         if answer.wrong:
             counts["hinted"] += bool(report.hints)
+            counts["named"] += bool(report.hints) or any(row.named for row in report.verdict.rows)
             counts["full"] += min(shares) == 1.0
             counts["docked"] += report.right and min(shares) < 1.0
             if brief and report.right:

@@ -10,7 +10,7 @@ from byhand.checking import check, graded_report, share, visible_report
 from byhand.checking.collect import collect
 from byhand.checking.exercise import Checks, Exercise, make_problems
 from byhand.checking.judge import judge
-from byhand.checking.mistakes import Derived, Known, Mistake, compact, fingerprint, recognise
+from byhand.checking.mistakes import Derived, Known, Mistake, fingerprint, recognise
 from byhand.checking.terms import Terms, about_terms
 
 
@@ -342,7 +342,7 @@ def test_a_derived_mistake_is_known_by_one_number_for_each_wrong_result():
     exercise = EXERCISES["keys"]
     problem = make_problems("keys", exercise)[0]
     wrong = fingerprint(exercise, collect(lambda x, w: {"a": -x, "b": 2 * w}, problem.args))
-    known = Known([], ["In a the sign is wrong."], [Derived(0, 0, compact(exercise, {"a": wrong["a"]}))])
+    known = Known([], ["In a the sign is wrong."], [Derived(0, 0, [wrong["a"]["projections"][0], None])])
     assert [h.text for h in recognise(exercise, known, 0, {"a": wrong["a"]})] == ["In a the sign is wrong."]
     assert recognise(exercise, known, 0, wrong) == []
 

@@ -41,7 +41,7 @@ def test_what_students_have_of_the_mistakes_is_numbers_and_hints(name):
             assert mistake.hint and mistake.wrong
             assert not set(vars(mistake)) - {"id", "hint", "wrong", "case", "claims"}
         for derived in known.derived:
-            assert all(number is None or isinstance(number, float) for number in derived.wrong)
+            assert all(number in (None, True) or isinstance(number, (float, list)) for number in derived.wrong)
 
 
 def test_a_listed_mistake_comes_before_a_derived_one_and_pairs_are_known(copy):  # noqa: F811

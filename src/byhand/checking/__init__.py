@@ -8,7 +8,7 @@ from pathlib import Path
 from byhand import progress
 from byhand.checking.collect import Outcome, collect
 from byhand.checking.exercise import Checks, Edge, Exercise, Problem, Solved, load_checks
-from byhand.checking.judge import TOLERANCE, Verdict, judge
+from byhand.checking.judge import TOLERANCE, Verdict, about_overflow, judge
 from byhand.checking.mistakes import Hint, Known, fingerprint, load_mistakes, recognise
 from byhand.checking.report import Report
 from byhand.checking.seed import Seed, fresh, of_unit, read_seed
@@ -78,6 +78,8 @@ def recognised(exercise: Exercise, verdicts: Sequence[Verdict], outcomes: Sequen
     hints = recognise(exercise, known, case, wrong_marks(exercise, outcomes[case], verdict))
     if not hints and verdict.terms:
         hints = [Hint("terms", verdict.terms)]
+    if not hints and (overflow := about_overflow(verdict, outcomes[case])):
+        hints = [Hint("overflow", overflow)]
     if not hints and verdict.problem.edge and verdict.problem.edge.hint:
         hints = [Hint(f"edge-{case}", verdict.problem.edge.hint)]
     return hints

@@ -29,6 +29,7 @@ class Row:
 
     says    what is to be said: what is wrong, or a note on what is right.
     detail  the largest difference, in numbers.
+    named   whether `says` names the mistake, and not only its place.
     """
 
     name: str
@@ -37,6 +38,8 @@ class Row:
     error: float | None = None  # largest error, relative to the largest right entry
     says: str = ""
     detail: str = ""
+    named: bool = False
+    infinite: bool = False
 
     @property
     def told(self) -> str:
@@ -72,9 +75,26 @@ def judge(exercise: Exercise, solved: Solved, outcome: Outcome) -> Verdict:
                 False,
                 says=f"your function changed its argument {changed}. Whoever called it still needs the old values: "
                 "work on a copy, or write x = x + y instead of x += y.",
+                named=True,
             )
         )
     return Verdict(solved.problem, tuple(rows), trouble, _about_terms(rows, found, solved))
+
+
+# What numpy warns of -> what has happened, where a result is not finite.
+OVERFLOWS = {
+    "overflow encountered in exp": "An exponential has overflowed: exp of anything above 709 is infinite. Can the same be "
+    "written so that no large number is exponentiated, for example with the largest one subtracted first?",
+    "divide by zero encountered in log": "The logarithm of an exact 0 was taken: a probability that is too small for a float "
+    "has become 0. Take the logarithm on paper first, so that no such probability is ever computed.",
+}
+
+
+def about_overflow(verdict: Verdict, outcome: Outcome) -> str:
+    """A sentence where a result is not finite and numpy has said why; '' elsewhere."""
+    if verdict.right or not any(row.infinite for row in verdict.rows):
+        return ""
+    return next((text for warning, text in OVERFLOWS.items() if any(warning in w for w in outcome.warned)), "")
 
 
 def _about_terms(rows: Sequence[Row], found: Mapping[str, Any], solved: Solved) -> str:
@@ -125,11 +145,12 @@ def _judge_one(name: str, value: Any, exercise: Exercise, solved: Solved) -> Row
     if array is None:
         return Row(name, False, says=note)
     if array.shape != reference.shape:
-        return Row(name, False, array.shape, says=_about_shape(array, reference))
+        says = _about_shape(array, reference)
+        return Row(name, False, array.shape, says=says, named="values are right" in says)
     if not np.isfinite(array).all():
         first = np.unravel_index(np.argmin(np.isfinite(array)), array.shape)
         at = f" at index {_index(first)}" if array.ndim else ""
-        return Row(name, False, array.shape, says=f"{array[first]}{at}: {_about_nonfinite(array)}")
+        return Row(name, False, array.shape, says=f"{array[first]}{at}: {_about_nonfinite(array)}", infinite=True)
     size = max(np.abs(reference).max(initial=0.0), SMALLEST_SCALE, solved.scales.get(name, 0.0))
     if name in exercise.elementwise:
         size = np.maximum(np.abs(reference), SMALLEST_SHARE * size)
@@ -141,8 +162,10 @@ def _judge_one(name: str, value: Any, exercise: Exercise, solved: Solved) -> Row
     if error <= (rounder if exercise.single else TOLERANCE):
         notes = [note] * bool(note) + [TO_SINGLE] * (error > TOLERANCE)
         return Row(name, True, array.shape, error, "; ".join(notes))
-    says = _about_value(name, array, reference, gap, exercise, solved.problem, value)
-    return Row(name, False, array.shape, error, "; ".join(says), _largest(array, reference, gap, exercise.judge))
+    named = _about_value(name, array, reference, exercise, solved.problem, value)
+    says = named or _first_step(name, gap, exercise) + _where(name, gap, exercise, solved.problem)
+    detail = _largest(array, reference, gap, exercise.judge)
+    return Row(name, False, array.shape, error, "; ".join(says), detail, bool(named))
 
 
 def as_numbers(value: Any) -> tuple[np.ndarray | None, str]:
@@ -184,12 +207,12 @@ def _about_nonfinite(array: np.ndarray) -> str:
     return "infinite (an overflow, a division by 0, or log(0))"
 
 
-def _about_value(name, array, reference, gap, exercise, problem, value) -> list[str]:
+def _about_value(name, array, reference, exercise, problem, value) -> list[str]:
+    """What names the mistake, from the numbers of one result alone."""
     says = []
     if np.asarray(value).dtype.kind in "iu" and _close(np.trunc(reference), array):
         says.append("the decimals are cut off: the array holds integers, allocate it with floats")
-    says += _signature(name, array, reference, exercise, problem)
-    return says or _first_step(name, gap, exercise) + _where(name, gap, exercise, problem)
+    return says + _signature(name, array, reference, exercise, problem)
 
 
 def _largest(array: np.ndarray, reference: np.ndarray, gap: np.ndarray, who: str) -> str:
@@ -258,6 +281,8 @@ def _signature(name: str, array: np.ndarray, reference: np.ndarray, exercise: Ex
             return ["shifted by one step: what you have at t belongs to t + 1"]
         if _close(array[::-1], reference):
             return ["the time steps are in reverse order"]
+    if array.ndim and len(array) > 2 and _close(array[::-1], reference):
+        return ["its entries are in reverse order"]
     return []
 
 

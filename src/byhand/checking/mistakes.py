@@ -39,11 +39,15 @@ class Mistake:
 
 @dataclass(frozen=True)
 class Derived:
-    """A mistake that the build derived: for each result, in order, one projection where it is wrong, None where right."""
+    """A mistake that the build derived: for each result, in order, one projection where it is wrong, None where right.
+
+    Before a result's projection stands its shape, where that is wrong too. A few projections tell mistakes apart; of further
+    wrong results it is kept only that they are wrong: True.
+    """
 
     hint: int
     case: int
-    wrong: Sequence[float | None]
+    wrong: Sequence[float | list | bool | None]
 
 
 @dataclass(frozen=True)
@@ -98,11 +102,11 @@ def same_mark(a: Any, b: Any) -> bool:
     return a == b
 
 
-def compact(exercise: Exercise, wrong: Mapping[str, Any]) -> list[float | None] | None:
-    """The marks of wrong results as `Derived` keeps them; None where one of them is not an array of numbers."""
+def compact(exercise: Exercise, wrong: Mapping[str, Any]) -> dict[str, float] | None:
+    """One projection of each wrong result; None where one of them is not an array of numbers."""
     if not wrong or not all(isinstance(mark, Mapping) for mark in wrong.values()) or set(wrong) - set(exercise.results):
         return None
-    return [wrong[name]["projections"][0] if name in wrong else None for name in exercise.results]
+    return {name: wrong[name]["projections"][0] for name in wrong}
 
 
 def load_mistakes(folder: Path | None) -> dict[str, Known]:
@@ -160,6 +164,12 @@ def _derived(exercise: Exercise, derived: Derived, wrong: Mapping[str, Any]) -> 
             mark = wrong[name]
             if not isinstance(mark, Mapping):
                 return False
+            if number is True:
+                continue
+            if isinstance(number, list):
+                *shape, number = number
+                if shape != mark["shape"]:
+                    return False
             first, *_, norm = mark["projections"]
             if abs(first - number) > MATCH * max(abs(norm), 1e-9):
                 return False

@@ -15,6 +15,8 @@ from dataclasses import asdict
 from itertools import combinations
 from typing import Any
 
+import numpy as np
+
 from byhand.checking import wrong_marks
 from byhand.checking.collect import collect
 from byhand.checking.exercise import Checks, Exercise, load_checks
@@ -30,6 +32,7 @@ CLAIMS = re.compile(r"\b(only|right|others?|the rest|everything else|nothing els
 CLEARLY = 1e-5  # the error from which on a derived answer counts as wrong: the same on every processor
 MOST_SECONDS = 2.0  # of processor time, for a derived answer that may not end
 DIGITS = 8  # of a derived answer's numbers
+TOLD = 4  # wrong results of a derived answer whose numbers are kept
 
 
 def find_mistakes(unit: Unit) -> dict[str, Known]:
@@ -85,7 +88,7 @@ def _derived(
     for region_of, hint in (*_pairs(region, variants.misconceptions, listed), *_changed(exercise, name, solved, region, variants)):
         with contextlib.suppress(_Unusable):
             case, wrong = _numbers(checks, solved, name, region_of)
-            key = (case, tuple(wrong))
+            key = (case, tuple(tuple(n) if isinstance(n, list) else n for n in wrong))
             if key not in found and key not in known:
                 if hint not in hints:
                     hints.append(hint)
@@ -95,18 +98,23 @@ def _derived(
 
 def _key(exercise: Exercise, wrong: Mapping[str, Any]) -> tuple | None:
     marks = compact(exercise, {k: m for k, m in wrong.items() if k != "arguments"})
-    return marks and tuple(_short(marks, wrong, exercise))
+    return marks and tuple(_short(marks, wrong, exercise, {}))
 
 
-def _short(marks: Sequence[float | None], wrong: Mapping[str, Any], exercise: Exercise) -> list[float | None]:
+def _short(marks: Mapping[str, float], wrong: Mapping[str, Any], exercise: Exercise, shapes: Mapping[str, Any]) -> list:
     """The numbers with as many digits as the whole result bears, so that rounding never shows in the file."""
-    short = []
-    for name, number in zip(exercise.results, marks, strict=True):
-        if number is None:
+    short: list[Any] = []
+    for name in exercise.results:
+        if name not in marks:
             short.append(None)
             continue
+        if sum(mark is not None for mark in short) >= TOLD:
+            short.append(True)
+            continue
         norm = wrong[name]["projections"][-1] or 1.0
-        short.append(round(number, DIGITS - 1 - math.floor(math.log10(abs(norm)))) + 0.0)
+        number = round(marks[name], DIGITS - 1 - math.floor(math.log10(abs(norm)))) + 0.0
+        misshapen = name in shapes and tuple(wrong[name]["shape"]) != tuple(shapes[name])
+        short.append([*wrong[name]["shape"], number] if misshapen else number)
     return short
 
 
@@ -129,10 +137,11 @@ def _numbers(checks: Checks, solved: Answers, name: str, region: str) -> tuple[i
         raise _Unusable
     numbers = {k: mark for k, mark in wrong.items() if k != "arguments"}
     marks = compact(exercise, numbers)
-    errors = {row.name: row.error for row in verdict.rows if not row.right and row.name != "arguments"}
-    if marks is None or any(error is None or not CLEARLY < error < 1e12 for error in errors.values()):
+    shapes = {key: np.shape(value) for key, value in checks.solved(name)[case].answer.items()}
+    errors = [row.error for row in verdict.rows if not row.right and row.shape == tuple(shapes.get(row.name, ()))]
+    if marks is None or any(error is None or not CLEARLY < error < 1e12 for error in errors):
         raise _Unusable
-    return case, _short(marks, wrong, exercise)
+    return case, _short(marks, wrong, exercise, shapes)
 
 
 @contextlib.contextmanager

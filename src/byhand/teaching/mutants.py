@@ -9,10 +9,11 @@ from __future__ import annotations
 import ast
 import copy
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-MOST = 400  # mutants of one exercise
+MOST = 900  # mutants of one exercise
 
 
 @dataclass(frozen=True)
@@ -39,8 +40,9 @@ def mutants(region: str, words: Mapping[str, str], results: Sequence[str], argum
     except SyntaxError:  # a region that holds a `return` parses; one that begins inside a block does not
         return []
     loaded = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)}
-    named = [n for n in dict.fromkeys([*arguments, *results, *words]) if n in arguments or n in loaded]
-    namer = _Namer(words, results, arguments, tuple(named))
+    stored = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+    variables = [*arguments, *sorted((stored & loaded) - set(arguments))]
+    namer = _Namer(words, results, arguments, tuple(variables))
     found: dict[str, str] = {}
     for changed, hint in (*_expressions(tree, namer), *_statements(tree, namer)):
         if hint:
@@ -54,7 +56,7 @@ class _Namer:
     words: Mapping[str, str]
     results: Sequence[str] = ()
     arguments: Sequence[str] = ()
-    named: Sequence[str] = ()  # variables that can be told from each other in a sentence
+    variables: Sequence[str] = ()  # the arguments, and what the solution itself computes
 
     def call(self, name: str) -> str:
         """What to call a variable; '' where a student cannot know it."""
@@ -112,7 +114,8 @@ def _stored(target: ast.expr) -> list[str]:
 
 
 def _expressions(tree: ast.Module, namer: _Namer) -> Iterator[tuple[ast.Module, str]]:
-    """Copies of the tree with one expression replaced."""
+    """Copies of the tree with one expression replaced; and with all that read the same replaced alike."""
+    alike = Counter(ast.unparse(n) for n in ast.walk(tree) if isinstance(n, ast.expr))
     for number, statement in enumerate(_simple(tree)):
         parts = [n for n in ast.walk(statement) if isinstance(n, ast.expr)]
         for k, part in enumerate(parts):
@@ -124,6 +127,8 @@ def _expressions(tree: ast.Module, namer: _Namer) -> Iterator[tuple[ast.Module, 
                     old = [n for n in ast.walk(there) if isinstance(n, ast.expr)][k]
                     _Replace(old, new).visit(there)
                     yield changed, _sentence(says, place)
+                    if alike[ast.unparse(part)] > 1 and not isinstance(part, (ast.Name, ast.Constant)):
+                        yield _ReplaceAll(ast.unparse(part), new).visit(copy.deepcopy(tree)), _sentence(says, place)
 
 
 def _sentence(says: str, place: str) -> str:
@@ -147,6 +152,16 @@ class _Replace(ast.NodeTransformer):
 
     def visit(self, node):
         return copy.deepcopy(self.new) if node is self.old else super().visit(node)
+
+
+class _ReplaceAll(ast.NodeTransformer):
+    def __init__(self, text: str, new: ast.expr) -> None:
+        self.text, self.new = text, new
+
+    def visit(self, node):
+        if isinstance(node, ast.expr) and ast.unparse(node) == self.text:
+            return copy.deepcopy(self.new)
+        return super().visit(node)
 
 
 # Operators on expressions ------------------------------------------------------------------------
@@ -187,6 +202,7 @@ def _factors(node: ast.expr, namer: _Namer) -> Changes:
     else:
         yield ast.BinOp(node.left, ast.Mult(), node.right), f"{{place}}, the part{namer.holds(node.right)} multiplies instead of dividing"
         yield ast.BinOp(node, ast.Div(), node.right), f"{{place}}, the division{namer.holds(node.right)} is done twice"
+        yield ast.BinOp(node.right, ast.Div(), node.left), f"{{place}}, a fraction{namer.holds(node)} is upside down"
 
 
 def _ones(node: ast.expr, namer: _Namer) -> Changes:
@@ -363,11 +379,15 @@ def _conditions(node: ast.expr, namer: _Namer) -> Changes:
 
 def _others(node: ast.expr, namer: _Namer) -> Changes:
     """Another argument of the function where one stands; zeros where it stands."""
-    if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and node.id in namer.named:
-        for other in namer.named:
-            if other != node.id:
-                yield ast.Name(other, ast.Load()), f"{{place}}, {namer.call(other)} stands where {namer.call(node.id)} belongs"
-        yield _parsed(f"np.zeros_like({node.id})"), f"{{place}}, zeros stand where {namer.call(node.id)} belongs"
+    if not isinstance(node, ast.Name) or not isinstance(node.ctx, ast.Load) or node.id not in namer.variables:
+        return
+    here = namer.call(node.id)
+    for other in namer.variables:
+        if other != node.id and (here or namer.call(other)):
+            there = namer.call(other) or "another quantity"
+            yield ast.Name(other, ast.Load()), f"{{place}}, {there} stands where {here or 'another quantity'} belongs"
+    if here:
+        yield _parsed(f"np.zeros_like({node.id})"), f"{{place}}, zeros stand where {here} belongs"
 
 
 def _keys(node: ast.expr, namer: _Namer) -> Changes:
@@ -393,6 +413,13 @@ OPERATORS: tuple[Callable[[ast.expr, _Namer], Changes], ...] = (
 def _statements(tree: ast.Module, namer: _Namer) -> Iterator[tuple[ast.Module, str]]:
     """Copies of the tree with a statement changed: not accumulated, left out, a loop shorter or in the other direction."""
     nodes = list(ast.walk(tree))
+    added = [n for n in nodes if isinstance(n, ast.AugAssign)]
+    if len(added) > 1:
+        changed = copy.deepcopy(tree)
+        for node in [n for n in ast.walk(changed) if isinstance(n, ast.AugAssign)]:
+            _assign(changed, node)
+        names = [t for n in added for t in map(namer.call, _stored(n.target)) if t]
+        yield changed, f"Nothing is accumulated{': ' + ', '.join(dict.fromkeys(names)) if names else ''}: each round replaces what was there."
     for k, node in enumerate(nodes):
         for change, says in _changes_of(node):
             changed = copy.deepcopy(tree)
