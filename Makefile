@@ -47,8 +47,8 @@ bench: install
 
 # Resolves pyproject.toml anew, for every system and Python 3.11 or newer. What is locked keeps its version, unless it is
 # asked to move: make locks ARGS="--upgrade", or ARGS="--upgrade-package numpy".
-LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-package torch \
-	--custom-compile-command "make locks" pyproject.toml
+LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --custom-compile-command "make locks" \
+	pyproject.toml --constraints requirements/torch.txt --no-emit-package torch
 locks: install
 	$(BIN)/$(LOCK) --all-extras --output-file requirements/all.txt $(ARGS)
 	$(BIN)/$(LOCK) --constraints requirements/all.txt --output-file requirements/student.txt
