@@ -302,8 +302,18 @@ def test_share_is_of_all_quantities_even_if_the_call_failed_elsewhere():
             raise ValueError("one step")
         return right(x, w)
 
-    verdicts = [judge(exercise, s, collect(fails_at_one_step, s.problem.args)) for s in CHECKS.solved("both", 1)]
-    assert share(exercise, verdicts) == pytest.approx(3 / 4)
+    seen, fresh = (
+        [judge(exercise, s, collect(fails_at_one_step, s.problem.args)) for s in CHECKS.solved("both", seed)]
+        for seed in (0, 1)
+    )
+    assert share(exercise, seen, fresh) == pytest.approx(3 / 4)
+
+
+def test_what_is_wrong_with_the_public_numbers_earns_nothing_by_luck_with_others():
+    def lucky(x, w):
+        return (x * w if x[0, 0, 0] == CHECKS.solved("both", 1)[0].problem.args["x"][0, 0, 0] else x), right(x, w)[1]
+
+    assert graded_report("both", CHECKS, lucky, 6, seed=1).points[0] == 3
 
 
 def test_two_mistakes_at_once_are_both_recognised_and_a_contained_one_is_left_out():

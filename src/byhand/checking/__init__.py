@@ -122,39 +122,51 @@ def _used(function: Callable, checks: Checks) -> list[str]:
 
 
 def graded_report(name: str, checks: Checks, function: Callable, points: float, seed: Seed) -> Report:
-    """The check that gives marks: a problem of each kind from the unit's `seed`."""
-    exercise, solved = checks[name], checks.solved(name, seed)
-    return marked(name, exercise, solved, collect_all(exercise, [s.problem for s in solved], function), points)
+    """The check that gives marks: a problem of each kind from the unit's `seed`, and the public ones once more."""
+    exercise, public, fresh = checks[name], checks.solved(name), checks.solved(name, seed)
+    seen = judge_all(exercise, public, collect_all(exercise, [s.problem for s in public], function))
+    outcomes = collect_all(exercise, [s.problem for s in fresh], function)
+    return marked(name, exercise, seen, judge_all(exercise, fresh, outcomes), outcomes, points)
+
+
+def judge_all(exercise: Exercise, solved: Sequence[Solved], outcomes: Sequence[Outcome]) -> list[Verdict]:
+    return [judge(exercise, s, o) for s, o in zip(solved, outcomes, strict=True)]
 
 
 def marked(
-    name: str, exercise: Exercise, solved: Sequence[Solved], outcomes: Sequence[Outcome], points: float
+    name: str,
+    exercise: Exercise,
+    seen: Sequence[Verdict],
+    verdicts: Sequence[Verdict],
+    outcomes: Sequence[Outcome],
+    points: float,
 ) -> Report:
-    """The report on all graded problems, with the points that they earn."""
-    verdicts = [judge(exercise, s, o) for s, o in zip(solved, outcomes, strict=True)]
-    earned = round(points * share(exercise, verdicts), 2)
+    """The report on all graded problems, with the points that they earn; `seen` are the verdicts on the public ones."""
+    earned = round(points * share(exercise, seen, verdicts), 2)
     wrong = [v for v in verdicts if not v.right]
     notes = _notes(outcomes)
     if len(wrong) > 1:
-        notes.append(f"Not right on {len(wrong)} of {len(solved)} problems; the first of them is shown.")
-    notes.append(f"Graded on {len(solved)} problems with fresh numbers.")  # the seed stays with the instructor
-    return Report(name, (wrong or verdicts)[0], (), notes, (earned, points), exercise.judge)
+        notes.append(f"Not right on {len(wrong)} of {len(verdicts)} problems; the first of them is shown.")
+    notes.append(f"Graded on {len(verdicts)} problems with fresh numbers.")  # the seed stays with the instructor
+    shown = [*wrong, *(v for v in seen if not v.right), *verdicts][0]
+    return Report(name, shown, (), notes, (earned, points), exercise.judge)
 
 
-def share(exercise: Exercise, verdicts: Sequence[Verdict]) -> float:
+def share(exercise: Exercise, seen: Sequence[Verdict], fresh: Sequence[Verdict]) -> float:
     """The share of the points that is earned.
 
-    Each quantity counts the same; a group of results is one quantity, right where all of it is. One that is wrong on the
-    ordinary problem earns nothing; otherwise it earns the share of the kinds of problem on which it is right. An argument
-    that was changed counts as one more quantity that is wrong.
+    Each quantity counts the same; a group of results is one quantity, right where all of it is. It is right on a kind of
+    problem where it is right with the public numbers, which the student has seen, and with fresh ones: so a wrong answer
+    earns nothing by what a seed happens to draw. One that is wrong on the ordinary problem earns nothing; otherwise it earns
+    the share of the kinds on which it is right. An argument that was changed counts as one more quantity that is wrong.
     """
     quantities = exercise.quantities
-    if any(row.name == "arguments" for v in verdicts for row in v.rows):
+    if any(row.name == "arguments" for v in (*seen, *fresh) for row in v.rows):
         quantities = [*quantities, ("arguments",)]
-    right = [{row.name: row.right for row in v.rows} for v in verdicts]
+    right = [[{row.name: row.right for row in v.rows} for v in pair] for pair in zip(seen, fresh, strict=True)]
     earned = 0.0
     for names in quantities:
-        whole = [all(r.get(name, False) for name in names) for r in right]
+        whole = [all(r.get(name, False) for r in pair for name in names) for pair in right]
         earned += sum(whole) / len(whole) if whole[0] else 0.0
     return earned / len(quantities)
 

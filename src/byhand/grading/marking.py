@@ -8,9 +8,9 @@ from typing import Any
 
 from nbformat import NotebookNode, from_dict
 
-from byhand.checking import first_wrong, marked, recognised, told, wrong_marks
+from byhand.checking import first_wrong, judge_all, marked, recognised, told, wrong_marks
 from byhand.checking.collect import Failure, Outcome
-from byhand.checking.judge import Verdict, judge
+from byhand.checking.judge import Verdict
 from byhand.checking.report import Report
 from byhand.grading.paper import Paper
 
@@ -21,6 +21,7 @@ class Marks:
 
     paper: Paper
     exercises: dict[str, dict[str, Any]] = field(default_factory=dict)
+    _seen: dict[str, list[Verdict]] = field(default_factory=dict)  # on the public problems, by exercise
 
     def __post_init__(self) -> None:
         for name, asked in self.paper.exercises.items():
@@ -36,12 +37,13 @@ class Marks:
         asked, entry = self.paper.exercises[name], self.exercises[name]
         solved = asked.solved[False]
         listed = [outcomes.get(number, Outcome(failure=missing)) for number in range(len(solved))]
-        verdicts = [judge(asked.exercise, s, o) for s, o in zip(solved, listed, strict=True)]
+        verdicts = judge_all(asked.exercise, solved, listed)
         case = first_wrong(verdicts)
         earlier = next((n for n in uses if n in self.exercises and not self.exercises[n]["right"]), None)
         report = told(name, asked.exercise, verdicts, listed, asked.known, None if case is None else earlier)
         if not counts:
             return report
+        self._seen[name] = verdicts
         entry["right"] = case is None
         entry["failure"] = None if case is None else _one_line(_trouble(verdicts[case]))
         if hits := recognised(asked.exercise, verdicts, listed, asked.known):
@@ -56,7 +58,9 @@ class Marks:
         asked, entry = self.paper.exercises[name], self.exercises[name]
         solved = asked.solved[True]
         listed = [outcomes.get(number, Outcome(failure=missing)) for number in range(len(solved))]
-        report = marked(name, asked.exercise, solved, listed, asked.points)
+        nothing = [Outcome(failure=missing)] * len(solved)
+        seen = self._seen.get(name) or judge_all(asked.exercise, asked.solved[False], nothing)
+        report = marked(name, asked.exercise, seen, judge_all(asked.exercise, solved, listed), listed, asked.points)
         entry["points"] = report.points[0]
         if not report.right and entry["right"]:
             entry["failure"] = _one_line(f"With {report.verdict.problem.label}: {_trouble(report.verdict)}")
