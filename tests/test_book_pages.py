@@ -138,5 +138,7 @@ def test_the_list_of_links_to_other_hosts_is_complete(site, monkeypatch):
     import links
 
     found = links.links_of(site)
-    assert found == (ROOT / "book" / "links.txt").read_text().split(), "run `python book/links.py list` after `make book`"
+    assert found == (ROOT / "book" / "links.txt").read_text().split(), (
+        "run `python book/links.py list` after `make book`"
+    )
     assert len(found) > 30

@@ -2,9 +2,8 @@
 
 import numpy as np
 import torch
-from torch.nn.functional import binary_cross_entropy_with_logits, mse_loss
-
 from checks import loss_and_gradient, mse, neuron_with, numbers
+from torch.nn.functional import binary_cross_entropy_with_logits, mse_loss
 
 
 def tensors(*arrays):

@@ -2,9 +2,8 @@
 
 import numpy as np
 import torch
-from torch.nn.functional import linear
-
 from checks import KEYS, NAMES, one_step, tensor
+from torch.nn.functional import linear
 
 
 def numbers(results):

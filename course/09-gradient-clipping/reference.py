@@ -2,9 +2,8 @@
 
 import numpy as np
 import torch
-from torch.autograd.functional import jacobian
-
 from checks import blocks_of
+from torch.autograd.functional import jacobian
 
 
 def tensors(*arrays):

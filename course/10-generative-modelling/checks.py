@@ -9,7 +9,6 @@ import numpy as np
 
 from byhand.checking import Exercise
 
-
 # kl_categorical ----------------------------------------------------------------------------------
 
 

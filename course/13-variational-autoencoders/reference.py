@@ -2,9 +2,8 @@
 
 import numpy as np
 import torch
-from torch.distributions import Bernoulli, Independent, Normal, kl_divergence
-
 from checks import GAUSSIAN, NAMES, means, network, tensors
+from torch.distributions import Bernoulli, Independent, Normal, kl_divergence
 
 
 def numbers(**results):

@@ -2,9 +2,8 @@
 
 import numpy as np
 import torch
-from torch.nn.functional import huber_loss
-
 from checks import FIELDS, chosen, tensor
+from torch.nn.functional import huber_loss
 
 
 def network(p):

@@ -160,6 +160,11 @@ def _report(args: argparse.Namespace) -> int:
 
 
 def _grade(args: argparse.Namespace) -> int:
+    if not hasattr(os, "fork"):
+        raise CourseError(
+            "Grading forks a process for each submission, with a sandbox and without, and this system cannot: "
+            "use Linux, WSL or the container in .devcontainer/."
+        )
     from byhand.grading import executors
     from byhand.grading.grade import Grading
     from byhand.grading.sandbox import Limits
