@@ -2,8 +2,9 @@
 
 import numpy as np
 import torch
-from checks import loss_and_gradient, mse, neuron_with, numbers
 from torch.nn.functional import binary_cross_entropy_with_logits, mse_loss
+
+from checks import loss_and_gradient, mse, neuron_with, numbers
 
 
 def tensors(*arrays):

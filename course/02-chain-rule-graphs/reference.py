@@ -2,6 +2,7 @@
 
 import numpy as np
 import torch
+
 from checks import EXPRESSIONS, OPERATIONS, by_part, inputs, long_row, order, run
 
 

@@ -2,8 +2,9 @@
 
 import numpy as np
 import torch
-from checks import cell_with, forward, numbers, run, step, tensors
 from torch.nn.functional import cross_entropy as torch_cross_entropy
+
+from checks import cell_with, forward, numbers, run, step, tensors
 
 
 def loss(o, y):

@@ -8,6 +8,7 @@ import numpy as np
 
 from byhand.checking import Exercise
 
+
 # perceptron_step ---------------------------------------------------------------------------------
 
 

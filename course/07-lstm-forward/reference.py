@@ -2,8 +2,9 @@
 
 import numpy as np
 import torch
-from checks import KEYS, NAMES, one_step, tensor
 from torch.nn.functional import linear
+
+from checks import KEYS, NAMES, one_step, tensor
 
 
 def numbers(results):

@@ -1,6 +1,7 @@
 """Unit 08: the right answers to the problems of checks.py, most of them torch's. No grading process that runs your code has them."""
 
 import torch
+
 from checks import PARAMETERS, cell, leaf, numbers, unroll
 
 

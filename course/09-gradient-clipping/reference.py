@@ -2,8 +2,9 @@
 
 import numpy as np
 import torch
-from checks import blocks_of
 from torch.autograd.functional import jacobian
+
+from checks import blocks_of
 
 
 def tensors(*arrays):

@@ -9,6 +9,7 @@ import numpy as np
 
 from byhand.checking import Exercise
 
+
 # kl_categorical ----------------------------------------------------------------------------------
 
 

@@ -2,9 +2,10 @@
 
 import numpy as np
 import torch
-from checks import made, made_scores, masks, nade, nade_scores, numbers, tensors, total
 from torch.nn.functional import binary_cross_entropy_with_logits as torch_loss
 from torch.nn.functional import linear
+
+from checks import made, made_scores, masks, nade, nade_scores, numbers, tensors, total
 
 
 def nll(o, x):

@@ -2,8 +2,9 @@
 
 import numpy as np
 import torch
-from checks import GAUSSIAN, NAMES, means, network, tensors
 from torch.distributions import Bernoulli, Independent, Normal, kl_divergence
+
+from checks import GAUSSIAN, NAMES, means, network, tensors
 
 
 def numbers(**results):

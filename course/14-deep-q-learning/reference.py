@@ -2,8 +2,9 @@
 
 import numpy as np
 import torch
-from checks import FIELDS, chosen, tensor
 from torch.nn.functional import huber_loss
+
+from checks import FIELDS, chosen, tensor
 
 
 def network(p):

@@ -12,9 +12,9 @@ from traitlets.config import Config, PyFileConfigLoader
 from byhand.checking.exercise import load_checks
 from byhand.checking.seed import ensure_seed
 from byhand.teaching.course import CourseError, Unit
-from byhand.teaching.known import find_mistakes, mistakes_bytes, same_mistakes
 from byhand.teaching.notebooks import lint_exercises, notebook_bytes, read_source
 from byhand.teaching.plain import equation_numbers, load_references, to_plain
+from byhand.teaching.known import find_mistakes, mistakes_bytes, same_mistakes
 from byhand.teaching.verify import verify
 
 

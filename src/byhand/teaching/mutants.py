@@ -270,13 +270,13 @@ def _calls(node: ast.expr, namer: _Namer) -> Changes:
     if name == "sigmoid" and len(node.args) == 1:
         yield ast.parse(f"np.tanh({ast.unparse(node.args[0])})", mode="eval").body, "{place}, the tanh stands in for the sigmoid"
     if name in ("cumsum", "cumprod") and len(node.args) >= 1:
-        yield node.args[0], "{place}, nothing is accumulated"
+        yield node.args[0], f"{{place}}, nothing is accumulated"
     if name in ("maximum", "minimum") and len(node.args) == 2:
         other = "minimum" if name == "maximum" else "maximum"
         yield _renamed(node, other), f"{{place}}, the {other[:3]}imum is taken where the {name[:3]}imum belongs"
         for kept in node.args:
             if not isinstance(kept, ast.Constant):
-                yield kept, "{place}, the bound is missing"
+                yield kept, f"{{place}}, the bound is missing"
     if name in ("where",) and len(node.args) == 3:
         swapped = copy.deepcopy(node)
         swapped.args[1], swapped.args[2] = swapped.args[2], swapped.args[1]
