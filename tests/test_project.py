@@ -99,6 +99,13 @@ def test_the_students_side_imports_nothing_from_the_teaching_side():
     assert done.stdout.strip() == "[]", done.stdout + done.stderr
 
 
+@pytest.mark.parametrize("command, package", [("grade", "nbgrader"), ("build", "jupytext")])
+def test_an_instructors_command_in_a_students_environment_says_what_to_install(command, package):
+    code = f"import sys; sys.modules[{package!r}] = None; from byhand.teaching.cli import main; sys.exit(main([{command!r}, '05-simple-rnn']))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 2 and done.stderr == f"{command} needs {package}: run python setup_course.py install all.\n"
+
+
 def test_importing_byhand_does_not_wait_for_torch():
     done = subprocess.run(
         [sys.executable, "-c", "import byhand, sys; print('torch' in sys.modules)"], capture_output=True, text=True

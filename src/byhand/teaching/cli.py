@@ -62,6 +62,11 @@ def main(argv: list[str] | None = None) -> int:
     except UpdateError as error:
         print(error, file=sys.stderr)
         return 2
+    except ModuleNotFoundError as error:
+        if error.name not in _NOT_FOR_STUDENTS:
+            raise
+        print(f"{args.command} needs {error.name}: run python setup_course.py install all.", file=sys.stderr)
+        return 2
 
 
 def _positive(text: str) -> int:
@@ -220,4 +225,5 @@ _COMMANDS = {
     "grade": _grade,
     "report": _report,
 }
+_NOT_FOR_STUDENTS = {"nbgrader", "jupytext", "cloudpickle", "sphinx"}  # not in requirements/student.txt
 _OF_A_CLASS = {"class", "grade", "report"}  # what is wrong with a class, or with what was typed, is exit code 2
