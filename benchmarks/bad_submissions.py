@@ -21,8 +21,8 @@ from watch import Watch
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests" / "grading")]
 
-from bad import POINTS, SECRET, SUITE, UNIT, Scene, hand_in, listening  # noqa: E402
-from classes import clean_environment, copy_course, run  # noqa: E402
+from bad import POINTS, SECRET, SUITE, UNIT, Scene, hand_in, listening
+from classes import clean_environment, copy_course, run
 
 GROUPS = {
     "broken": "Taken apart, without meaning harm",

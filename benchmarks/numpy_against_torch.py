@@ -65,7 +65,9 @@ def main():
         assert abs(J - J_torch) < 1e-10 and np.allclose(grads["dW"], dW), "the two do not compute the same"
         times, end = ([], []), time.perf_counter() + SECONDS
         while time.perf_counter() < end:
-            for mine, step in zip(times, (lambda: numpy_step(space, x, y, h0, p), lambda: torch_step(*theirs)), strict=True):
+            for mine, step in zip(
+                times, (lambda: numpy_step(space, x, y, h0, p), lambda: torch_step(*theirs)), strict=True
+            ):
                 start = time.perf_counter()
                 step()
                 mine.append(time.perf_counter() - start)

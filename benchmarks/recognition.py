@@ -26,7 +26,6 @@ import linecache
 import os
 from collections import Counter
 from dataclasses import dataclass
-from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 

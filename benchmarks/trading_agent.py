@@ -25,9 +25,9 @@ from byhand.teaching.notebooks import read_source
 [UNIT] = find_units(find_root(), ["15-trading-agent"])
 sys.path.insert(0, str(UNIT.course))
 
-from agent import Agent  # noqa: E402
-from market import Table, course_market, noise_market, planted_market, shuffled  # noqa: E402
-from trading_env import TradingEnv, blocks_of  # noqa: E402
+from agent import Agent
+from market import Table, course_market, noise_market, planted_market, shuffled
+from trading_env import TradingEnv, blocks_of
 
 SEEDS, W, FRESH = 5, 30, 10
 PERIODS = dict(train=(W - 1, 900), valid=(899, 1200), test=(1199, 1500))  # first day of an order, day after the last

@@ -19,8 +19,8 @@ def site(tmp_path_factory):
     """The folder of the built book. Built from scratch in a copy, so that no earlier build hides a warning."""
     root = tmp_path_factory.mktemp("book")
     shutil.copytree(ROOT / "book", root / "book", ignore=shutil.ignore_patterns("_build"))
-    for folder in ("course", "solutions"):
-        (root / folder).symlink_to(ROOT / folder)
+    for name in ("course", "solutions", "CONTRIBUTING.md"):
+        (root / name).symlink_to(ROOT / name)
     return build_book(root).parent
 
 

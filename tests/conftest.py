@@ -7,9 +7,9 @@ from playwright.sync_api import sync_playwright
 # The problems of the checks are tiny, and tests may run side by side: one thread each. Set before numpy is imported.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-from book_site import address, pages, site, visit  # noqa: E402, F401 - fixtures
-from book_visit import book  # noqa: E402, F401 - a fixture
-from classes import UNIT, copy_course, make_class, run, submit  # noqa: E402
+from book_site import address, pages, site, visit  # noqa: F401 - fixtures
+from book_visit import book  # noqa: F401 - a fixture
+from classes import UNIT, copy_course, make_class, run, submit
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 CHROMIUM_ARGS = (

@@ -94,6 +94,12 @@ def test_where_sliders_would_be_the_page_says_how_to_have_them(site):
     assert 'id="run-it-live"' in (site / "how-to-use.html").read_text()
 
 
+def test_contributors_find_their_page(site):
+    [title] = re.findall(r"^# (.*)$", (ROOT / "CONTRIBUTING.md").read_text(), re.M)
+    page = (site / "contributing.html").read_text()
+    assert f"<h1>{title}" in page and 'href="contributing.html"' in (site / "index.html").read_text()
+
+
 # What it costs to load
 
 
@@ -138,5 +144,7 @@ def test_the_list_of_links_to_other_hosts_is_complete(site, monkeypatch):
     import links
 
     found = links.links_of(site)
-    assert found == (ROOT / "book" / "links.txt").read_text().split(), "run `python book/links.py list` after `make book`"
+    assert found == (ROOT / "book" / "links.txt").read_text().split(), (
+        "run `python book/links.py list` after `make book`"
+    )
     assert len(found) > 30

@@ -387,7 +387,7 @@ def test_using_check_wrongly_is_met_with_a_sentence(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(TypeError, match="without brackets after the name"):
         check("both", 3)
-    with pytest.raises(ValueError, match="There is no checks.py in"):
+    with pytest.raises(ValueError, match=r"There is no checks\.py in"):
         check("both", right)
     (tmp_path / "checks.py").write_text("EXERCISES = {'other': None}\n")
     with pytest.raises(ValueError, match="no exercise 'both' in this unit; it has other"):

@@ -38,13 +38,13 @@ def linear(colour):
 
 
 def contrast(a, b):
-    low, high = sorted(sum(w * c for w, c in zip((0.2126, 0.7152, 0.0722), linear(x))) for x in (a, b))
+    low, high = sorted(sum(w * c for w, c in zip((0.2126, 0.7152, 0.0722), linear(x), strict=True)) for x in (a, b))
     return (high + 0.05) / (low + 0.05)
 
 
 def lab(rgb):
     xyz = [
-        sum(w * min(1, max(0, c)) for w, c in zip(row, rgb)) / white
+        sum(w * min(1, max(0, c)) for w, c in zip(row, rgb, strict=True)) / white
         for row, white in (
             ((0.4124, 0.3576, 0.1805), 0.9505),
             ((0.2126, 0.7152, 0.0722), 1.0),
@@ -74,7 +74,9 @@ VISION = {
 def test_roles_stay_apart_for_all_eyes(vision, theme):
     roles = ("input", "hidden", "output", "loss", "parameter", "gradient")
     seen = {
-        role: lab([sum(w * c for w, c in zip(row, linear(PALETTE[role][theme]))) for row in VISION[vision]])
+        role: lab(
+            [sum(w * c for w, c in zip(row, linear(PALETTE[role][theme]), strict=True)) for row in VISION[vision]]
+        )
         for role in roles
     }
     for a, b in combinations(roles, 2):

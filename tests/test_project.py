@@ -6,6 +6,7 @@ import sys
 import tomllib
 from pathlib import Path
 
+import pytest
 import yaml
 from packaging.requirements import Requirement
 
@@ -13,40 +14,75 @@ ROOT = Path(__file__).resolve().parents[1]
 TRACKED = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True).stdout.splitlines()
 
 
-def pinned():
-    lines = (line.split("#")[0].strip() for line in (ROOT / "requirements.txt").read_text().splitlines())
-    return {r.name.lower().replace("_", "-"): r for r in map(Requirement, filter(None, lines))}
+LOCKS = ROOT / "requirements"
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
 
-def test_every_requirement_is_pinned():
-    for requirement in pinned().values():
+def locked(name):
+    """Requirement -> the hashes of its files, of a lock. A package can have two versions, for different Pythons."""
+    found = {}
+    for block in re.split(r"\n(?=\w)", re.sub(r"^ *#.*\n", "", (LOCKS / f"{name}.txt").read_text(), flags=re.M)):
+        line, *hashes = (part.strip() for part in block.split("\\\n"))
+        found[Requirement(line)] = hashes
+    return found
+
+
+def canonical(name):
+    return name.lower().replace("_", "-")
+
+
+def here(name):
+    """Package -> version that the lock and torch.txt install into this Python."""
+    both = [
+        *locked(name),
+        *(Requirement(line) for line in (LOCKS / "torch.txt").read_text().splitlines() if line[0] != "#"),
+    ]
+    return {canonical(r.name): str(r.specifier).removeprefix("==") for r in both if not r.marker or r.marker.evaluate()}
+
+
+@pytest.mark.parametrize("lock", ["student", "all"])
+def test_every_requirement_of_a_lock_is_pinned_and_has_hashes(lock):
+    assert len(locked(lock)) > 100
+    for requirement, hashes in locked(lock).items():
         assert re.fullmatch(r"==[^*]+", str(requirement.specifier)), requirement
+        assert hashes and all(re.fullmatch(r"--hash=sha256:[0-9a-f]{64}", line) for line in hashes), requirement
+
+
+def test_no_lock_names_a_place_to_install_from():
+    for path in LOCKS.iterdir():
+        assert not re.search(r"://|--(extra-)?index-url|--find-links", path.read_text()), path.name
+
+
+def test_students_install_what_they_need_in_the_versions_of_all_and_nothing_for_teachers():
+    student, everything = here("student"), here("all")
+    assert student.items() <= everything.items()
+    assert not {"nbgrader", "jupytext", "playwright", "dask", "distributed", "pytest", "sphinx", "ruff", "uv"} & set(
+        student
+    )
 
 
 def test_the_pins_satisfy_what_the_package_asks_for():
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    groups = [project["dependencies"], *project["optional-dependencies"].values()]
-    for requirement in (Requirement(line) for group in groups for line in group):
-        version = str(pinned()[requirement.name.lower().replace("_", "-")].specifier).removeprefix("==")
-        assert requirement.specifier.contains(version), f"{requirement} is pinned at {version}"
+    groups = {"student": [PROJECT["dependencies"]], "all": PROJECT["optional-dependencies"].values()}
+    for lock, lists in groups.items():
+        pinned = here(lock)
+        for requirement in (Requirement(line) for group in lists for line in group):
+            version = pinned[canonical(requirement.name)]
+            assert requirement.specifier.contains(version), f"{requirement} is pinned at {version}"
 
 
-def test_conda_and_pip_install_the_same_versions():
-    """environment.yml names no versions of its own but Python's: it takes those of requirements.txt."""
-    dependencies = yaml.safe_load((ROOT / "environment.yml").read_text())["dependencies"]
-    *channel, through_pip = dependencies
-    assert channel == ["python=3.11", "pip", "make"]
-    assert "-r requirements.txt" in through_pip["pip"] and "-e ." in through_pip["pip"]
-    versions = [line for line in through_pip["pip"] if "==" in line]
-    assert versions == []
+def test_conda_installs_the_same_versions():
+    """environment.yml names no versions of its own but Python's: setup_course.py brings those of the lock."""
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text())
+    assert environment["dependencies"] == ["python=3.11", "pip", "make"]
+    assert "python setup_course.py install --here" in (ROOT / "postBuild").read_text()
 
 
 def test_what_is_installed_here_is_what_is_pinned():
     installed = subprocess.run([sys.executable, "-m", "pip", "freeze"], capture_output=True, text=True).stdout
     found = dict(line.lower().replace("_", "-").split("==") for line in installed.splitlines() if "==" in line)
-    for name, requirement in pinned().items():
-        if name in found:  # a pin can be for another system
-            assert requirement.specifier.contains(found[name].split("+")[0]), f"{name} {found[name]}"
+    for name, version in here("all").items():
+        if name in found:
+            assert version == found[name].split("+")[0], f"{name} {found[name]}"
 
 
 def test_the_students_side_imports_nothing_from_the_teaching_side():
@@ -63,6 +99,13 @@ def test_the_students_side_imports_nothing_from_the_teaching_side():
     assert done.stdout.strip() == "[]", done.stdout + done.stderr
 
 
+@pytest.mark.parametrize("command, package", [("grade", "nbgrader"), ("build", "jupytext")])
+def test_an_instructors_command_in_a_students_environment_says_what_to_install(command, package):
+    code = f"import sys; sys.modules[{package!r}] = None; from byhand.teaching.cli import main; sys.exit(main([{command!r}, '05-simple-rnn']))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 2 and done.stderr == f"{command} needs {package}: run python setup_course.py install all.\n"
+
+
 def test_importing_byhand_does_not_wait_for_torch():
     done = subprocess.run(
         [sys.executable, "-c", "import byhand, sys; print('torch' in sys.modules)"], capture_output=True, text=True
@@ -72,22 +115,32 @@ def test_importing_byhand_does_not_wait_for_torch():
 
 def test_students_files_import_nothing_that_students_do_not_have():
     for path in (ROOT / "course").rglob("*.py"):
-        assert not re.search(r"^\s*(from|import) (byhand\.teaching|byhand\.grading|nbgrader|jupytext|yaml)", path.read_text(), re.M), path
+        assert not re.search(
+            r"^\s*(from|import) (byhand\.teaching|byhand\.grading|nbgrader|jupytext|yaml)", path.read_text(), re.M
+        ), path
 
 
 def test_no_file_names_a_machine():
     """Paths of a machine have no place in the project."""
     for name in TRACKED:
         path = ROOT / name
-        if path.suffix in {".md", ".py", ".yml", ".toml", ".ipynb", ".json", ".txt", ".bib", ".css", ".js"} and path.exists():
+        if (
+            path.suffix in {".md", ".py", ".yml", ".toml", ".ipynb", ".json", ".txt", ".bib", ".css", ".js"}
+            and path.exists()
+        ):
             found = re.search(r"/(work|root|home)/\w+", path.read_text())
             assert not found or name == "tests/test_project.py", f"{name}: {found[0]}"
 
 
-def test_the_readmes_commands_exist():
-    readme, makefile = (ROOT / "README.md").read_text(), (ROOT / "Makefile").read_text()
-    for target in set(re.findall(r"\bmake (\w+)", readme)):
+def test_the_commands_that_are_named_exist():
+    makefile = (ROOT / "Makefile").read_text()
+    said = "".join(
+        (ROOT / name).read_text() for name in ("README.md", "CONTRIBUTING.md", ".ci/run", ".github/workflows/test.yml")
+    )
+    for target in set(re.findall(r"(?:`|^ *|OPENBLAS_CORETYPE=\w+ )make (\w+)", said, re.M)):
         assert re.search(rf"^{target}:", makefile, re.M), target
+    for command in set(re.findall(r"setup_course\.py (\w+)", said + makefile)):
+        assert command in {"lab", "test", "install"}, command
 
 
 def test_every_unit_has_its_line_in_the_book():

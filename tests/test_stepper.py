@@ -16,8 +16,8 @@ for i in range(20):
 def drawing(number=0):
     return GRAPH.svg(
         describe=f"Twelve nodes, step {number}",
-        values={name: "0.46" for name in GRAPH.nodes},
-        gradients={name: "-0.12" for name in GRAPH.nodes},
+        values=dict.fromkeys(GRAPH.nodes, "0.46"),
+        gradients=dict.fromkeys(GRAPH.nodes, "-0.12"),
         gradient=["n1", "n2", *(f"arrow {i}" for i in range(6))],
     )
 

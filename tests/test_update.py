@@ -81,7 +81,7 @@ def after_the_update(theirs):
 
 def test_the_handout_has_no_solutions_and_nothing_for_instructors(ours):
     names = zipfile.ZipFile(handed_out(ours)).namelist()
-    assert f"backprop-by-hand/{UNIT}/exercises.ipynb" in names and "backprop-by-hand/requirements.txt" in names
+    assert f"backprop-by-hand/{UNIT}/exercises.ipynb" in names and "backprop-by-hand/requirements/student.txt" in names
     assert [
         name for name in names if "solutions" in name or "nbgrader_config" in name or "misconceptions" in name
     ] == []

@@ -327,7 +327,7 @@ def _at(curve, t):
         number, t = _find(curve, t)
         curve = curve[3 * number : 3 * number + 4]
     weights = ((1 - t) ** 3, 3 * t * (1 - t) ** 2, 3 * t * t * (1 - t), t**3)
-    return tuple(sum(w * p[i] for w, p in zip(weights, curve)) for i in (0, 1))
+    return tuple(sum(w * p[i] for w, p in zip(weights, curve, strict=True)) for i in (0, 1))
 
 
 def _cut(curve, start, end):
@@ -343,7 +343,10 @@ def _cut(curve, start, end):
     def first(points, t):  # de Casteljau
         kept = [points[0]]
         while len(points) > 1:
-            points = [tuple(p + t * (q - p) for p, q in zip(a, b)) for a, b in zip(points, points[1:])]
+            points = [
+                tuple(p + t * (q - p) for p, q in zip(a, b, strict=True))
+                for a, b in zip(points, points[1:], strict=False)
+            ]
             kept.append(points[0])
         return kept
 
@@ -389,7 +392,7 @@ def _route(points, aside):
         a, b = towards(corner, before), towards(corner, after)
         chain += [mix(chain[-1], a, 1 / 3), mix(chain[-1], a, 2 / 3), a, mix(a, corner, 0.55), mix(b, corner, 0.55), b]
     last = chain[-1]
-    return chain + [mix(last, shifted[-1], 1 / 3), mix(last, shifted[-1], 2 / 3), shifted[-1]]
+    return [*chain, mix(last, shifted[-1], 1 / 3), mix(last, shifted[-1], 2 / 3), shifted[-1]]
 
 
 def _border(curve, node, inside, outside, margin):
@@ -502,7 +505,7 @@ def _runs(label):
             runs.append((label[at : match.start()], 0))
         runs.append((match[2].strip("{}"), 1 if match[1] == "^" else -1))
         at = match.end()
-    return runs + [(label[at:], 0)] if at < len(label) else runs
+    return [*runs, (label[at:], 0)] if at < len(label) else runs
 
 
 def _italics(text, sentence):

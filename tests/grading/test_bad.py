@@ -22,7 +22,14 @@ PLENTY = 120  # for all others: theirs take less than one, but on a busy machine
 ATTACKS = [name for name, bad in SUITE.items() if bad.succeeded]
 # Held back by what there is without a sandbox too: the notebook runs far from the class's folders, nothing is unpickled,
 # memory has a limit of its own, what is printed of the graded problems is dropped outside, and a link is not taken along.
-HELD_BACK_ANYWAY = {"reads-upwards", "malicious-pickle", "malicious-object-array", "memory-bomb", "prints-the-problems", "link-beside"}
+HELD_BACK_ANYWAY = {
+    "reads-upwards",
+    "malicious-pickle",
+    "malicious-object-array",
+    "memory-bomb",
+    "prints-the-problems",
+    "link-beside",
+}
 WITHOUT_MARKS = {"damaged", "refused"}
 
 

@@ -263,7 +263,9 @@ def test_a_full_disk_is_a_sentence_and_afterwards_the_same_command_goes_on(cours
 
 
 def test_a_gradebook_that_another_program_writes_is_waited_for_and_then_named(course):
-    impatient = "import sys, byhand.grading.record as r; r.PATIENCE = 1; from byhand.teaching.cli import main; sys.exit(main())"
+    impatient = (
+        "import sys, byhand.grading.record as r; r.PATIENCE = 1; from byhand.teaching.cli import main; sys.exit(main())"
+    )
     with contextlib.closing(sqlite3.connect(course / "classroom/gradebook.db", isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         done = subprocess.run(
@@ -295,6 +297,24 @@ def test_where_there_can_be_no_sandbox_nothing_is_graded_unless_told(course):
     done = tried(course, UNIT, "--no-sandbox", preexec_fn=no_namespaces)
     assert done.returncode == 0 and "3 graded" in done.stdout
     assert verdicts(course)["solution"]["score"] == 46
+
+
+def test_on_a_system_that_cannot_fork_grading_is_one_sentence_and_all_else_can_be_imported(tmp_path):
+    """Native Windows, as far as one sees it from here."""
+    code = """
+import os, sys
+import multiprocessing, subprocess
+sys.modules["fcntl"] = sys.modules["resource"] = None
+del os.fork
+import byhand.grading.made_up, byhand.grading.report, byhand.teaching.build, byhand.teaching.handout, byhand.teaching.verify
+from byhand.teaching.cli import main
+sys.exit(main(["grade", "05-simple-rnn", *sys.argv[1:]]))
+"""
+    for option in ("--workers=1", "--no-sandbox"):
+        command = [sys.executable, "-c", code, option]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+        assert done.returncode == 2 and "use Linux, WSL or the container" in done.stderr, done.stderr
+        assert "Traceback" not in done.stderr
 
 
 def become_ordinary():

@@ -1,6 +1,6 @@
 """The rendered book: stage its pages and the executed lessons, then let Jupyter Book build them.
 
-`book/_build/stage/` is what Jupyter Book sees: the pages of `book/`, MathJax, and per unit of `course/` the folder
+`book/_build/stage/` is what Jupyter Book sees: the pages of `book/`, CONTRIBUTING.md, MathJax, and per unit of `course/` the folder
 `units/NN-slug/` with the executed lesson and the statement of the exercises. The site is `book/_build/html/`.
 """
 
@@ -75,6 +75,8 @@ def _staged(root: Path) -> Iterator[tuple[str, bytes]]:
         if not name.startswith("_build/"):
             made = with_figures(path.read_text(encoding="utf-8"), root).encode() if name == "index.md" else None
             yield name, made or path.read_bytes()
+    if (contributing := root / "CONTRIBUTING.md").exists():
+        yield "contributing.md", contributing.read_bytes()
     for name, path in _mathjax():
         yield f"_extra/mathjax/{name}", path.read_bytes()
     for unit in find_units(root):

@@ -62,6 +62,11 @@ def main(argv: list[str] | None = None) -> int:
     except UpdateError as error:
         print(error, file=sys.stderr)
         return 2
+    except ModuleNotFoundError as error:
+        if error.name not in _NOT_FOR_STUDENTS:
+            raise
+        print(f"{args.command} needs {error.name}: run python setup_course.py install all.", file=sys.stderr)
+        return 2
 
 
 def _positive(text: str) -> int:
@@ -160,6 +165,11 @@ def _report(args: argparse.Namespace) -> int:
 
 
 def _grade(args: argparse.Namespace) -> int:
+    if not hasattr(os, "fork"):
+        raise CourseError(
+            "Grading forks a process for each submission, with a sandbox and without, and this system cannot: "
+            "use Linux, WSL or the container in .devcontainer/."
+        )
     from byhand.grading import executors
     from byhand.grading.grade import Grading
     from byhand.grading.sandbox import Limits
@@ -215,4 +225,5 @@ _COMMANDS = {
     "grade": _grade,
     "report": _report,
 }
+_NOT_FOR_STUDENTS = {"nbgrader", "jupytext", "cloudpickle", "sphinx"}  # not in requirements/student.txt
 _OF_A_CLASS = {"class", "grade", "report"}  # what is wrong with a class, or with what was typed, is exit code 2

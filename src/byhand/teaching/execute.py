@@ -73,7 +73,9 @@ def run(path: Path) -> NotebookNode:
 def _key(path: Path, root: Path) -> str:
     """Everything that the outputs depend on: the notebook, its unit's files, the package, the pinned versions."""
     beside = [p for p in path.parent.rglob("*") if p.suffix in {".py", ".json", ".txt", ".csv"}]
-    package = [p for p in (root / "src/byhand").rglob("*") if p.is_file() and not {"teaching", "grading"} & set(p.parts)]
+    package = [
+        p for p in (root / "src/byhand").rglob("*") if p.is_file() and not {"teaching", "grading"} & set(p.parts)
+    ]
     locks = [root / "requirements" / name for name in ("student.txt", "torch.txt")]
     digest = hashlib.sha256(sys.version.encode())
     for file in [path, *locks, *sorted(beside), *sorted(package)]:

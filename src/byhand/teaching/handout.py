@@ -12,7 +12,10 @@ from byhand.teaching.course import CourseError
 from byhand.update import MANIFEST, manifest
 
 # What students do not get: the answers, and what is for those who change the course.
-NOT_FOR_STUDENTS = ("solutions", "tests", "benchmarks", "classroom", ".ci", "CONTRIBUTING.md", "nbgrader_config.py")
+NOT_FOR_STUDENTS = (
+    "solutions", "tests", "benchmarks", "classroom", ".ci", ".github", ".devcontainer", "CONTRIBUTING.md", "SECURITY.md",
+    "nbgrader_config.py",
+)  # fmt: skip
 FOLDER = "backprop-by-hand"
 
 

@@ -50,7 +50,7 @@ def find_mistakes(unit: Unit) -> dict[str, Known]:
 
 
 def _known(unit: Unit, checks: Checks, solved: Answers, name: str, region: str, variants) -> Known:
-    exercise, listed = checks[name], []
+    listed = []
     for variant in variants.misconceptions:
         case, wrong, _ = tried(checks, name, solved.function(name, variant))
         if case is None:

@@ -14,9 +14,7 @@ _UNFOLD = re.compile(
 _ENTRY = re.compile(r'(<div class="citation" id="[^"]*") role="doc-biblioentry"')
 
 # A browser may break the line between a formula and the comma behind it, or the bracket before it.
-_FORMULA = re.compile(
-    r'([(\[“]*)(<span class="math notranslate nohighlight">\\\([^<]*\\\)</span>)([.,;:!?”’)\]]*)'
-)
+_FORMULA = re.compile(r'([(\[“]*)(<span class="math notranslate nohighlight">\\\([^<]*\\\)</span>)([.,;:!?”’)\]]*)')
 
 
 def mend_site(site: Path) -> None:
