@@ -434,10 +434,10 @@ def plot_reversal(errors):
             ax.fill_between(t, rows.min(0), rows.max(0), color=PALETTE[role][0], alpha=0.2, lw=0)
             ax.plot(t, np.median(rows, axis=0), style, color=PALETTE[role][0], label=name)
         ax.axhline(1, color="0.6", lw=1)
-        ax.set(title=readout, xlabel="output step t", ylim=(-0.05, 1.4), xticks=t)
+        ax.set(title=readout, xlabel="output step t", ylim=(-0.05, 1.2), xticks=t)
     axes[0].set_ylabel("mean squared error")
-    axes[0].annotate("no better than guessing 0", (8, 1.02), ha="right", va="bottom", fontsize=10)
-    axes[0].legend(loc="center right")
+    axes[1].annotate("always guessing 0", (8, 1.02), ha="right", va="bottom", fontsize=10)
+    axes[0].legend(loc=(0.02, 0.3))
     return fig
 
 

@@ -1,25 +1,24 @@
-"""Unit 05: the problems that the exercises are checked on, and torch's answers to them.
+"""Unit 05: the problems that the exercises are checked on.
 
 Your answers are compared with `torch.nn.RNN`, `torch.nn.Linear` and `torch.nn.functional.cross_entropy`, and your
-gradients with what torch's autograd gives for them. Reading this file is allowed; it holds no answer in numpy.
+gradients with what torch's autograd gives for them. Reading this file is allowed; it holds no answer.
 """
 
 import numpy as np
-import torch
 
-from byhand.checking import Exercise
+from byhand.checking import Edge, Exercise
 
-# D, H and O differ, T is at least 3 and N at least 2, so that a wrong transpose, time step or mean cannot hide.
-SIZES = dict(T=5, N=3, D=4, H=6, O=2)
-EDGES = [dict(T=1), dict(N=1), dict(H=1), dict(D=1), dict(T=9, N=2, D=3, H=8, O=5), dict(scale=0.0), dict(scale=6.0)]
-
-
-def tensors(*arrays):
-    return [torch.tensor(a, dtype=torch.float64, requires_grad=True) for a in arrays]
-
-
-def numbers(**results):
-    return {name: value.detach().numpy() for name, value in results.items()}
+# T, N, D, H and O differ, so that a wrong transpose, time step or mean cannot hide.
+SIZES = dict(T=5, N=3, D=4, H=6, O=7)
+EDGES = [
+    Edge(dict(T=1), "with a sequence of one step"),
+    Edge(dict(N=1), "with one sequence in the batch"),
+    Edge(dict(H=1), "with one hidden unit"),
+    Edge(dict(D=1), "with one input"),
+    Edge(dict(T=9, N=2, D=3, H=8, O=5), "with nine steps and other sizes"),
+    Edge(dict(scale=0.0), "where all parameters are zero"),
+    Edge(dict(scale=6.0), "where the parameters are large"),
+]  # fmt: skip
 
 
 def parameters(rng, D, H, O, scale):
@@ -32,21 +31,14 @@ def parameters(rng, D, H, O, scale):
     )
 
 
-def run(x, h0, U, W, V, b, c):
-    """torch's own RNN and a linear layer. Returns h (T, N, H), o (T, N, O) and the parameters as torch names them."""
-    H, D = U.shape
-    rnn = torch.nn.RNN(D, H, dtype=torch.float64)
-    linear = torch.nn.Linear(H, len(V), dtype=torch.float64)
-    with torch.no_grad():
-        rnn.weight_ih_l0.copy_(U), rnn.weight_hh_l0.copy_(W)
-        rnn.bias_ih_l0.copy_(b), rnn.bias_hh_l0.zero_()
-        linear.weight.copy_(V), linear.bias.copy_(c)
-    h, _ = rnn(x, h0[None])
-    where = dict(U=rnn.weight_ih_l0, W=rnn.weight_hh_l0, V=linear.weight, b=rnn.bias_ih_l0, c=linear.bias)
-    return h, linear(h), where
+def made_up(rng, *shape):
+    """Values of a tanh that no forward pass has given; one of them is 0 and one is nearly 1."""
+    h = np.tanh(rng.normal(size=shape))
+    h.flat[0], h.flat[-1] = 0.0, 0.999
+    return h
 
 
-# rnn_step ----------------------------------------------------------------------------------------
+# The way forward ---------------------------------------------------------------------------------
 
 
 def make_step(rng, N, D, H, scale=1.0):
@@ -54,80 +46,86 @@ def make_step(rng, N, D, H, scale=1.0):
     return dict(x=rng.normal(size=(N, D)), h_prev=np.tanh(rng.normal(size=(N, H))), U=p["U"], W=p["W"], b=p["b"])
 
 
-def cell_with(U, W, b):
-    cell = torch.nn.RNNCell(U.shape[1], U.shape[0], dtype=torch.float64)
-    values = {"weight_ih": U, "weight_hh": W, "bias_ih": b, "bias_hh": np.zeros_like(b)}
-    cell.load_state_dict({name: torch.tensor(value) for name, value in values.items()})
-    return cell
-
-
-def step(x, h_prev, U, W, b):
-    x, h_prev = tensors(x, h_prev)
-    return numbers(h=cell_with(U, W, b)(x, h_prev))
-
-
-# rnn_forward -------------------------------------------------------------------------------------
-
-
 def make_forward(rng, T, N, D, H, O, scale=1.0):
     p = parameters(rng, D, H, O, scale)
     return dict(x=rng.normal(size=(T, N, D)), h0=np.tanh(rng.normal(size=(N, H))), **p)
 
 
-def forward(**args):
-    args = dict(zip(args, tensors(*args.values()), strict=True))
-    h, o, _ = run(**args)
-    return numbers(h=h, o=o)
-
-
-# cross_entropy -----------------------------------------------------------------------------------
-
-
-def make_loss(rng, T, N, O, shift=0.0):
-    o = 2 * rng.normal(size=(T, N, O))
+def make_loss(rng, T, N, O, shift=0.0, last=True):
+    o, y = 2 * rng.normal(size=(T, N, O)), rng.randint(max(O - 1, 1), size=(T, N))
+    if last:
+        y[-1, 0] = O - 1  # otherwise the last class never occurs
+    o[T // 2, N // 2] += 800.0  # the right class lies 800 below the others: its probability is 0 as a float
+    if O > 1:
+        o[T // 2, N // 2, y[T // 2, N // 2]] -= 800.0
     o[0, 0] += 1000.0  # exp(1000) overflows; the softmax of these scores does not
     o[-1, -1] -= 1000.0
-    return dict(o=o + shift, y=rng.randint(O, size=(T, N)))
+    return dict(o=o + shift, y=y)
 
 
-# rnn_step_backward -------------------------------------------------------------------------------
+# The way back ------------------------------------------------------------------------------------
+
+
+def nothing(rng):
+    return {}
+
+
+def two_decimals(answer):
+    """The numbers that were typed in, so far as a calculator with four decimals gets them right."""
+    returned = answer()
+    try:
+        return tuple(np.round(float(number), 2) for number in returned)
+    except (TypeError, ValueError):
+        return returned
 
 
 def make_step_backward(rng, N, D, H, scale=1.0):
-    args = make_step(rng, N, D, H, scale)
-    h = step(**args)["h"]
+    p = parameters(rng, D, H, 1, scale)
     return dict(
-        dh=rng.normal(size=(N, H)), x=args["x"], h_prev=args["h_prev"], h=h, U=args["U"], W=args["W"], b=args["b"]
-    )
-
-
-# rnn_backward ------------------------------------------------------------------------------------
-
-
-def make_backward(rng, T, N, D, H, O, scale=1.0):
-    args = make_forward(rng, T, N, D, H, O, scale)
-    h = forward(**args)["h"]
-    return dict(
-        do=rng.normal(size=(T, N, O)), x=args["x"], h0=args["h0"], h=h,
-        U=args["U"], W=args["W"], V=args["V"], b=args["b"],
+        dh=rng.normal(size=(N, H)), x=rng.normal(size=(N, D)), h_prev=made_up(rng, N, H), h=made_up(rng, N, H),
+        U=p["U"], W=p["W"],
     )  # fmt: skip
 
 
-# truncated_bptt ----------------------------------------------------------------------------------
+def make_backward(rng, T, N, D, H, O, scale=1.0):
+    p = parameters(rng, D, H, O, scale)
+    return dict(
+        do=rng.normal(size=(T, N, O)), x=rng.normal(size=(T, N, D)), h0=made_up(rng, N, H), h=made_up(rng, T, N, H),
+        U=p["U"], W=p["W"], V=p["V"],
+    )  # fmt: skip
 
 
 def make_truncated(rng, T, N, D, H, O, k, scale=1.0):
     args = make_forward(rng, T, N, D, H, O, scale)
-    y = rng.randint(O, size=(T, N))
-    return dict(x=args.pop("x"), y=y, h0=args.pop("h0"), **args, k=k)
+    return dict(x=args.pop("x"), y=rng.randint(O, size=(T, N)), h0=args.pop("h0"), **args, k=k)
+
+
+def make_leaky(rng, T, N, D, H, alpha, scale=1.0):
+    p, g = parameters(rng, D, H, 1, scale), made_up(rng, T, N, H)
+    h0 = made_up(rng, N, H)
+    h, before = np.empty_like(g), h0
+    for t in range(T):
+        h[t] = before = (1 - alpha) * before + alpha * g[t]
+    return dict(dh=rng.normal(size=(N, H)), x=rng.normal(size=(T, N, D)), h0=h0, h=h, g=g, U=p["U"], W=p["W"], alpha=alpha)
 
 
 # sample ------------------------------------------------------------------------------------------
 
 
-def make_sample(rng, n, D, H, temperature, scale=2.0):
-    p = parameters(rng, D, H, D, scale)
-    return dict(first=int(rng.randint(D)), r=rng.uniform(size=n), temperature=temperature, **p)
+def make_sample(rng, n, D, H, temperature, scale=2.0, shift=0.0):
+    p, r = parameters(rng, D, H, D, scale), rng.uniform(size=n)
+    p["c"] = p["c"] + shift
+    if scale == 0:  # all characters equally likely: sums of 1/D, some of them hit exactly
+        r[: min(n, 5)] = (0.25, 0.0, 0.5, np.nextafter(1, 0), 0.875)[: min(n, 5)]
+    return dict(first=int(rng.randint(D)), r=r, temperature=temperature, **p)
+
+
+def call_sample(answer, *args):
+    """The characters drawn are used as indices, which floats cannot be."""
+    drawn = answer(*args)
+    if drawn is not None and np.asarray(drawn).dtype.kind == "f":
+        raise TypeError("the indices that you return are floats; an array takes integers as indices")
+    return drawn
 
 
 def pick(*names):
@@ -135,7 +133,7 @@ def pick(*names):
 
 
 def edges(*names):
-    return [e for e in EDGES if set(e) <= {*names, "scale"}]
+    return [e for e in EDGES if set(e.sizes) <= {*names, "scale"}]
 
 
 EXERCISES = {
@@ -143,21 +141,41 @@ EXERCISES = {
     "rnn_forward": Exercise(make_forward, ["h", "o"], SIZES, EDGES, forward=["h", "o"]),
     "cross_entropy": Exercise(
         make_loss, ["J", "do"], pick("T", "N", "O"),
-        [dict(T=1), dict(N=1), dict(O=1), dict(O=7), dict(shift=-5000.0)], forward=["do"],
+        [
+            Edge(dict(T=1), "with one time step"), Edge(dict(N=1), "with one sequence in the batch"),
+            Edge(dict(O=1), "with one class alone"), Edge(dict(O=2), "with two classes"),
+            Edge(dict(last=False), "where the last class never is the right one",
+                 "How many classes there are, the scores say. The right classes of a batch need not hold the last one."),
+            Edge(dict(shift=-5000.0), "where all scores lie near -5000"),
+        ],
     ),
+    "on_paper": Exercise(nothing, ["da2", "dh1", "dW"], {}, call=two_decimals),
     "rnn_step_backward": Exercise(
-        make_step_backward, ["dx", "dh_prev", "dU", "dW", "db"],
-        pick("N", "D", "H"), edges("N", "D", "H"), withheld=["b"],
+        make_step_backward, ["dx", "dh_prev", "dU", "dW", "db"], pick("N", "D", "H"), edges("N", "D", "H"),
     ),
-    "rnn_backward": Exercise(
-        make_backward, ["dU", "dW", "dV", "db", "dc", "dh0"], SIZES, EDGES, withheld=["b"], as_dict=True,
-    ),
+    "rnn_backward": Exercise(make_backward, ["dU", "dW", "dV", "db", "dc", "dh0"], SIZES, EDGES, as_dict=True),
     "truncated_bptt": Exercise(
-        make_truncated, ["J", "dU", "dW", "dV", "db", "dc"], dict(SIZES, T=7, k=3),
-        [dict(k=1), dict(k=7), dict(k=50), dict(T=6), *EDGES], as_dict=True,
+        make_truncated, ["J", "dU", "dW", "dV", "db", "dc"], dict(SIZES, T=8, k=3),
+        [
+            Edge(dict(k=1), "with chunks of one step"), Edge(dict(k=8), "with one chunk that is the whole sequence"),
+            Edge(dict(k=50), "with a chunk longer than the sequence"), Edge(dict(T=6), "where T is a multiple of k"), *EDGES,
+        ], as_dict=True,
     ),
     "sample": Exercise(
         make_sample, ["indices"], dict(n=40, D=7, H=5, temperature=0.7),
-        [dict(n=1), dict(temperature=2.0), dict(temperature=0.02), dict(D=1), dict(scale=0.0)], forward=["indices"],
+        [
+            Edge(dict(n=1), "with one character to draw"), Edge(dict(temperature=2.0), "at temperature 2"),
+            Edge(dict(temperature=0.002), "at temperature 0.002"), Edge(dict(shift=900.0), "where all scores are large"),
+            Edge(dict(D=1), "with an alphabet of one character"),
+            Edge(dict(scale=0.0, D=8), "where r is exactly a sum of probabilities",
+                 "The first index whose sum is *above* r is meant: with p = (0.5, 0.5) and r = 0.5 that is index 1."),
+            Edge(dict(scale=0.0, D=10), "where rounding leaves the sum of all probabilities below r",
+                 "Ten times 0.1 adds up to a hair less than 1, and r can lie above it. Then the last index is meant."),
+        ], forward=["indices"], call=call_sample,
+    ),
+    "leaky_backward": Exercise(
+        make_leaky, ["dU", "dW", "db", "dh0", "sizes"], dict(T=5, N=3, D=4, H=6, alpha=0.3),
+        [Edge(dict(alpha=1.0), "where α is 1, the simple RNN itself"), Edge(dict(alpha=0.01), "where α is small"), *edges("T", "N", "D", "H")],
+        as_dict=True, backward=["sizes"],
     ),
 }  # fmt: skip

@@ -151,7 +151,7 @@ def bptt_stepper(run):
             )
             says = (
                 f"Two arrows arrive at $h^{{({t})}}$: one from its own output, one from the next state. What they bring is added. This sum is "
-                "what most explanations hide behind the word errors."
+                "what is often hidden behind the word errors."
             )
             route = [f"o{t}", f"h{t}", f"h{t}->o{t}", f"h{t}->h{t + 1}", f"h{t + 1}"]
         frame(equation, says, gradient=route)
@@ -253,6 +253,50 @@ def contribution_maps(*maps, titles):
     return fig
 
 
+def echo_shares(H, k, lag=5, nets=5, updates=600, T=15, N=32, rate=0.003):
+    """What a simple RNN learns with truncated BPTT when it has to say what its input was `lag` steps ago.
+
+    Inputs are 1 or -1 at random. `nets` networks with H units, from different random starts, are trained at once, by Adam, with the
+    gradient cut before every k-th step. Returns, for each network, the share of right answers in the last 50 updates,
+    each on new sequences.
+    """
+    rng = np.random.default_rng(0)
+    p = {
+        "U": 0.3 * rng.normal(size=(nets, H, 1)), "W": rng.normal(size=(nets, H, H)) / np.sqrt(H), "b": np.zeros((nets, 1, H)),
+        "V": rng.normal(size=(nets, 1, H)) / np.sqrt(H), "c": np.zeros((nets, 1, 1)),
+    }  # fmt: skip
+    mean, square = ({name: np.zeros_like(w) for name, w in p.items()} for _ in range(2))
+    right = []
+    for step in range(1, updates + 1):
+        x = rng.choice([-1.0, 1.0], size=(T, nets, N, 1))
+        U, W, V = (p[name].swapaxes(1, 2) for name in "UWV")
+        h = np.zeros((T + 1, nets, N, H))
+        for t in range(T):
+            h[t + 1] = np.tanh(p["b"] + h[t] @ W + x[t] @ U)
+        o = h[1:] @ V + p["c"]
+        right.append(((o[lag:] > 0) == (x[:-lag] > 0)).mean(axis=(0, 2, 3)))
+        do = np.zeros_like(o)
+        do[lag:] = (0.5 * (1 + np.tanh(o[lag:] / 2)) - (x[:-lag] > 0)) / (N * (T - lag))
+        da, back = np.empty_like(h[1:]), 0.0
+        for t in reversed(range(T)):
+            da[t] = (do[t] * p["V"] + back) * (1 - h[t + 1] ** 2)
+            back = da[t] @ p["W"] if t % k else 0.0
+        grads = {
+            "U": _outer(da, x), "W": _outer(da, h[:-1]), "V": _outer(do, h[1:]),
+            "b": da.sum(axis=(0, 2))[:, None], "c": do.sum(axis=(0, 2))[:, None],
+        }  # fmt: skip
+        for name, g in grads.items():
+            mean[name] = 0.9 * mean[name] + 0.1 * g
+            square[name] = 0.999 * square[name] + 0.001 * g * g
+            p[name] -= rate * mean[name] / (1 - 0.9**step) / (np.sqrt(square[name] / (1 - 0.999**step)) + 1e-8)
+    return np.mean(right[-50:], axis=0)
+
+
+def _outer(d, s):
+    """Outer products, added over time and batch, for each of several networks."""
+    return np.einsum("tgni,tgnj->gij", d, s, optimize=True)
+
+
 def distances(T, scale, H=32, networks=20):
     """Norm of dh(t)/dh(t - d) for d = 0 ... T, one row for each of some random networks with random inputs."""
     norms = np.empty((networks, T + 1))
@@ -285,7 +329,7 @@ def plot_distances(scales, T):
             f"scale {scale:g}", (T, middle[-1]), xytext=(6, 0), textcoords="offset points", color=colour, va="center"
         )
     ax.axhline(1, color="0.6", lw=1)
-    ax.set(yscale="log", xlabel="distance t − k in steps", ylabel="norm of the product of Jacobians", xlim=(0, T))
+    ax.set(yscale="log", xlabel="distance t − r in steps", ylabel="size of the product", xlim=(0, T))
     return fig
 
 

@@ -1,16 +1,19 @@
 """Unit 05: every equation of the lesson, computed in numpy as it stands there and compared with torch's autograd."""
 
+import re
+
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from equations import ROOT, labels, printed
+from equations import ROOT, labels, module, printed
 
 from byhand.teaching.course import Unit
 from byhand.teaching.execute import executed, executed_solution
 
 UNIT = "05-simple-rnn"
 T, D, H, O = 5, 3, 4, 6
+pictures = module(UNIT, "pictures")
 
 
 @pytest.fixture(scope="module")
@@ -181,10 +184,46 @@ def test_the_equation_holds(label, run):
 def test_the_prose_states_the_numbers_of_the_worked_example():
     outputs = printed(executed(ROOT / "course" / UNIT / "lesson.ipynb"))
     assert "t = 3:  a = 0.1224   h = 0.1218   p = 0.5606   loss = 0.8224" in outputs  # "says 0 with probability 0.56"
+    shares = dict(re.findall(r"(\d+ units, cut every +\d+) steps: from ([\d.]+)%", outputs))
+    assert float(shares["48 units, cut every  1"]) > 98  # what the state holds anyway can be read out
+    assert float(shares["8 units, cut every  1"]) < 85 and float(shares["8 units, cut every 15"]) > 98
     for name in ("dU", "dW", "db", "dh0"):
         [line] = [line for line in outputs.splitlines() if line.startswith(name) and "torch" in line]
         by_hand, theirs = line.split("by hand")[1].split("torch")
         assert float(by_hand) == float(theirs)
+
+
+def test_the_figure_of_distances_shows_what_its_alt_text_says():
+    middle = {scale: np.median(pictures.distances(40, scale), axis=0)[-1] for scale in (0.6, 1.2, 1.8)}
+    assert 1e-10 < middle[0.6] < 1e-8 and 0.3 < middle[1.2] < 3 and 30 < middle[1.8] < 300
+
+
+def test_truncation_by_hand_in_the_echo_task_is_that_of_torch():
+    """One update of `echo_shares` from the same random numbers, with autograd and detach."""
+    for k in (1, 4):
+        assert_close(pictures.echo_shares(6, k, nets=2, updates=60, T=7, N=4), echo_in_torch(6, k, nets=2, updates=60, T=7, N=4))
+
+
+def echo_in_torch(H, k, nets, updates, T, N, lag=5, rate=0.003):
+    rng = np.random.default_rng(0)
+    U, W = 0.3 * rng.normal(size=(nets, H, 1)), rng.normal(size=(nets, H, H)) / np.sqrt(H)
+    V = rng.normal(size=(nets, 1, H)) / np.sqrt(H)
+    params = [torch.tensor(p, requires_grad=True) for p in (U, W, np.zeros((nets, 1, H)), V, np.zeros((nets, 1, 1)))]
+    adam, right = torch.optim.Adam(params, lr=rate), []
+    for _ in range(updates):
+        x = torch.tensor(rng.choice([-1.0, 1.0], size=(T, nets, N, 1)))
+        U, W, b, V, c = params
+        h, o = torch.zeros(nets, N, H, dtype=torch.float64), []
+        for t in range(T):
+            h = h.detach() if t % k == 0 else h
+            h = torch.tanh(b + h @ W.mT + x[t] @ U.mT)
+            o.append(h @ V.mT + c)
+        o, y = torch.stack(o[lag:]), (x[:-lag] + 1) / 2
+        right.append(((o > 0) == (y > 0)).double().mean((0, 2, 3)).numpy())
+        adam.zero_grad()
+        F.binary_cross_entropy_with_logits(o, y, reduction="none").mean((0, 2, 3)).sum().backward()
+        adam.step()
+    return np.mean(right[-50:], axis=0)
 
 
 def test_the_stepper_and_the_sum_over_routes_give_the_same_gradient():

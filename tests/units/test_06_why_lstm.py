@@ -222,12 +222,21 @@ def carousel():
     assert s0.grad == 1
 
 
+def leak():
+    s0, x, f = torch.tensor(0.7, requires_grad=True, dtype=torch.float64), torch.randn(20), 0.9
+    s = s0
+    for x_t in x:
+        s = f * s + x_t
+    s.backward()
+    assert_close(f**20, s0.grad.item())
+
+
 EQUATIONS = {
     "eq-why-perceptron": perceptron, "eq-why-perceptron-rule": perceptron_rule, "eq-why-bound": bound, "eq-why-xor": xor,
     "eq-why-deep": deep, "eq-why-slope": slope, "eq-why-fade": fade, "eq-why-autoencoder": autoencoder,
     "eq-why-reconstruction": autoencoder, "eq-why-forward-size": sizes, "eq-why-backward-size": sizes, "eq-why-init": init,
     "eq-why-sigmoid-size": sigmoid_size, "eq-why-time": time, "eq-why-adding": adding, "eq-why-constant": constant,
-    "eq-why-carousel": carousel,
+    "eq-why-carousel": carousel, "eq-why-leak": leak,
 }  # fmt: skip
 
 
@@ -245,6 +254,9 @@ def test_the_prose_states_the_numbers_of_the_small_examples():
     assert learned[0] == 0 and 20 < learned[1] < 95 and learned[1] < learned[2]
     for ratio in re.findall(r"before: (\S+)", out):
         assert abs(float(ratio) - 1) < 0.05
+    assert float(re.search(r"largest error: (\S+)", out)[1]) < 1e-14  # the cell that adds, at T = 1000
+    assert "last = 1: from 1.000000 to 1.000000" in out
+    assert "f = 0.99: over 50 steps      0.61, over 1000   4.3e-05" in out
 
 
 def test_the_figures_show_what_the_text_says():
@@ -259,8 +271,35 @@ def test_the_figures_show_what_the_text_says():
     assert 0.1 < first("tanh", 1) < 1 and 1e-4 < first("relu", 1) < 1e-2 and 0.3 < first("relu", 2**0.5) < 2
     memory = np.median(pictures.memory_sizes(50), axis=0)
     assert 1e-6 < memory[0] < 1e-4 and 1e-3 < memory[24] < 1e-2  # "hundreds to a hundred thousand times smaller"
+    assert 300 < first("relu", 2) < 1000  # "several hundredfold"
     norms = [np.linalg.norm(s * np.random.default_rng(k).normal(size=(64, 64)) / 8, 2) for k, s in enumerate((1, 4, 4))]
     np.testing.assert_allclose(norms, [2, 8, 8], rtol=0.1)  # quick question 2: about 2 s
+
+
+def test_where_the_marks_of_the_adding_problem_lie():
+    """"The later one is the last element in one sequence of ten and lies four steps before the end on average", and so on."""
+    for T, last, distance, least in ((10, 0.1, 4, 0), (50, 0, 36, 25)):
+        first, second = np.meshgrid(np.arange(10), np.arange(T // 2 - 1))  # all equally likely
+        before_the_end = T - 1 - np.maximum(first, second + (second >= first))
+        assert_close((before_the_end == 0).mean(), float(last))
+        assert_close(before_the_end.mean(), float(distance))
+        assert before_the_end.min() == least
+
+
+def test_at_scale_ten_most_sigmoids_sit_at_a_flat_end():
+    shares = []
+    for seed in range(4):
+        r = np.random.default_rng(seed)
+        h = r.uniform(size=(50, 64))
+        for W in 10 * r.normal(size=(20, 64, 64)) / 8:
+            h = sigmoid(h @ W.T)
+            shares.append(((h < 0.1) | (h > 0.9)).mean())
+    assert np.mean(shares) == pytest.approx(0.75, abs=0.04)
+
+
+def test_symmetry_and_not_equal_chances_is_what_the_relu_needs():
+    a, p = np.array([3.0, -1.0]), np.array([0.5, 0.5])
+    assert_close((p * np.maximum(0, a) ** 2).sum() / (p * a**2).sum(), 0.9)
 
 
 def test_the_chain_of_twenty_layers():
