@@ -1,134 +1,129 @@
-"""Unit 08: the problems that the exercises are checked on, and torch's answers to them.
+"""Unit 08: the problems that the exercises are checked on. torch's answers to them stand in `reference.py`.
 
-Your gradients are compared with what torch's autograd gives for the same cell. With peepholes the forward pass is
-written out in torch, line by line, since torch's own LSTM has none; where all peepholes are zero, `torch.nn.LSTM` itself
-is asked. Reading this file is allowed; it holds no answer in numpy.
+Saved values of a forward pass are made up here: gates between 0 and 1, block inputs between -1 and 1, and the cell and the
+output that belong to them. A backward pass works with any such values, so it needs no forward pass of its own.
 """
 
 import numpy as np
-import torch
 
-from byhand.checking import Exercise
+from byhand.checking import Edge, Exercise
 
-# D and H differ, T is at least 3, N at least 2, peepholes and first states are not zero, and every step has a loss: each
-# of these, left out, would hide mistakes.
-SIZES = dict(T=4, N=3, D=2, H=5)
-EDGES = [
-    dict(T=1), dict(N=1), dict(H=1), dict(D=1), dict(T=9, N=2, D=6, H=3), dict(peephole=0.0), dict(scale=0.0), dict(scale=6.0),
-]  # fmt: skip
+# All sizes differ, T is more than a handful, N at least 2, peepholes and first states are not zero, and every step has a
+# loss: each of these, left out, would hide mistakes.
+SIZES = dict(T=6, N=3, D=2, H=5)
+ONE_SEQUENCE = Edge(dict(N=1), "with one sequence in the batch")
+ONE_CELL = Edge(dict(H=1), "with one cell")
+ONE_INPUT = Edge(dict(D=1), "with one input")
+ONE_STEP = Edge(dict(T=1), "with one time step")
+SHUT = Edge(dict(saturated=True), "with gates nearly open and nearly shut")
+NO_PEEPHOLES = Edge(dict(peephole=0.0), "with all peepholes zero")
+NO_WEIGHTS = Edge(dict(scale=0.0), "with all weights zero")
+
 SHAPES = {"W": ("H", "D"), "R": ("H", "H"), "p": ("H",), "b": ("H",)}
 PARAMETERS = [kind + k for kind in "WRpb" for k in "zifo" if kind + k != "pz"]
-KEPT = ["z", "i", "f", "o", "c", "tanh_c", "y"]
+GRADIENTS = [f"d{name}" for name in PARAMETERS]
+NEARLY = 2.0**-20  # how far a saturated value is from its limit; exact in floating point, and so is its slope
+# One output hardly moves, since its gate is nearly open and its cell is large, and it weighs much in the loss. Its part of
+# the gradient is as large as the others', but a difference of two losses has no digits left.
+FULL, WEIGHT = 40.0, 2.0**20
 
 
-def parameters(rng, D, H, scale, peephole):
+def parameters(rng, D, H, scale=1.0, peephole=0.8):
     size, spread = dict(D=D, H=H), dict(W=scale / np.sqrt(D), R=scale / np.sqrt(H), p=peephole, b=scale / 2)
     return {
         name: spread[name[0]] * rng.normal(size=[size[letter] for letter in SHAPES[name[0]]]) for name in PARAMETERS
     }
 
 
-def leaf(array):
-    return torch.tensor(array, dtype=torch.float64, requires_grad=True)
+def gate(rng, shape, saturated):
+    """Values between 0 and 1: anywhere, or all next to one of the two."""
+    return np.where(rng.uniform(size=shape) < 0.5, NEARLY, 1 - NEARLY) if saturated else rng.uniform(0.05, 0.95, shape)
 
 
-def numbers(**results):
-    return {name: value.detach().numpy().copy() for name, value in results.items()}
+def made_up(rng, T, c0, saturated=False):
+    """Saved values of T steps, each (T, N, H): z, i, f, o at random, and c, tanh_c and y as they follow from them and c0."""
+    shape = (T, *c0.shape)
+    z = 2 * gate(rng, shape, saturated) - 1
+    i, f, o = (gate(rng, shape, saturated) for _ in range(3))
+    z[-1, -1, -1] = 0.0  # a block input of exactly 0
+    f[:, 0, 0] = o[:, 0, 0] = 1 - NEARLY
+    c, before = np.empty(shape), c0
+    for t in range(T):
+        c[t] = before = z[t] * i[t] + before * f[t]
+    return dict(z=z, i=i, f=f, o=o, c=c, tanh_c=np.tanh(c), y=np.tanh(c) * o)
 
 
-def cell(x, y_prev, c_prev, p):
-    """One step of the cell with peepholes; every variable of it by name."""
-
-    def total(k, seen=None):
-        a = x @ p["W" + k].T + y_prev @ p["R" + k].T + p["b" + k]
-        return a if seen is None else a + p["p" + k] * seen
-
-    s = dict(z_bar=total("z"), i_bar=total("i", c_prev), f_bar=total("f", c_prev))
-    s |= dict(z=torch.tanh(s["z_bar"]), i=torch.sigmoid(s["i_bar"]), f=torch.sigmoid(s["f_bar"]))
-    s["c"] = s["z"] * s["i"] + c_prev * s["f"]
-    s["o_bar"] = total("o", s["c"])
-    s["o"], s["tanh_c"] = torch.sigmoid(s["o_bar"]), torch.tanh(s["c"])
-    s["y"] = s["tanh_c"] * s["o"]
-    return s
+# On paper --------------------------------------------------------------------------------------------------------------
 
 
-def unroll(x, y0, c0, p):
-    """The cell over a sequence: a list of steps, each with all its variables, which keep their gradients."""
-    steps, y, c = [], y0, c0
-    for x_t in x:
-        steps.append(cell(x_t, y, c, p))
-        for value in steps[-1].values():
-            value.retain_grad()
-        y, c = steps[-1]["y"], steps[-1]["c"]
-    return steps
+def make_on_paper(rng):
+    return {}
 
 
-def make_run(rng, T, N, D, H, scale, peephole):
-    """Inputs, first states, parameters, and the gradient at y of each step's own loss."""
-    x = rng.normal(size=(T, N, D))
-    y0, c0 = np.tanh(rng.normal(size=(N, H))), rng.normal(size=(N, H))
-    p = parameters(rng, D, H, scale, peephole)
-    return x, y0, c0, p, rng.normal(size=(T, N, H))
-
-
-def middle(rng, N, D, H, scale, peephole):
-    """All variables and all gradients around step 2 of 3: (steps, parameters as numbers, gradient of each step's loss)."""
-    x, y0, c0, p, Delta = make_run(rng, 3, N, D, H, scale, peephole)
-    steps = unroll(leaf(x), leaf(y0), leaf(c0), {name: leaf(value) for name, value in p.items()})
-    sum((torch.tensor(Delta[t]) * steps[t]["y"]).sum() for t in range(3)).backward()
-    values = [numbers(**s) | numbers(**{f"d{name}": v.grad for name, v in s.items()}) for s in steps]
-    return values, p, Delta
+def two_decimals(answer):
+    """The numbers that were typed in, so far as a calculator with four decimals gets them right."""
+    returned = answer()
+    try:
+        return tuple(np.round(float(number), 2) for number in returned)
+    except (TypeError, ValueError):
+        return returned
 
 
 # The deltas ------------------------------------------------------------------------------------------------------------
 
 
-def make_o(rng, N, H, D=2, scale=1.0, peephole=0.8):
-    (_, s, _), _, _ = middle(rng, N, D, H, scale, peephole)
-    return dict(dy=s["dy"], c=s["c"], o=s["o"], truth=dict(do_bar=s["do_bar"]))
-
-
-def make_c(rng, N, H, D=2, scale=1.0, peephole=0.8):
-    (_, s, after), p, _ = middle(rng, N, D, H, scale, peephole)
+def make_c(rng, N, H, saturated=False, peephole=0.8):
+    """Any numbers do: gradients that arrive, and the values beside which they arrive."""
+    dy, do_bar, dc_next, di_bar_next, df_bar_next, c = rng.normal(size=(6, N, H))
+    o, f, f_next = (gate(rng, (N, H), saturated) for _ in range(3))
+    c[0, 0] = 0.0
+    p = {"p" + k: peephole * rng.normal(size=H) for k in "ifo"}
     return dict(
-        dy=s["dy"], do_bar=s["do_bar"], c=s["c"], o=s["o"], dc_next=after["dc"], di_bar_next=after["di_bar"],
-        df_bar_next=after["df_bar"], f=s["f"], f_next=after["f"], p=p, truth=dict(dc=s["dc"]),
+        dy=dy, do_bar=do_bar, c=c, o=o, dc_next=dc_next, di_bar_next=di_bar_next, df_bar_next=df_bar_next,
+        f=f, f_next=f_next, p=p,
     )  # fmt: skip
 
 
-def make_gates(rng, N, H, D=2, scale=1.0, peephole=0.8):
-    (before, s, _), _, _ = middle(rng, N, D, H, scale, peephole)
-    names = ("df_bar", "di_bar", "dz_bar")
-    return dict(dc=s["dc"], c_prev=before["c"], c=s["c"], z=s["z"], i=s["i"], f=s["f"], truth={n: s[n] for n in names})
+def make_gates(rng, N, H, saturated=False):
+    c_prev = rng.normal(size=(N, H))
+    c_prev[0, 0] = 0.0
+    s = made_up(rng, 1, c_prev, saturated)
+    return dict(dc=rng.normal(size=(N, H)), c_prev=c_prev, c=s["c"][0], z=s["z"][0], i=s["i"][0], f=s["f"][0])
 
 
-def make_y(rng, N, H, D=2, scale=1.0, peephole=0.8):
-    (before, s, _), p, Delta = middle(rng, N, D, H, scale, peephole)
-    bars = {name: s[name] for name in ("dz_bar", "di_bar", "df_bar", "do_bar")}
-    return dict(Delta_prev=Delta[0], **bars, p=p, truth=dict(dy_prev=before["dy"]))
+def make_y(rng, N, H, scale=1.0):
+    bars = dict(zip(("dz_bar", "di_bar", "df_bar", "do_bar"), rng.normal(size=(4, N, H)), strict=True))
+    return dict(Delta_prev=rng.normal(size=(N, H)), **bars, p=parameters(rng, 2, H, scale))
 
 
-# One step back ---------------------------------------------------------------------------------------------------------
+def make_coupled(rng, N, H, saturated=False, peephole=0.8):
+    dc, c_prev = rng.normal(size=(2, N, H))
+    i, z = gate(rng, (N, H), saturated), 2 * gate(rng, (N, H), saturated) - 1
+    z[-1, -1] = 0.0
+    return dict(dc=dc, c_prev=c_prev, z=z, i=i, p_i=peephole * rng.normal(size=H))
 
 
-def make_step(rng, N, D, H, scale=1.0, peephole=0.8):
-    x, y_prev, c_prev, p, dy = make_run(rng, 1, N, D, H, scale, peephole)
-    tensors = (torch.tensor(v) for v in (x[0], y_prev, c_prev))
-    s = numbers(**cell(*tensors, {name: torch.tensor(value) for name, value in p.items()}))
+# One step back, and the whole way --------------------------------------------------------------------------------------
+
+
+def make_step(rng, N, D, H, scale=1.0, peephole=0.8, saturated=False):
+    dy, dc_ahead, c_prev = rng.normal(size=(3, N, H))
+    dy[0, 0], c_prev[0, 0] = WEIGHT, FULL
+    saved = {name: values[0] for name, values in made_up(rng, 1, c_prev, saturated).items()}
     return dict(
-        dy=dy[0], dc_ahead=rng.normal(size=(N, H)), x=x[0], y_prev=y_prev, c_prev=c_prev,
-        s={name: s[name] for name in KEPT}, p=p,
+        dy=dy, dc_ahead=dc_ahead, x=rng.normal(size=(N, D)), y_prev=np.tanh(rng.normal(size=(N, H))), c_prev=c_prev,
+        s=saved, p=parameters(rng, D, H, scale, peephole),
     )  # fmt: skip
 
 
-# The whole way back ----------------------------------------------------------------------------------------------------
-
-
-def make_backward(rng, T, N, D, H, scale=1.0, peephole=0.8):
-    x, y0, c0, p, Delta = make_run(rng, T, N, D, H, scale, peephole)
-    steps = unroll(leaf(x), leaf(y0), leaf(c0), {name: leaf(value) for name, value in p.items()})
-    run = {name: np.stack([s[name].detach().numpy() for s in steps]) for name in KEPT}
-    return dict(Delta=Delta, x=x, y0=y0, c0=c0, run=run, p=p)
+def make_backward(rng, T, N, D, H, scale=1.0, peephole=0.8, saturated=False):
+    y0, c0 = np.tanh(rng.normal(size=(N, H))), rng.normal(size=(N, H))
+    Delta = rng.normal(size=(T, N, H))
+    Delta[-1, 0, 0], c0[0, 0] = WEIGHT, FULL
+    return dict(
+        Delta=Delta, x=rng.normal(size=(T, N, D)), y0=y0, c0=c0, run=made_up(rng, T, c0, saturated),
+        p=parameters(rng, D, H, scale, peephole),
+    )  # fmt: skip
 
 
 # The adding problem's loss ---------------------------------------------------------------------------------------------
@@ -143,26 +138,44 @@ def pick(*names):
     return {name: SIZES[name] for name in names}
 
 
-def edges(*names):
-    return [e for e in EDGES if set(e) <= {*names, "scale", "peephole"}]
+def by_kind():
+    """What counts as one quantity: the gradients of all W, of all R, of the peepholes, of the biases."""
+    return [[name for name in GRADIENTS if name[1] == kind] for kind in "WRpb"]
 
 
-GRADIENTS = [f"d{name}" for name in PARAMETERS]
-DELTA = dict(sizes=pick("N", "H"), edges=edges("N", "H"), withheld=["truth"])
 EXERCISES = {
-    "delta_o": Exercise(make_o, ["do_bar"], **DELTA),
-    "delta_c": Exercise(make_c, ["dc"], **DELTA),
-    "delta_gates": Exercise(make_gates, ["df_bar", "di_bar", "dz_bar"], **DELTA),
-    "delta_y": Exercise(make_y, ["dy_prev"], **DELTA),
+    "on_paper": Exercise(make=make_on_paper, results=["do_bar", "dc", "dz_bar"], sizes={}, call=two_decimals),
+    "delta_c": Exercise(
+        make=make_c, results=["dc"], sizes=pick("N", "H"), edges=[ONE_SEQUENCE, ONE_CELL, SHUT, NO_PEEPHOLES],
+    ),
+    "delta_gates": Exercise(
+        make=make_gates, results=["df_bar", "di_bar", "dz_bar"], sizes=pick("N", "H"), edges=[ONE_SEQUENCE, ONE_CELL, SHUT],
+    ),
+    "delta_y": Exercise(
+        make=make_y, results=["dy_prev"], sizes=pick("N", "H"), edges=[ONE_SEQUENCE, ONE_CELL, NO_WEIGHTS],
+    ),
     "lstm_step_backward": Exercise(
-        make_step, ["dx", "dy_prev", "dc_prev", *GRADIENTS],
-        pick("N", "D", "H"), edges("N", "D", "H"), as_dict=True,
+        make=make_step, results=["dx", "dy_prev", "dc_prev", *GRADIENTS], sizes=pick("N", "D", "H"),
+        edges=[ONE_SEQUENCE, ONE_CELL, ONE_INPUT, SHUT, NO_PEEPHOLES, NO_WEIGHTS], as_dict=True, groups=by_kind(),
     ),
     "lstm_backward": Exercise(
-        make_backward, ["dx", "dy0", "dc0", *GRADIENTS], SIZES, EDGES, as_dict=True, backward=["dx"],
+        make=make_backward, results=["dx", "dy0", "dc0", *GRADIENTS], sizes=SIZES,
+        edges=[
+            ONE_STEP, ONE_SEQUENCE, ONE_CELL, ONE_INPUT, SHUT, NO_PEEPHOLES, NO_WEIGHTS,
+            Edge(dict(T=40, N=2, D=3, H=4), "with 40 time steps"),
+        ],
+        as_dict=True, backward=["dx"], groups=by_kind(),
+    ),
+    "coupled_backward": Exercise(
+        make=make_coupled, results=["dz_bar", "di_bar", "dc_prev"], sizes=pick("N", "H"),
+        edges=[ONE_SEQUENCE, ONE_CELL, SHUT, NO_PEEPHOLES],
     ),
     "adding_loss": Exercise(
-        make_loss, ["J", "Delta", "dv", "dd"], pick("T", "N", "H"),
-        [dict(T=1), dict(N=1), dict(H=1), dict(scale=0.0), dict(scale=100.0)],
+        make=make_loss, results=["J", "Delta", "dv", "dd"], sizes=pick("T", "N", "H"),
+        edges=[
+            ONE_STEP, ONE_SEQUENCE, ONE_CELL, Edge(dict(scale=0.0), "with v = 0 and d = 0"),
+            Edge(dict(scale=100.0), "with a large v and d"), Edge(dict(T=120, N=40, H=50), "with long sequences in a large batch"),
+        ],
+        groups=[["J", "dd"]],
     ),
 }  # fmt: skip

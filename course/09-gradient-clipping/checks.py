@@ -1,80 +1,89 @@
-"""Unit 09: the problems that the exercises are checked on, and torch's answers to them.
+"""Unit 09: the problems that the exercises are checked on. torch's answers to them stand in `reference.py`.
 
-Jacobians are compared with `torch.autograd.functional.jacobian` over a forward pass written in torch, spectra with
-`torch.linalg`, clipping with `torch.nn.utils`. Reading this file is allowed; it holds no answer in numpy.
+States and gates are made up: a Jacobian needs the values at which it is taken, and not the inputs that led to them.
 """
 
 import numpy as np
 
-from byhand.checking import Exercise
+from byhand.checking import Edge, Exercise
 
-# T is at least 3 and N at least 2, no weight is symmetric and no peephole is 0, so that nothing wrong can hide.
-EDGES = [dict(N=1), dict(H=1), dict(N=4, H=6), dict(scale=0.0), dict(scale=5.0)]
-
-
-def sigmoid(a):
-    return 1 / (1 + np.exp(-a))
-
-
-# rnn_jacobian, jacobian_product ------------------------------------------------------------------
-
-
-def make_states(rng, T, N, H, scale=1.0):
-    """States of a simple RNN; `rest` is all that its sums hold beside W h: inputs and bias."""
-    W = scale * 1.2 * rng.normal(size=(H, H)) / np.sqrt(H)
-    rest = 0.6 * rng.normal(size=(T, N, H))
-    h0 = np.tanh(rng.normal(size=(N, H)))
-    h, state = np.empty((T, N, H)), h0
-    for t in range(T):
-        h[t] = state = np.tanh(rest[t] + state @ W.T)
-    return dict(h=h, W=W, h0=h0, rest=rest)
+# All sizes differ, N is at least 2, no weight is symmetric and no peephole is 0, so that nothing wrong can hide.
+ONE_SEQUENCE = Edge(dict(N=1), "with one sequence in the batch")
+ONE_UNIT = Edge(dict(H=1), "with one unit")
+ONE_STEP = Edge(dict(T=1), "with one time step")
+NO_WEIGHTS = Edge(dict(scale=0.0), "with all weights zero")
+LARGE = Edge(dict(scale=5.0), "with large weights")
+SATURATED = Edge(dict(saturated=True), "with saturated units")
+NEARLY = 2.0**-20  # how far a saturated value is from its limit; exact in floating point, and so is its slope
 
 
-def make_jacobian(rng, N, H, scale=1.0):
-    made = make_states(rng, 1, N, H, scale)
-    return dict(h=made["h"][0], W=made["W"], h_prev=made["h0"], rest=made["rest"][0])
+def gate(rng, shape, saturated):
+    """Values between 0 and 1: anywhere, or all next to one of the two."""
+    return np.where(rng.uniform(size=shape) < 0.5, NEARLY, 1 - NEARLY) if saturated else rng.uniform(0.05, 0.95, shape)
+
+
+# On paper ----------------------------------------------------------------------------------------
+
+
+def make_on_paper(rng):
+    return {}
+
+
+def two_decimals(answer):
+    """The three vectors that were typed in, so far as a calculator with four decimals gets them right."""
+    returned = answer()
+    try:
+        return tuple(np.round(np.asarray(vector, dtype=float), 2) for vector in returned)
+    except (TypeError, ValueError):
+        return returned
+
+
+# jacobian_product, gradient_by_distance ----------------------------------------------------------
+
+
+def make_states(rng, T, N, H, scale=1.0, saturated=False):
+    return dict(
+        h=2 * gate(rng, (T, N, H), saturated) - 1, W=scale * 1.2 * rng.normal(size=(H, H)) / np.sqrt(H)
+    )
+
+
+def make_losses(rng, T, N, H, scale=1.0, saturated=False):
+    made = make_states(rng, T, N, H, scale, saturated)
+    return dict(Delta=rng.normal(size=(T, N, H)), h=made["h"], h0=np.tanh(rng.normal(size=(N, H))), W=made["W"])
 
 
 # growth ------------------------------------------------------------------------------------------
 
 
-def make_matrix(rng, H, T, gamma, scale=1.0):
-    # The shift to negative values gives the largest eigenvalues a sign or an imaginary part that a wrong reading shows.
-    W = scale * rng.normal(size=(H, H)) / np.sqrt(H)
-    return dict(W=W - 0.9 * scale * np.eye(H), gamma=gamma, T=T)
+def make_matrix(rng, H, T, gamma, scale=1.0, leading=None):
+    """A matrix that is not symmetric. `leading` is a block in its corner that is larger than the rest.
 
-
-# norms_by_distance -------------------------------------------------------------------------------
-
-
-def make_chain(rng, T, N, H, scale=1.0):
-    return dict(g=rng.normal(size=(N, H)), jacobians=scale * rng.normal(size=(T, N, H, H)) / np.sqrt(H))
+    The ordinary one has a leading pair of complex eigenvalues, 1.2 times i and -i: their real part is 0.
+    """
+    W = scale * 0.3 * rng.normal(size=(H, H)) / np.sqrt(H)
+    block = np.array([[0.0, -1.6], [0.9, 0.0]] if leading is None else leading)
+    if H >= 2:
+        W[:2, 2:] = W[2:, :2] = 0.0  # so the block's eigenvalues are the matrix's
+        W[:2, :2] = scale * block
+        turn = np.linalg.qr(np.random.RandomState(1).normal(size=(H, H)))[0]
+        W = turn @ W @ turn.T
+    return dict(W=W, gamma=gamma, T=T)
 
 
 # cell_jacobian, state_jacobian -------------------------------------------------------------------
 
 
-def make_cell(rng, N, H, scale=1.0):
-    """Two steps of a peephole LSTM. The `rest` is what the sums hold beside R y and p c: inputs and biases."""
+def make_cell(rng, N, H, scale=1.0, saturated=False):
+    """Saved values around two steps of a peephole LSTM: gates at random, cell and output as they follow from them."""
     p = {f"R{k}": scale * 1.5 * rng.normal(size=(H, H)) / np.sqrt(H) for k in "zifo"}
     p |= {f"p{k}": scale * rng.normal(size=H) for k in "ifo"}
-    rest = {k: 0.7 * rng.normal(size=(2, N, H)) for k in "zifo"}
-    y, c, steps = np.tanh(rng.normal(size=(N, H))), rng.normal(size=(N, H)), []
-    o_before = rest["o"][0] + y @ p["Ro"].T  # the output gate's sum at step t - 1, without its peephole
-    for t in (0, 1):
-        a = {k: rest[k][t] + y @ p[f"R{k}"].T for k in "zifo"}
-        z, i, f = np.tanh(a["z"]), sigmoid(a["i"] + p["pi"] * c), sigmoid(a["f"] + p["pf"] * c)
+    c, steps = rng.normal(size=(N, H)), []
+    for _ in (0, 1):
+        z = 2 * gate(rng, (N, H), saturated) - 1
+        i, f, o = (gate(rng, (N, H), saturated) for _ in range(3))
         c = z * i + c * f
-        o = sigmoid(a["o"] + p["po"] * c)
-        y = np.tanh(c) * o
-        steps.append(dict(z=z, i=i, f=f, o=o, c=c, y=y))
-    return dict(before=steps[0], now=steps[1], p=p, o_before=o_before, rest={k: rest[k][1] for k in "zifo"})
-
-
-def blocks_of(J, H):
-    return {
-        "c by c": J[:, :H, :H], "c by y": J[:, :H, H:], "y by c": J[:, H:, :H], "y by y": J[:, H:, H:],
-    }  # fmt: skip
+        steps.append(dict(z=z, i=i, f=f, o=o, c=c, y=np.tanh(c) * o))
+    return dict(before=steps[0], now=steps[1], p=p)
 
 
 def in_blocks(answer, before, now, p):
@@ -85,79 +94,123 @@ def in_blocks(answer, before, now, p):
     N, H = before["c"].shape
     if np.shape(J) != (N, 2 * H, 2 * H):
         raise ValueError(
-            f"state_jacobian returned the shape {np.shape(J)}; J should be (N, 2H, 2H), here {(N, 2 * H, 2 * H)}"
+            f"state_jacobian returned the shape {np.shape(J)}; S should be (N, 2H, 2H), here {(N, 2 * H, 2 * H)}"
         )
-    return blocks_of(np.asarray(J), H)
+    J = np.asarray(J)
+    return {
+        "c by c": J[:, :H, :H], "c by y": J[:, :H, H:], "y by c": J[:, H:, :H], "y by y": J[:, H:, H:],
+    }  # fmt: skip
 
 
 # clip_by_value, clip_by_norm ---------------------------------------------------------------------
 
-
-def make_grads(rng, H, D, scale=1.0):
-    return {
-        "dU": scale * rng.normal(size=(H, D)),
-        "dW": 3 * scale * rng.normal(size=(H, H)),
-        "db": scale * rng.normal(size=H),
-    }
+# The names are not those of one network, and one array has no axis, one has three.
+SHAPES = {"dK": (2, 3, 4), "dW": (5, 5), "db": (5,), "ds": ()}
 
 
-def make_value(rng, H, D, limit, scale=1.0):
-    return dict(grads=make_grads(rng, H, D, scale), limit=limit)
+def make_grads(rng, scale=1.0):
+    return {name: np.asarray(scale * rng.normal(size=shape)) for name, shape in SHAPES.items()}
 
 
-def make_norm(rng, H, D, share, scale=1.0):
-    """A gradient whose norm is 1/share times the limit, and a small one whose norm is below it."""
-    grads, small = make_grads(rng, H, D, scale), make_grads(rng, H, D, scale)
-    norm, small_norm = (np.sqrt(sum((g * g).sum() for g in d.values())) for d in (grads, small))
-    max_norm = share * norm if norm else 1.0
-    factor = 0.4 * max_norm / small_norm if small_norm else 1.0
-    return dict(grads=grads, small={k: factor * g for k, g in small.items()}, max_norm=max_norm)
+def make_value(rng, limit, scale=1.0):
+    """Among the entries are some at the limit, beyond it on both sides, and an exact 0."""
+    grads = make_grads(rng, scale)
+    grads["dW"][0] = [3 * limit, -3 * limit, limit, -limit, 0.0]
+    grads["db"][0] = -7 * limit
+    grads["dK"][0, 0, 0] = limit / 3
+    return dict(grads=grads, limit=limit)
 
 
-def clip_twice(answer, grads, small, max_norm):
-    """The answer on a gradient that is too long and on one that is not."""
+def norm_of(grads):
+    return np.sqrt(sum((g * g).sum() for g in grads.values()))
+
+
+def make_norm(rng, share, scale=1.0):
+    """A gradient whose norm is 1/share times the limit; one whose norm is below it; and one of zeros."""
+    grads, small = make_grads(rng, scale), make_grads(rng, scale)
+    max_norm = share * norm_of(grads) if scale else 1.0
+    factor = 0.4 * max_norm / norm_of(small) if scale else 1.0
+    return dict(
+        grads=grads, small={k: factor * g for k, g in small.items()}, zeros={k: 0.0 * g for k, g in small.items()},
+        max_norm=max_norm,
+    )  # fmt: skip
+
+
+def clip_three(answer, grads, small, zeros, max_norm):
+    """The answer on a gradient that is too long, on one that is not, and on one of zeros."""
     results = {}
-    for label, given in (("", grads), ("small ", small)):
+    for label, given in (("", grads), ("small ", small), ("zero ", zeros)):
         returned = answer(given, max_norm)
         if returned is None:
             return None
-        if not (isinstance(returned, (tuple, list)) and len(returned) == 2 and isinstance(returned[0], dict)):
+        if not isinstance(returned, (tuple, list)) or len(returned) != 2:
             raise TypeError("clip_by_norm should return two things: a dict of clipped gradients, and the norm")
-        results |= {f"{label}{name}": g for name, g in returned[0].items()}
-        results[f"{label}norm"] = returned[1]
+        clipped, norm = returned
+        if not isinstance(clipped, dict) and isinstance(norm, dict):
+            raise TypeError("the norm comes second in what clip_by_norm returns: first the dict of clipped gradients")
+        if not isinstance(clipped, dict):
+            raise TypeError("the first thing that clip_by_norm returns should be a dict of clipped gradients")
+        results |= {f"{label}{name}": g for name, g in clipped.items()}
+        results[f"{label}norm"] = norm
     return results
 
 
-GRADS = ["dU", "dW", "db"]
+def clipped_names():
+    kinds = ("", "small ", "zero ")
+    return [f"{kind}{name}" for kind in kinds for name in (*SHAPES, "norm")]
+
+
+# One quantity each: a long gradient, clipped; its norm; a short gradient and one of zeros, as they were.
+CLIPPED = [[*SHAPES], ["norm"], [f"{kind} {name}" for kind in ("small", "zero") for name in (*SHAPES, "norm")]]
 
 EXERCISES = {
-    "rnn_jacobian": Exercise(make_jacobian, ["J"], dict(N=3, H=4), EDGES, withheld=["h_prev", "rest"]),
+    "on_paper": Exercise(
+        make=make_on_paper, results=["back", "by_norm", "by_value"], sizes={}, call=two_decimals,
+    ),
     "jacobian_product": Exercise(
-        make_states, ["P"], dict(T=5, N=2, H=3), [dict(T=1), dict(T=2), dict(T=8), *EDGES[:4]],
-        withheld=["h0", "rest"],
+        make=make_states, results=["P"], sizes=dict(T=5, N=2, H=3),
+        edges=[
+            ONE_STEP, Edge(dict(T=2), "with two time steps"), ONE_SEQUENCE, ONE_UNIT, SATURATED, NO_WEIGHTS,
+            Edge(dict(T=9, N=3, H=6), "with more steps and units"),
+        ],
+        backward=["P"],
     ),
     "growth": Exercise(
-        make_matrix, ["rho", "sigma", "norms", "bound"], dict(H=5, T=6, gamma=0.25),
-        [dict(gamma=1.0), dict(T=1), dict(H=1), dict(scale=0.0), dict(H=9, T=15)],
+        make=make_matrix, results=["rho", "sigma", "norms", "bound"], sizes=dict(H=5, T=6, gamma=0.25),
+        edges=[
+            Edge(dict(gamma=1.0), "with slope 1"),
+            Edge(dict(leading=[[-1.3, 0.4], [0.0, 0.2]]), "with a negative leading eigenvalue"),
+            Edge(dict(leading=[[0.5, 2.0], [0.0, 0.5]]), "with a matrix that shears"),
+            Edge(dict(T=1), "with distance 1"), ONE_UNIT, NO_WEIGHTS, Edge(dict(H=9, T=15), "with more units"),
+        ],
     ),
-    "norms_by_distance": Exercise(
-        make_chain, ["norms"], dict(T=4, N=3, H=5), [dict(T=1), dict(N=1), dict(H=1), dict(scale=0.0), dict(T=12)],
+    "gradient_by_distance": Exercise(
+        make=make_losses, results=["G"], sizes=dict(T=5, N=2, H=3),
+        edges=[ONE_STEP, ONE_SEQUENCE, ONE_UNIT, SATURATED, NO_WEIGHTS, Edge(dict(T=9, N=3, H=6), "with more steps and units")],
     ),
     "cell_jacobian": Exercise(
-        make_cell, ["direct", "peepholes", "from_y", "total"], dict(N=3, H=4), EDGES,
-        withheld=["o_before", "rest"],
+        make=make_cell, results=["direct", "peepholes", "from_y", "total"], sizes=dict(N=3, H=4),
+        edges=[ONE_SEQUENCE, ONE_UNIT, SATURATED, NO_WEIGHTS, LARGE],
     ),
     "state_jacobian": Exercise(
-        make_cell, ["c by c", "c by y", "y by c", "y by y"], dict(N=3, H=4), EDGES,
-        withheld=["o_before", "rest"], call=in_blocks, as_dict=True,
+        make=make_cell, results=["c by c", "c by y", "y by c", "y by y"], sizes=dict(N=3, H=4),
+        edges=[ONE_SEQUENCE, ONE_UNIT, SATURATED, NO_WEIGHTS, LARGE], call=in_blocks, as_dict=True,
+        groups=[["c by c", "c by y"], ["y by c", "y by y"]],  # cell_jacobian delivers the upper row
     ),
     "clip_by_value": Exercise(
-        make_value, GRADS, dict(H=4, D=3, limit=0.8),
-        [dict(H=1), dict(D=1), dict(scale=0.0), dict(limit=100.0), dict(limit=1e-3), dict(scale=1e6)], as_dict=True,
+        make=make_value, results=[*SHAPES], sizes=dict(limit=0.8),
+        edges=[
+            Edge(dict(limit=100.0), "with a large limit"), Edge(dict(limit=1e-3), "with a small limit"),
+            Edge(dict(scale=1e6), "with large gradients"),
+        ],
+        as_dict=True, groups=[[*SHAPES]],
     ),
     "clip_by_norm": Exercise(
-        make_norm, [*GRADS, "norm", *(f"small {k}" for k in GRADS), "small norm"], dict(H=4, D=3, share=0.3, scale=0.05),  # small enough for the 1e-6 to count
-        [dict(H=1), dict(D=1), dict(scale=0.0), dict(scale=1e-4), dict(scale=1e6), dict(share=0.9)],
-        call=clip_twice, as_dict=True,
+        make=make_norm, results=clipped_names(), sizes=dict(share=0.3, scale=0.05),  # small enough for the 1e-6 to count
+        edges=[
+            Edge(dict(scale=1e-4), "with a tiny gradient"), Edge(dict(scale=1e6), "with a huge gradient"),
+            Edge(dict(share=0.9), "with a norm close to the limit"), Edge(dict(scale=0.0), "with zeros alone"),
+        ],
+        call=clip_three, as_dict=True, groups=CLIPPED,
     ),
 }  # fmt: skip

@@ -1,31 +1,46 @@
-"""Unit 09: the right answers to the problems of checks.py, most of them torch's. No grading process that runs your code has them."""
+"""Unit 09: torch's answers to the problems of `checks.py`, one function for each exercise, by its name.
+
+Jacobians are those of `torch.autograd.functional.jacobian` over a forward step written in torch, spectra are `torch.linalg`'s,
+clipping is `torch.nn.utils`'. The saved values of a problem are made up: what a sum holds beside its recurrent part is what
+the saved activation leaves for it.
+"""
 
 import numpy as np
 import torch
 from torch.autograd.functional import jacobian
 
-from checks import blocks_of
-
 
 def tensors(*arrays):
-    return [torch.tensor(a, dtype=torch.float64) for a in arrays]
+    return [torch.tensor(np.asarray(a), dtype=torch.float64) for a in arrays]
 
 
-def one_jacobian(h, W, h_prev, rest):
-    W, h_prev, rest = tensors(W, h_prev, rest)
-    each = [jacobian(lambda s, r=r: torch.tanh(r + W @ s), s) for s, r in zip(h_prev, rest, strict=True)]
-    return dict(J=torch.stack(each).numpy())
+def on_paper():
+    """One step back through the lesson's W, then both kinds of clipping with threshold 0.5."""
+    W, old, dh = tensors([[0.9, 0.8], [-0.6, 1.1]], [0.0, 0.0], [1.0, -0.5])
+    rest = torch.atanh(torch.tensor([0.6, -0.8], dtype=torch.float64))
+    back = jacobian(lambda h: dh @ torch.tanh(rest + W @ h), old)
+    clipped = {"back": back}
+    for name, clip in (("by_norm", torch.nn.utils.clip_grad_norm_), ("by_value", torch.nn.utils.clip_grad_value_)):
+        leaf = torch.zeros(2, dtype=torch.float64, requires_grad=True)
+        leaf.grad = back.clone()
+        clip([leaf], 0.5)
+        clipped[name] = leaf.grad
+    return {name: np.round(value.numpy(), 2) for name, value in clipped.items()}
 
 
-def products(h, W, h0, rest):
-    h, W, rest = tensors(h, W, rest)
+# The simple RNN ----------------------------------------------------------------------------------
+
+
+def jacobian_product(h, W):
+    h, W = tensors(h, W)
     T, N, H = h.shape
+    rest = torch.atanh(h[1:]) - h[:-1] @ W.T
     P = torch.empty(T, N, H, H, dtype=torch.float64)
     for t in range(T):
         for n in range(N):
 
             def to_the_end(s, t=t, n=n):
-                for later in rest[t + 1 :, n]:
+                for later in rest[t:, n]:
                     s = torch.tanh(later + W @ s)
                 return 1.0 * s
 
@@ -33,7 +48,22 @@ def products(h, W, h0, rest):
     return dict(P=P.numpy())
 
 
-def spectrum(W, gamma, T):
+def gradient_by_distance(Delta, h, h0, W):
+    """Each step has a copy of W; the loss of step t is asked for its gradient at the copies up to t."""
+    Delta, h, h0 = tensors(Delta, h, h0)
+    T = len(h)
+    copies = [torch.tensor(W, dtype=torch.float64, requires_grad=True) for _ in range(T)]
+    state, G = h0, torch.zeros(T, *np.shape(W), dtype=torch.float64)
+    for t in range(T):
+        a = state @ copies[t].T
+        state = torch.tanh(a + (torch.atanh(h[t]) - a).detach())
+        paid = torch.autograd.grad((Delta[t] * state).sum(), copies[: t + 1], retain_graph=True)
+        for k in range(t + 1):
+            G[t - k] += paid[k]
+    return dict(G=G.numpy())
+
+
+def growth(W, gamma, T):
     [W] = tensors(W)
     sigma = torch.linalg.matrix_norm(W, 2)
     powers = [torch.linalg.matrix_norm(torch.linalg.matrix_power(W, d), 2) for d in range(T + 1)]
@@ -45,14 +75,7 @@ def spectrum(W, gamma, T):
     )
 
 
-def chain(g, jacobians):
-    g, jacobians = tensors(g, jacobians)
-    states = [torch.zeros_like(g, requires_grad=True)]
-    for J_t in jacobians:
-        states.append((J_t @ states[-1][:, :, None])[:, :, 0])
-        states[-1].retain_grad()
-    states[-1].backward(g)
-    return dict(norms=torch.stack([s.grad.norm(dim=1) for s in reversed(states)]).numpy())
+# The LSTM ----------------------------------------------------------------------------------------
 
 
 def step_in_slots(p, rest, c_direct, c_peep, y):
@@ -63,22 +86,27 @@ def step_in_slots(p, rest, c_direct, c_peep, y):
     return z * i + c_direct * f
 
 
-def each_sequence(before, now, p, o_before, rest):
+def each_sequence(before, now, p):
+    """For each sequence: the parameters, what the sums hold beside R y and p c, and c, y of step t - 1, with o's own rest."""
     p = {k: torch.tensor(v) for k, v in p.items()}
     for n in range(len(before["c"])):
-        yield (
-            p,
-            {k: torch.tensor(v[n]) for k, v in rest.items()},
-            *tensors(before["c"][n], before["y"][n], o_before[n]),
-        )
+        c, y, o_before, c_now = tensors(before["c"][n], before["y"][n], before["o"][n], now["c"][n])
+        z, i, f, o = tensors(*(now[k][n] for k in "zifo"))
+        rest = {
+            "z": torch.atanh(z) - p["Rz"] @ y,
+            "i": torch.logit(i) - p["Ri"] @ y - p["pi"] * c,
+            "f": torch.logit(f) - p["Rf"] @ y - p["pf"] * c,
+            "o": torch.logit(o) - p["Ro"] @ y - p["po"] * c_now,
+        }
+        yield p, rest, c, y, torch.logit(o_before) - p["po"] * c
 
 
-def cell_terms(**args):
+def cell_jacobian(**args):
     found = []
-    for p, rest, c, y, o_before in each_sequence(**args):
+    for p, rest, c, y, o_rest in each_sequence(**args):
 
-        def total(s, p=p, rest=rest, o_before=o_before):
-            return step_in_slots(p, rest, s, s, torch.tanh(s) * torch.sigmoid(o_before + p["po"] * s))
+        def total(s, p=p, rest=rest, o_rest=o_rest):
+            return step_in_slots(p, rest, s, s, torch.tanh(s) * torch.sigmoid(o_rest + p["po"] * s))
 
         slots = jacobian(lambda a, b, y, p=p, rest=rest: step_in_slots(p, rest, a, b, y), (c, c, y))
         found.append([*slots, jacobian(total, c)])
@@ -86,7 +114,7 @@ def cell_terms(**args):
     return {k: torch.stack(v).numpy() for k, v in zip(names, zip(*found, strict=True), strict=True)}
 
 
-def joint(**args):
+def state_jacobian(**args):
     found = []
     for p, rest, c, y, _ in each_sequence(**args):
         H = len(c)
@@ -97,7 +125,14 @@ def joint(**args):
             return torch.cat([new, torch.tanh(new) * o])
 
         found.append(jacobian(step, torch.cat([c, y])))
-    return blocks_of(torch.stack(found).numpy(), len(c))
+    J = torch.stack(found).numpy()
+    H = J.shape[1] // 2
+    return {
+        "c by c": J[:, :H, :H], "c by y": J[:, :H, H:], "y by c": J[:, H:, :H], "y by y": J[:, H:, H:],
+    }  # fmt: skip
+
+
+# Clipping ----------------------------------------------------------------------------------------
 
 
 def with_grads(grads):
@@ -107,15 +142,15 @@ def with_grads(grads):
     return leaves
 
 
-def by_value(grads, limit):
+def clip_by_value(grads, limit):
     leaves = with_grads(grads)
     torch.nn.utils.clip_grad_value_(leaves.values(), limit)
     return {name: leaf.grad.numpy() for name, leaf in leaves.items()}
 
 
-def by_norm(grads, small, max_norm):
+def clip_by_norm(grads, small, zeros, max_norm):
     results = {}
-    for label, given in (("", grads), ("small ", small)):
+    for label, given in (("", grads), ("small ", small), ("zero ", zeros)):
         leaves = with_grads(given)
         norm = torch.nn.utils.clip_grad_norm_(leaves.values(), max_norm)
         results |= {f"{label}{name}": leaf.grad.numpy() for name, leaf in leaves.items()}
@@ -124,12 +159,7 @@ def by_norm(grads, small, max_norm):
 
 
 REFERENCES = {
-    "rnn_jacobian": one_jacobian,
-    "jacobian_product": products,
-    "growth": spectrum,
-    "norms_by_distance": chain,
-    "cell_jacobian": cell_terms,
-    "state_jacobian": joint,
-    "clip_by_value": by_value,
-    "clip_by_norm": by_norm,
-}
+    "on_paper": on_paper, "jacobian_product": jacobian_product, "growth": growth,
+    "gradient_by_distance": gradient_by_distance, "cell_jacobian": cell_jacobian, "state_jacobian": state_jacobian,
+    "clip_by_value": clip_by_value, "clip_by_norm": clip_by_norm,
+}  # fmt: skip
