@@ -4,7 +4,7 @@
 
 trains the named models (without names: all), each with three seeds, and writes the numbers into `likelihoods.json` of each
 unit that shows them: RESULTS says which. What a file holds of other models stays. The two baselines are
-those of unit 10's solution, FVSBN, NADE and MADE those of unit 11's, PixelCNN and row LSTM those of unit 12's, trained
+those of unit 10's solution, FVSBN, NADE and MADE those of unit 11's, PixelCNN and LSTM over rows those of unit 12's, trained
 as the exercises do; all models learn from the same 1,000 images of `byhand.digits.binary_digits`, stop or choose their size by the same 297, and are tested on the same 500.
 
 To add a model, add a function to MODELS: it takes a seed and returns the mean negative log-likelihood of the validation and
@@ -33,7 +33,7 @@ from byhand.teaching.notebooks import read_source
 
 SEEDS = (0, 1, 2)
 UP_TO_11 = ("independent pixels", "mixture of Bernoullis", "FVSBN", "NADE", "MADE")
-UP_TO_12 = (*UP_TO_11, "PixelCNN", "row LSTM")
+UP_TO_12 = (*UP_TO_11, "PixelCNN", "LSTM over rows")
 RESULTS = {  # a file in the folder of each unit, since units stand alone, and the models that it holds
     "course/11-autoregressive-models/likelihoods.json": UP_TO_11,
     "course/12-pixel-models/likelihoods.json": UP_TO_12,
@@ -125,7 +125,7 @@ MODELS = {
     "NADE": of_unit_11("NADE"),
     "MADE": of_unit_11("MADE"),
     "PixelCNN": of_unit_12("pixelcnn", "first_pixelcnn"),
-    "row LSTM": of_unit_12("row_lstm", "first_row_lstm"),
+    "LSTM over rows": of_unit_12("row_lstm", "first_row_lstm"),
 }
 
 

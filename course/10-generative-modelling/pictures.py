@@ -54,7 +54,7 @@ def likelihood_stepper(data, theta, best):
     draws = ", ".join(map(str, data))
     frame(
         rf"\inp{{x_1, \dots, x_{{{N}}}}} = {draws}",
-        f"Ten pulls of the machine. {_counted(counts)} Blue bars are these frequencies, $\\hat p$. Whatever distribution $p_d$ the machine really has, nobody has "
+        f"Ten pulls of the machine. {_counted(counts)} Blue bars are these frequencies, $\\hat p$. Whatever distribution the machine really has, nobody has "
         "told us.",
         model=None,
     )
@@ -345,6 +345,87 @@ def directions_player():
         fig.legend(loc="outside upper left")
 
     return live_figure(draw, controls)
+
+
+# Two components and the images that they claim --------------------------------------------------
+
+
+def claims_stepper(images, theta, alpha=0.05, rounds=4):
+    """EM for two components, step by step: which share of each image each claims, and what it becomes by that.
+
+    images  (N, 9)  of 0 and 1
+    theta   (2, 9)  where the components begin; both are equally frequent at the start
+    """
+    pi, frames = np.full(2, 0.5), []
+
+    def claims(pi, theta):
+        log_joint = np.log(pi) + images @ np.log(theta).T + (1 - images) @ np.log(1 - theta).T
+        log_p = np.logaddexp(*log_joint.T)
+        return np.exp(log_joint - log_p[:, None]), log_p.mean()
+
+    def frame(r, equation, sentence):
+        frames.append(Frame(_claims(images, pi, theta, r), equation, sentence))
+
+    r, log_p = claims(pi, theta)
+    frame(
+        None,
+        r"\pi_1 = \pi_2 = 0.5",
+        "Eight images, and on the left two components: grey squares, nearly all the same, as nothing is known yet. The fuller a square, the more probable is a black pixel.",
+    )
+    for number in range(1, rounds + 1):
+        r, log_p = claims(pi, theta)
+        said = {
+            1: "E-step. Below each image stands the share of it that each component claims, its responsibility. The start differs by little, so most images are wanted by both.",
+            2: "E-step again, with the new components. They differ more, and so do the shares.",
+        }.get(number, "E-step. The shares move on.")
+        frame(r, rf"\frac1N \sum_n \log p(x_n) = {log_p:.4f}", said)
+        R = r.sum(axis=0)
+        theta = (r.T @ images + alpha) / (R[:, None] + 2 * alpha)
+        pi = R / len(images)
+        said = {
+            1: "M-step. Each component becomes the mean of the images, weighted by its shares. (An imagined twentieth of a black and of a white image keeps every square off 0 and 1.)",
+        }.get(number, "M-step.")
+        frame(r, rf"\pi_1 = {pi[0]:.3f}, \quad \pi_2 = {pi[1]:.3f}", said)
+    r, log_p = claims(pi, theta)
+    frame(
+        r,
+        rf"\frac1N \sum_n \log p(x_n) = {log_p:.4f}",
+        "Nobody said what rows and columns are. One component has claimed the images with a row, the other those with a column.",
+    )
+    return Stepper(frames, "Two components claim eight images")
+
+
+def _claims(images, pi, theta, r):
+    """The two components on the left, the images on the right, and below each image a bar for the share of each."""
+    W, H, side = 640, 230, 16
+    parts = []
+
+    def grid(x, y, values, size):
+        for n, value in enumerate(values):
+            row, column = divmod(n, 3)
+            parts.append(
+                f'<rect x="{x + column * size}" y="{y + row * size}" width="{size}" height="{size}" fill="var(--bh-ink)" '
+                f'fill-opacity="{value:.3f}" stroke="var(--bh-muted)" stroke-width=".7"/>'
+            )
+
+    for k, role in enumerate(("output", "parameter")):
+        top = 22 + 104 * k
+        grid(30, top, theta[k], 22)
+        parts.append(f'<rect x="24" y="{top - 6}" width="78" height="78" fill="none" stroke="var(--bh-{role})" stroke-width="2.5"/>')
+        parts.append(f'<text class="t e" x="110" y="{top + 33}">{k + 1}</text>')
+    for n, image in enumerate(images):
+        x, y = 160 + 118 * (n % 4), 14 + 110 * (n // 4)
+        grid(x, y, image, side)
+        if r is None:
+            continue
+        for k, role in enumerate(("output", "parameter")):
+            low = y + 3 * side + 8 + 18 * k
+            parts.append(f'<rect x="{x}" y="{low}" width="{48 * r[n, k]:.1f}" height="12" fill="var(--bh-{role})"/>')
+            parts.append(f'<text class="v e" x="{x + 54}" y="{low + 6}">{r[n, k]:.2f}</text>')
+    rows = [", ".join(f"{v:.2f}" for v in t) for t in theta]
+    shares = "" if r is None else " Component 1 claims of the images " + ", ".join(f"{v:.2f}" for v in r[:, 0]) + "."
+    says = f"Two components as 3 by 3 grey images, probabilities of black, row by row: {rows[0]}; and {rows[1]}. Eight images.{shares}"
+    return _svg(W, H, parts, says, least=420)
 
 
 # What the integral costs -------------------------------------------------------------------------

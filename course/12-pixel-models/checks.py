@@ -1,21 +1,22 @@
-"""Unit 12: the problems that the exercises are checked on, and torch's answers to them.
+"""Unit 12: the problems that the exercises are checked on. The right answers, torch's, stand in reference.py.
 
-Your convolutions are compared with `torch.nn.functional.conv2d`, and your gradients with what torch's autograd gives. Of
-each pixel model the check also runs all 512 black and white images of 3 by 3 pixels: do their probabilities add up to 1,
-and which logit changes when which pixel does? Reading this file is allowed; it holds no answer in numpy.
+Of each pixel model the check also runs all 512 black and white images of 3 by 3 pixels: do their probabilities add up to
+1, and which logit changes when which pixel does? Reading this file is allowed; it holds no answer.
 """
 
 import numpy as np
-import torch
-import torch.nn.functional as F
 
-from byhand.checking import Exercise
+from byhand.checking import Edge, Exercise
 
 # N, C, O, H and W all differ, and the kernel has a neighbour on every side of its centre.
 SIZES = dict(N=2, C=3, O=4, H=5, W=6, k=3)
 EDGES = [
-    dict(N=1), dict(C=1), dict(O=1), dict(k=1), dict(k=5), dict(H=1), dict(H=2, W=2, k=7), dict(scale=0.0), dict(scale=1e3),
+    Edge(dict(N=1), "with one image"), Edge(dict(C=1), "with one input channel"), Edge(dict(O=1), "with one output channel"),
+    Edge(dict(k=1), "with a kernel of one tap"), dict(k=5), Edge(dict(H=1), "where the image is one row"),
+    Edge(dict(H=2, W=2, k=7), "where the kernel is larger than the image"), dict(scale=0.0), dict(scale=1e3),
 ]  # fmt: skip
+# So large that a sweep over the taps is quick and a forward pass for each entry is not.
+LARGE = Edge(dict(N=4, C=4, O=5, H=20, W=24, k=7), "on larger images, with k = 7")
 TINY = 3  # the side of the images of which all are tried
 
 
@@ -34,23 +35,21 @@ def make_conv_backward(rng, N, C, O, H, W, k, scale=1.0):
 # pixel_mask and masked_conv_backward -------------------------------------------------------------
 
 
-def torch_mask(k, kind):
-    """The middle row of the triangular mask of unit 11, for the k * k pixels under the kernel, folded into a square."""
-    who_sees_whom = torch.ones(k * k, k * k, dtype=torch.float64).tril(-1 if kind == "A" else 0)
-    return who_sees_whom[k * k // 2].view(k, k)
-
-
 def make_mask(rng, k):
     return dict(k=k)
 
 
-def use_mask(answer, k):
-    """True and False are as good as 1 and 0 here."""
-    return [1.0 * m if isinstance(m, np.ndarray) else m for m in (answer(k, "A"), answer(k, "B"))]
+def both_kinds(answer, k):
+    return [answer(k, "A"), answer(k, "B")]
 
 
-def make_masked(rng, N, C, O, H, W, k, kind, scale=1.0):
-    return dict(**make_conv_backward(rng, N, C, O, H, W, k, scale), m=torch_mask(k, kind).numpy())
+def make_masked(rng, N, C, O, H, W, k, scale=1.0):
+    """The mask is made up: it is not the same when it is turned or transposed, and it is neither A nor B."""
+    m = rng.randint(2, size=(k, k)).astype(float)
+    if k > 1:
+        m[0, 0], m[-1, -1], m[0, -1], m[-1, 0] = 1.0, 0.0, 0.0, 1.0
+        m[0, 1], m[1, 0] = 1.0, 0.0
+    return dict(**make_conv_backward(rng, N, C, O, H, W, k, scale), m=m)
 
 
 # receptive_field ---------------------------------------------------------------------------------
@@ -58,11 +57,6 @@ def make_masked(rng, N, C, O, H, W, k, kind, scale=1.0):
 
 def make_field(rng, kinds, k, H, W, i, j):
     return dict(kinds=kinds, k=k, H=H, W=W, i=i, j=j)
-
-
-def use_field(answer, *args):
-    returned = answer(*args)
-    return 1.0 * returned if isinstance(returned, np.ndarray) else returned
 
 
 # The pixel models, and the world of all tiny images ----------------------------------------------
@@ -76,18 +70,21 @@ def tiny_world():
 
 def about_the_world(logits, world):
     """The sum of all probabilities, and sees[i, j, i', j']: 1 where the logit of (i, j) changes when pixel (i', j') does."""
-    log_p = -F.binary_cross_entropy_with_logits(torch.tensor(logits), torch.tensor(world), reduction="none")
+    with np.errstate(over="ignore"):
+        p = 1 / (1 + np.exp(np.where(world == 1, -logits, logits)))  # of each pixel as it is
     sees = np.zeros((TINY * TINY, TINY * TINY))
     flat, n = logits.reshape(len(world), -1), np.arange(len(world))
     for pixel in range(TINY * TINY):
         change = np.abs(flat - flat[n ^ (1 << pixel)]).max(axis=0)
         sees[:, pixel] = change > 1e-9 * max(1.0, np.abs(flat).max())
-    return dict(total=np.float64(log_p.sum((1, 2)).exp().sum()), sees=sees.reshape(4 * (TINY,)))
+    return dict(total=p.prod(axis=(1, 2)).sum(), sees=sees.reshape(4 * (TINY,)))
 
 
 def use_model(answer, x, p, p_tiny):
     """The student's model on the given images, and its logits on the tiny world."""
     returned = answer(x, p)
+    if returned is None:
+        return None
     if not isinstance(returned, dict) or "logits" not in returned:
         kind = f"a dict with {', '.join(map(str, returned))}" if isinstance(returned, dict) else type(returned).__name__
         raise TypeError(
@@ -111,18 +108,18 @@ def some_images(rng, N, H, W):
 # pixelcnn ----------------------------------------------------------------------------------------
 
 
-def cnn_parameters(rng, K, k, scale):
+def cnn_parameters(rng, K, sides, scale):
     p = {}
-    for layer, (fan_in, fan_out, side) in enumerate([(4, K, k), (K, K, 3), (K, 1, 1)], 1):
+    for layer, (fan_in, fan_out, side) in enumerate(zip((4, K, K), (K, K, 1), sides, strict=True), 1):
         p[f"w{layer}"] = scale * rng.normal(size=(fan_out, fan_in, side, side)) / np.sqrt(fan_in * side)
         p[f"b{layer}"] = scale * rng.normal(size=fan_out) / 2
     return p
 
 
-def make_cnn(rng, N, H, W, K, k, scale=1.0):
-    return dict(
-        x=some_images(rng, N, H, W), p=cnn_parameters(rng, K, k, scale), p_tiny=cnn_parameters(rng, 3, 3, scale)
-    )
+def make_cnn(rng, N, H, W, K, k, k2=3, k3=3, scale=1.0, bias=0.0):
+    p, p_tiny = cnn_parameters(rng, K, (k, k2, k3), scale), cnn_parameters(rng, 3, (3, 3, 3), scale)
+    p["b3"] += bias
+    return dict(x=some_images(rng, N, H, W), p=p, p_tiny=p_tiny)
 
 
 # row_lstm ----------------------------------------------------------------------------------------
@@ -137,8 +134,9 @@ def row_parameters(rng, W, K, scale):
     return p | {"L": scale * rng.normal(size=(W, W)) / 2}
 
 
-def make_row(rng, N, H, W, K, scale=1.0):
+def make_row(rng, N, H, W, K, scale=1.0, bias=0.0):
     p, p_tiny = row_parameters(rng, W, K, scale), row_parameters(rng, TINY, 4, scale)
+    p["d"] += bias
     return dict(x=some_images(rng, N, H, W), p=p, p_tiny=p_tiny)
 
 
@@ -148,8 +146,10 @@ def make_row(rng, N, H, W, K, scale=1.0):
 def make_complete(rng, N, H, W, rows, scale=2.0):
     """A model in which each logit hangs on all pixels before it: a triangular matrix over the pixels in their order."""
     before = np.tril(np.ones((H * W, H * W)), -1)
+    u = rng.uniform(size=(N, H, W))
+    u[0, -1, -1] = 0.5  # where scale is 0, so is the logit, and u lies exactly at its probability
     return dict(
-        u=rng.uniform(size=(N, H, W)), x=some_images(rng, N, H, W), rows=rows,
+        u=u, x=some_images(rng, N, H, W), rows=rows,
         L=scale * before * rng.normal(size=(H * W, H * W)) / np.sqrt(H * W) * 2, b=scale * rng.normal(size=H * W) / 2,
     )  # fmt: skip
 
@@ -162,37 +162,57 @@ def use_complete(answer, u, x, rows, L, b):
     return answer(logits_of, u, x, rows)
 
 
+OVERFLOW = (
+    "A logit of 1000 is too much for exp, and the probability of such a pixel is rounded to 1, so that the logarithm of what is left is infinite. "
+    "The statement names a function that needs neither."
+)
 LSTM = [
     f"d{kind}{gate}" for kind, gates in (("W", "zifo"), ("R", "zifo"), ("b", "zifo"), ("p", "ifo")) for gate in gates
 ]
 
 EXERCISES = {
     "conv2d": Exercise(make_conv, ["a"], SIZES, EDGES),
-    "conv2d_backward": Exercise(make_conv_backward, ["dx", "dw", "db"], SIZES, EDGES),
-    "pixel_mask": Exercise(make_mask, ["A", "B"], dict(k=5), [dict(k=1), dict(k=3), dict(k=7)], call=use_mask),
-    "masked_conv_backward": Exercise(
-        make_masked, ["dx", "dw", "db"], dict(SIZES, kind="A"), [dict(kind="B"), dict(k=1), *EDGES[:3], dict(k=5)],
+    "conv2d_backward": Exercise(make_conv_backward, ["dx", "dw", "db"], SIZES, [*EDGES, LARGE]),
+    "pixel_mask": Exercise(
+        make_mask, ["A", "B"], dict(k=5), [Edge(dict(k=1), "with a kernel of one tap"), dict(k=3), dict(k=7)],
+        call=both_kinds, judge="the reference",
     ),
+    "masked_conv_backward": Exercise(make_masked, ["dx", "dw", "db"], SIZES, [*EDGES[:3], dict(k=1), dict(k=5), LARGE]),
     "receptive_field": Exercise(
         make_field, ["field"], dict(kinds="ABB", k=3, H=7, W=9, i=5, j=3),
         [
-            dict(kinds="A"), dict(kinds="B"), dict(i=0, j=0), dict(k=5), dict(k=1), dict(kinds="ABBBBBBB"), dict(j=8),
-            dict(kinds="AB", H=1, i=0), dict(kinds="AAB"), dict(kinds="BBB", i=3, j=4),
+            Edge(dict(kinds="A"), "with one layer, of mask A"), Edge(dict(kinds="B"), "with one layer, of mask B"),
+            Edge(dict(i=0, j=0), "at the first pixel"), dict(k=5), dict(k=1), dict(kinds="ABBBBBBB"),
+            Edge(dict(j=8), "at the right border"), dict(kinds="AB", H=1, i=0), dict(kinds="AAB"), dict(kinds="BBB", i=3, j=4),
         ],
-        call=use_field,
     ),
     "pixelcnn": Exercise(
-        make_cnn,         ["logits", "J", "dw1", "db1", "dw2", "db2", "dw3", "db3", "total", "sees"],
-        dict(N=4, H=5, W=6, K=3, k=5), [dict(N=1), dict(K=1), dict(H=1, W=1), dict(k=3), dict(k=7, H=4), dict(scale=0.0), dict(scale=8.0)],
-        call=use_model, as_dict=True, torch=True,
+        make_cnn, ["logits", "J", "dw1", "db1", "dw2", "db2", "dw3", "db3", "total", "sees"], dict(N=4, H=7, W=6, K=3, k=5),
+        [
+            Edge(dict(N=1), "with one image"), Edge(dict(K=1), "with one hidden channel"), Edge(dict(H=1, W=1), "on images of one pixel"),
+            Edge(dict(k=3, k2=5, k3=1), "where the kernels' sides are 3, 5 and 1"), Edge(dict(k=7, H=4), "where k = 7 and H = 4"),
+            dict(scale=0.0), dict(scale=8.0),
+            Edge(dict(bias=1000.0), "where the logits are near 1000", OVERFLOW), Edge(dict(bias=-1000.0), "where the logits are near -1000", OVERFLOW),
+            Edge(dict(N=2, H=12, W=11, K=24, k=7, k2=5, k3=1), "with 24 channels"),
+        ],
+        call=use_model, as_dict=True, groups=[("logits", "total", "sees"), *((f"dw{n}", f"db{n}") for n in (1, 2, 3))],
     ),
     "row_lstm": Exercise(
-        make_row, ["logits", "J", "dV", "dd", "dL", *LSTM, "total", "sees"],
-        dict(N=3, H=4, W=5, K=6), [dict(N=1), dict(K=1), dict(H=1), dict(W=1), dict(scale=0.0), dict(scale=8.0)],
-        call=use_model, as_dict=True, torch=True,
+        make_row, ["logits", "J", "dV", "dd", "dL", *LSTM, "total", "sees"], dict(N=3, H=4, W=5, K=6),
+        [
+            Edge(dict(N=1), "with one image"), Edge(dict(K=1), "with one cell"), Edge(dict(H=1), "with one row"), Edge(dict(W=1), "with one column"),
+            dict(scale=0.0), dict(scale=8.0),
+            Edge(dict(bias=1000.0), "where the logits are near 1000", OVERFLOW), Edge(dict(bias=-1000.0), "where the logits are near -1000", OVERFLOW),
+            Edge(dict(N=2, H=5, W=20, K=100), "with 100 cells"),
+        ],
+        call=use_model, as_dict=True, groups=[("logits", "total", "sees"), LSTM],  # what lstm_backward delivers is one quantity
     ),
     "complete": Exercise(
-        make_complete, ["image"], dict(N=5, H=4, W=6, rows=2),
-        [dict(rows=0), dict(rows=4), dict(N=1), dict(W=1), dict(scale=30.0), dict(scale=0.0)], call=use_complete,
+        make_complete, ["image"], dict(N=40, H=4, W=6, rows=2),
+        [
+            Edge(dict(rows=0), "where nothing is given"), Edge(dict(rows=4), "where all is given"), Edge(dict(N=1), "with one image"),
+            Edge(dict(W=1), "with one column"), dict(scale=30.0), Edge(dict(scale=0.0), "where every probability is one half, and one u too"),
+        ],
+        call=use_complete, judge="the reference",
     ),
 }  # fmt: skip

@@ -314,6 +314,33 @@ def two_stacks(layers, k, H, W, i, j):
     return field
 
 
+def two_stacks_figure(layers=3, H=6, W=9, i=4, j=4):
+    """What each of the two stacks sees: the vertical one at the pixel, one row above it, and the horizontal one."""
+    side, gap, top = 22, 26, 34
+    rows, columns = np.arange(H)[:, None], np.arange(W)
+    near = (abs(columns - j) <= layers) & (rows >= i - layers)
+    panels = (
+        (f"v at ({i}, {j})", near & (rows <= i), (i, j)),
+        (f"v at ({i - 1}, {j})", near & (rows <= i - 1) | (abs(columns - j) <= layers) & (rows == i - 1 - layers), (i - 1, j)),
+        (f"h at ({i}, {j})", two_stacks(layers, 3, H, W, i, j), (i, j)),
+    )
+    parts = []
+    for n, (title, field, at) in enumerate(panels):
+        x = 12 + n * (W * side + gap)
+        own = field & (rows == i) & (n == 2)
+        parts += [
+            _fill(np.argwhere(field & ~own), x, top, side, "input", 0.35), _fill(np.argwhere(own), x, top, side, "hidden", 0.45),
+            _grid_lines(x, top, side, H, W), _frame(x, top, side, H, W), _frame(x + at[1] * side, top + at[0] * side, side, 1, 1, "output", 3),
+            _words(x + W * side / 2, 16, title),
+        ]  # fmt: skip
+    describe = (
+        f"Three grids of {H} by {W} pixels, for {layers} layers of kernels of 3. The vertical stack at ({i}, {j}) sees all rows up to its own, {layers} columns to "
+        f"each side, and the pixel itself. One row above, at ({i - 1}, {j}), it sees the rows above the pixel. The horizontal stack sees those, and in its own row "
+        f"{layers} pixels to the left; not itself, and no blind spot lies in between."
+    )
+    return _svg(parts, 3 * W * side + 2 * gap + 24, top + H * side + 12, describe)
+
+
 def row_lstm_field(H, W, i, j):
     """A Row LSTM behind one 3 by 3 convolution with mask A: its state reads three states of the row above, its input two places."""
     field = np.zeros((H, W), dtype=bool)
@@ -403,14 +430,14 @@ def field_stepper(H=9, W=13, i=7, j=6):
     frame(
         two_stacks(8, 3, H, W, i, j), "vertical and horizontal stack, 8 layers, kernel 3 × 3", "",
         "The cure. A vertical stack reads the rows above, with no mask to the right; a horizontal stack reads to the left and takes what the vertical stack has "
-        "found one row above. Nothing is blind.",
+        "found one row above. With eight layers nothing in this image is blind.",
     )  # fmt: skip
     frame(
         row_lstm_field(H, W, i, j), "one Row LSTM behind one convolution with mask A, kernels of 3", "",
         "The Row LSTM: in one layer a triangle up to the first row. It has the same diagonal edge as the stack of convolutions, on both sides; further layers widen it to the left only.",
     )  # fmt: skip
     frame(
-        everything_before(H, W, i, j), "Diagonal BiLSTM; also the row by row LSTM of this unit", "",
+        everything_before(H, W, i, j), "Diagonal BiLSTM; also this unit's LSTM over rows", "",
         "The Diagonal BiLSTM sees every pixel before, in one layer. So does the model that you will write, because its state holds whole rows.",
     )  # fmt: skip
     return Stepper(frames, "What the logit of one pixel sees")
@@ -466,7 +493,7 @@ def plot_likelihoods(table):
     shown = {name: found["test"] for name, found in table.items() if name != "independent pixels"}
     fig, ax = plt.subplots(figsize=(6.4, 0.36 * len(shown) + 0.9))
     for line, (name, test) in enumerate(shown.items()):
-        own = name in ("PixelCNN", "row LSTM")
+        own = name in ("PixelCNN", "LSTM over rows")
         ax.plot(
             test,
             [line] * len(test),

@@ -1,10 +1,10 @@
-"""Unit 12: the right answers to the problems of checks.py, most of them torch's. No grading process that runs your code has them."""
+"""Unit 12: the right answers: `torch.nn.functional.conv2d`, autograd, and masks that are read off the triangle of unit 11."""
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 
-from checks import about_the_world, tiny_world, torch_mask
+from checks import about_the_world, tiny_world
 
 
 def tensors(*arrays):
@@ -18,6 +18,12 @@ def numbers(**results):
 def same(x, w, b=None):
     """torch's convolution, padded so that the image keeps its size."""
     return F.conv2d(x, w, b, padding=w.shape[-1] // 2)
+
+
+def torch_mask(k, kind):
+    """The middle row of the triangular mask of unit 11, for the k * k pixels under the kernel, folded into a square."""
+    who_sees_whom = torch.ones(k * k, k * k, dtype=torch.float64).tril(-1 if kind == "A" else 0)
+    return who_sees_whom[k * k // 2].view(k, k)
 
 
 def conv(x, w, b):

@@ -213,6 +213,49 @@ def variance():
     assert 90 < relative_variance(0.0, 1.0) / relative_variance(1.4, 0.3) < 120  # "a factor of about a hundred"
 
 
+def mixture():
+    """Bayes' rule for the three pixels of the text, against torch."""
+    pi, theta, x = np.array([0.5, 0.5]), np.array([[0.8, 0.8, 0.2], [0.5, 0.5, 0.5]]), np.array([1.0, 1.0, 0.0])
+    given = np.where(x == 1, theta, 1 - theta).prod(axis=1)
+    assert np.round(given, 3).tolist() == [0.512, 0.125] and round(pi @ given, 4) == 0.3185
+    r = pi * given / (pi @ given)
+    assert round(r[0], 3) == 0.804
+    scores = (torch.tensor(pi).log() + Independent(Bernoulli(torch.tensor(theta)), 1).log_prob(torch.tensor(x))).requires_grad_()
+    scores.logsumexp(0).backward()  # the gradient of log p(x) with respect to the scores
+    assert_close(r, scores.grad.numpy())
+
+
+def bound():
+    """Below log p(x) for every q, by the KL from q to the responsibilities."""
+    rng = np.random.default_rng(0)
+    for _ in range(50):
+        pi, given, q = rng.dirichlet(np.ones(4)), rng.uniform(size=4), rng.dirichlet(np.ones(4))
+        p = pi @ given
+        lower = (q * np.log(pi * given / q)).sum()
+        assert lower <= np.log(p)
+        assert_close(np.log(p) - lower, kl(q, pi * given / p))
+
+
+def em():
+    """The soft counts maximise the sum, and a step that does it never lowers the likelihood."""
+    rng = np.random.default_rng(0)
+    x, pi, theta = rng.integers(2, size=(40, 5)), np.array([0.3, 0.7]), rng.uniform(0.2, 0.8, size=(2, 5))
+
+    def joint(pi, theta):
+        return np.log(pi) + x @ np.log(theta).T + (1 - x) @ np.log(1 - theta).T
+
+    last = -np.inf
+    for _ in range(10):
+        old = joint(pi, theta)
+        log_p = np.logaddexp(*old.T)
+        assert log_p.sum() >= last
+        last, r = log_p.sum(), np.exp(old - log_p[:, None])
+        pi, theta = r.mean(axis=0), r.T @ x / r.sum(axis=0)[:, None]
+        for nudge in (-0.01, 0.01):
+            assert (r * joint(pi + [nudge, -nudge], theta)).sum() < (r * joint(pi, theta)).sum()
+            assert (r * joint(pi, theta + nudge)).sum() < (r * joint(pi, theta)).sum()
+
+
 def log_sum_exp():
     exponents = np.array([-1000.0, -1001.0, -1003.0])
     mine = exponents.max() + np.log(np.exp(exponents - exponents.max()).sum())
@@ -245,7 +288,7 @@ EQUATIONS = {
     "eq-gen-goal": goal, "eq-gen-world": the_world, "eq-gen-independent": independent, "eq-gen-kl": the_kl,
     "eq-gen-numbers": the_numbers, "eq-gen-positive": positive, "eq-gen-js": jensen_shannon, "eq-gen-split": split,
     "eq-gen-ml": likelihood, "eq-gen-nll": entropy_plus_kl, "eq-gen-grad": gradient, "eq-gen-directions": directions,
-    "eq-gen-moments": moments, "eq-gen-generator": generator, "eq-gen-marginal": marginal, "eq-gen-decoders": decoders,
+    "eq-gen-moments": moments, "eq-gen-generator": generator, "eq-gen-mixture": mixture, "eq-gen-bound": bound, "eq-gen-em": em, "eq-gen-marginal": marginal, "eq-gen-decoders": decoders,
     "eq-gen-mc": monte_carlo, "eq-gen-exact": exact, "eq-gen-is": importance, "eq-gen-variance": variance,
     "eq-gen-lse": log_sum_exp, "eq-gen-jensen": jensen, "eq-gen-flow": flow, "eq-gen-uniform": uniform,
 }  # fmt: skip
@@ -278,6 +321,59 @@ def test_what_the_stepper_says_about_the_directions():
     assert pic.kl(pic.mixture_of(pic.fit(p, lost, reverse=True)), p) > 0.5
 
 
+def test_what_the_sliders_are_said_to_show():
+    """Up to distance 3 all starts end in one fit, at 3.5 in three, at 5 in one of the two clumps."""
+    pic = module(UNIT, "pictures")
+
+    def fits(distance):
+        p = pic.clumps(distance)
+        return {round(pic.fit(p, (start, 0.3), reverse=True)[0], 1) for start in (-6, -3, -1, 0, 1, 3, 6)}
+
+    assert len(fits(3.0)) == 1 and len(fits(3.5)) == 3 and fits(5.0) == {-2.0, 3.0}
+
+
+def test_leaving_out_a_region_costs_what_the_lesson_says():
+    p = np.array([0.1, 0.3, 0.2, 0.4])
+    q = np.append(p[:3] / 0.6, 0.0)
+    assert_close((q[:3] * np.log(q[:3] / p[:3])).sum(), -np.log(1 - 0.4))
+    assert round(-np.log(1 - 0.4), 2) == 0.51
+
+
+def test_the_posterior_and_the_proposal_that_is_too_narrow():
+    """p(x | z) p(z) at x = 3 is a Gaussian in z; and from 0.171 downwards the second moment of the weights grows without limit."""
+    z = np.linspace(-4, 6, 200_001)
+    mass = normal(3.0, 2 * z, 0.5) * normal(z, 0, 1)
+    mean = (mass * z).sum() / mass.sum()
+    assert mean == pytest.approx(24 / 17) and round(mean, 2) == 1.41
+    assert np.sqrt((mass * (z - mean) ** 2).sum() / mass.sum()) == pytest.approx(17**-0.5) and round(17**-0.5, 3) == 0.243
+    assert round(17**-0.5 / 2**0.5, 3) == 0.171
+
+    def second_moment(sigma, reach):
+        z = np.linspace(1.4 - reach, 1.4 + reach, 100_001)
+        return (weights(1.4, sigma, z) ** 2 * normal(z, 1.4, sigma)).sum() * (z[1] - z[0])
+
+    assert second_moment(0.2, 3) == pytest.approx(second_moment(0.2, 2), rel=1e-6)
+    assert second_moment(0.15, 3) > 10 * second_moment(0.15, 2)
+
+
+def test_one_weight_reports_an_error_below_one_however_wrong_it_is():
+    for S in (2, 10, 100):
+        w = np.full(S, 1e-300)
+        w[0] = 1.0
+        assert w.std() / (np.sqrt(S) * w.mean()) == pytest.approx(np.sqrt((S - 1) / S))
+
+
+def test_two_components_claim_rows_and_columns():
+    pic = module(UNIT, "pictures")
+    world = (np.arange(512)[:, None] >> np.arange(9)) % 2
+    start = 0.5 + 0.04 * np.random.default_rng(3).normal(size=(2, 9))
+    frames = pic.claims_stepper(world[[56, 58, 120, 24, 146, 210, 147, 18]], start).frames
+    claimed = [float(v) for v in re.search(r"Component 1 claims of the images ([\d., ]+)\.", str(frames[-1].drawing))[1].split(", ")]
+    assert min(claimed[:4]) > 0.95 and max(claimed[4:]) < 0.05
+    log_p = [float(v) for v in re.findall(r"log p\(x_n\) = (-[\d.]+)", " ".join(str(f.equation) for f in frames))]
+    assert log_p == sorted(log_p) and len(log_p) == 5
+
+
 def test_each_leaf_of_the_family_tree_is_a_link():
     pic = module(UNIT, "pictures")
     tree, links = pic.family_tree(), pic.TREATED
@@ -293,6 +389,12 @@ def test_the_prose_states_the_numbers_of_the_lesson():
     assert "theta 0.3500   J 1.0869" in lesson and "25.29 nats per test image" in lesson
     for mine, theirs in re.findall(r"dJ/da (\S+)   torch (\S+)", lesson):
         assert mine == theirs
+    far = re.search(r"exact (\S+); median of the runs (\S+)\n.*median (\S+), largest (\S+)", lesson)
+    exact, estimate, error, largest = map(float, far.groups())
+    assert exact - estimate > np.log(1e11) and error > 0.99 and largest < 1
+    weighed = [float(v) for v in re.findall(r"p\(x\|z\) = (\S+)", lesson)]
+    mean = float(re.search(r"mean (\S+)   its logarithm", lesson)[1])
+    assert max(weighed) > 0.99 * sum(weighed) and 1.5 < mean / np.exp(-2.7012) < 2.2  # "nearly twice as high"
     rows = np.array(re.findall(r"^ *(\d+) +(\d\.\d{3}) +([+-]\d\.\d{3})$", lesson, re.M), float)
     assert rows[0, 0] == 10 and rows[0, 2] < -0.5 and np.all(abs(rows[:, 1] - 1) < 0.15) and abs(rows[-1, 2]) < 0.01
 

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 
 import numpy as np
 import pytest
@@ -146,6 +147,57 @@ def share(r, pictures):
         assert math.isclose((before - field.sum()) / before, (n - 1) / (4 * (n + 1)))
 
 
+def stacks(r, pictures):
+    """The two stacks of the equation, by torch with padding and by hand; and flipping pixels shows the field that the figure draws."""
+    rng, layers, k = np.random.default_rng(5), 2, 3
+    H, W, C = 6, 9, 2
+    sizes = [(C, 1 if layer == 0 else C) for layer in range(layers)]
+    Wv, U = ([rng.normal(size=(*size, *taps)) for size in sizes] for taps in ((2, 3), (2,)))
+    S, bv, bh = (rng.normal(size=(layers, C, *more)) for more in ((C,), (), ()))
+    x = rng.integers(2, size=(1, H, W)).astype(float)
+
+    def at(field, i, j):
+        return field[:, i, j] if 0 <= i < H and 0 <= j < W else np.zeros(len(field))
+
+    def by_hand(x):
+        v = h = x
+        for layer in range(layers):
+            new_v, new_h = np.empty((C, H, W)), np.empty((C, H, W))
+            for i in range(H):
+                for j in range(W):
+                    new_v[:, i, j] = bv[layer] + sum(Wv[layer][:, :, a, b] @ at(v, i - 1 + a, j - 1 + b) for a in (0, 1) for b in (0, 1, 2))
+            new_v = np.maximum(new_v, 0)
+            for i in range(H):
+                for j in range(W):
+                    own = sum(U[layer][:, :, b] @ at(h, i, j - 1 + b) for b in ((0,) if layer == 0 else (0, 1)))
+                    new_h[:, i, j] = bh[layer] + own + S[layer] @ at(new_v, i - 1, j)
+            v, h = new_v, np.maximum(new_h, 0)
+        return h
+
+    def by_torch(x):
+        v = h = torch.tensor(x)[None]
+        for layer in range(layers):
+            v = torch.relu(F.conv2d(F.pad(v, (1, 1, 1, 0)), torch.tensor(Wv[layer]), torch.tensor(bv[layer])))
+            u = torch.tensor(U[layer])[:, :, None].clone()
+            if layer == 0:
+                u[..., 1] = 0
+            down = F.pad(v, (0, 0, 1, 0))[:, :, :-1]
+            h = torch.relu(F.conv2d(F.pad(h, (1, 0, 0, 0)), u, torch.tensor(bh[layer])) + torch.einsum("dc,nchw->ndhw", torch.tensor(S[layer]), down))
+        return h[0].numpy()
+
+    assert_close(by_hand(x), by_torch(x))
+    # With positive weights and no ReLU off, flipping shows every route.
+    Wv, U, S, bv, bh = [abs(w) for w in Wv], [abs(w) for w in U], abs(S), abs(bv) + 1, abs(bh) + 1
+    i, j = 4, 4
+    moved = np.zeros((H, W), bool)
+    for y in range(H):
+        for z in range(W):
+            other = x.copy()
+            other[0, y, z] = 1 - other[0, y, z]
+            moved[y, z] = np.abs(by_torch(other) - by_torch(x))[:, i, j].max() > 1e-12
+    assert np.array_equal(moved, pictures.two_stacks(layers, k, H, W, i, j))
+
+
 def row(r, pictures, backward=False):
     """The model of the equation with torch's own LSTM (peepholes 0), against the solution."""
     K_ = 4
@@ -196,7 +248,7 @@ def bits(r, pictures):
 
 EQUATIONS = {
     "eq-pix-chain": chain, "eq-pix-da": da, "eq-pix-conv": convolution, "eq-pix-mask": masks, "eq-pix-dw": dw, "eq-pix-dmask": dmask,
-    "eq-pix-dx": dx, "eq-pix-blind": blind, "eq-pix-share": share, "eq-pix-row": row, "eq-pix-row-back": row_back, "eq-pix-bits": bits,
+    "eq-pix-dx": dx, "eq-pix-blind": blind, "eq-pix-share": share, "eq-pix-stacks": stacks, "eq-pix-row": row, "eq-pix-row-back": row_back, "eq-pix-bits": bits,
 }  # fmt: skip
 
 
@@ -217,6 +269,36 @@ def test_the_fields_of_the_explorer_are_those_of_the_jacobian(pictures):
         assert np.array_equal(
             pictures.seen_by(kinds, k, 9, 13, *place), jacobian_field(kinds, k, (9, 13), *place, pictures)
         )
+
+
+def test_the_answers_to_the_players_two_questions(pictures):
+    before = pictures.everything_before(9, 13, 7, 0), pictures.everything_before(9, 13, 7, 6)
+
+    def blind(k, j, layers=8):
+        return int((before[j > 0] & ~pictures.seen_by("A" + "B" * (layers - 1), k, 9, 13, 7, j)).sum())
+
+    assert [b.sum() for b in before] == [91, 97] and (blind(3, 0), blind(3, 6)) == (56, 15)
+    assert blind(25, 0) == blind(13, 6) == 0 and blind(23, 0) > 0 and blind(11, 6) > 0
+
+
+def test_a_jacobian_at_one_image_misses_leaks_that_flipping_finds():
+    """The lesson's hundred random stacks BBB with two channels."""
+    source = read_source(Unit(ROOT, UNIT).lesson).notebook
+    space = {"torch": torch, "F": F}
+    for start in ("def mask(", "def stack("):
+        [code] = [c.source for c in source.cells if c.source.startswith(start)]
+        exec(code.split("\n\n\nxt =")[0], space)
+    world = torch.cartesian_prod(*[torch.tensor([0.0, 1.0], dtype=torch.float64)] * 9).reshape(512, 3, 3)
+    torch.manual_seed(0)
+    all_nine, flipped = 0, []
+    for number in range(100):
+        weights = [torch.randn(c, d, 3, 3).double() * 0.7 for c, d in ((2, 1), (2, 2), (1, 2))]
+        at = torch.rand(1, 3, 3).double()
+        J = torch.autograd.functional.jacobian(lambda x, w=weights: space["stack"](x, w, "BBB").reshape(9), at).reshape(9, 9)
+        all_nine += int((J.triu() != 0).sum() == 9)
+        if number < 10:
+            flipped.append(len(space["leaks"](lambda x, w=weights: space["stack"](x, w, "BBB"), world)))
+    assert all_nine == 14 and min(flipped) > 5
 
 
 def test_two_stacks_and_the_row_lstm_see_what_the_pictures_say(pictures):
@@ -282,9 +364,7 @@ def test_the_lstm_beside_the_exercises_is_the_one_of_unit_08():
 
 
 def test_the_check_names_the_pixel_that_leaks():
-    from byhand.checking.exercise import load_checks
-
-    reference = load_checks(ROOT / "course" / UNIT).load_reference()
+    reference = module(UNIT, "checks")
     world = reference.tiny_world()
     logits = np.zeros_like(world)
     logits[:, 1, 2] = world[:, 2, 0]
@@ -304,7 +384,7 @@ def test_the_table_holds_every_model_and_the_prose_what_it_says():
         "NADE",
         "MADE",
         "PixelCNN",
-        "row LSTM",
+        "LSTM over rows",
     ]
     assert all(len(found["test"]) == 3 for found in table.values())
     of_unit_11 = json.loads((ROOT / "course" / "11-autoregressive-models" / "likelihoods.json").read_text())
@@ -313,10 +393,10 @@ def test_the_table_holds_every_model_and_the_prose_what_it_says():
     spread = {name: np.std(found["test"], ddof=1) for name, found in table.items()}
     assert mean["independent pixels"] == pytest.approx(25.3, abs=0.05)
     assert all(mean["independent pixels"] - value > 6 for name, value in mean.items() if name != "independent pixels")
-    for better, worse in (("row LSTM", "PixelCNN"), ("PixelCNN", "FVSBN")):
+    for better, worse in (("LSTM over rows", "PixelCNN"), ("PixelCNN", "FVSBN")):
         assert mean[worse] - mean[better] > max(spread[better], spread[worse])
     assert abs(mean["mixture of Bernoullis"] - mean["PixelCNN"]) < spread["PixelCNN"]  # "no better than the mixture"
-    close = [mean[name] for name in ("NADE", "MADE", "row LSTM")]
+    close = [mean[name] for name in ("NADE", "MADE", "LSTM over rows")]
     assert max(close) - min(close) < 0.15 < mean["PixelCNN"] - min(close)
 
 
@@ -328,7 +408,12 @@ def test_the_prose_states_the_numbers_of_the_worked_example():
         assert theirs in outputs
     assert "ABB: sum 1.0000, leaks: 0" in outputs and "AAA: sum 1.0000, leaks: 0" in outputs
     assert "leaks: 9  logit (0, 0) sees (0, 0)" in outputs
-    for name, limit in (("PixelCNN", 18.7), ("row LSTM", 18.4)):
+    assert re.search(r"^21% of all 2016 pairs have no route$", outputs, re.M)
+    for model in ("PixelCNN", "LSTM over rows"):
+        [differ] = re.findall(rf"^{model}: pixels that differ \[(.*)\]$", outputs, re.M)
+        differ = [int(v) for v in differ.split(", ")]
+        assert min(differ) > 0 and np.mean(differ) > float(re.search(r"real images: (\S+) on average", outputs)[1])
+    for name, limit in (("PixelCNN", 18.7), ("LSTM over rows", 18.4)):
         [line] = [line for line in outputs.splitlines() if line.startswith(f"{name}: validation")]
         assert float(line.split()[-4]) < limit
 
@@ -336,7 +421,7 @@ def test_the_prose_states_the_numbers_of_the_worked_example():
 @pytest.mark.slow
 def test_the_students_models_learn_the_digits():
     outputs = printed(executed_solution(Unit(ROOT, UNIT)))
-    for name, limit in (("PixelCNN", 18.4), ("row LSTM", 18.1)):
+    for name, limit in (("PixelCNN", 18.4), ("LSTM over rows", 18.1)):
         [line] = [line for line in outputs.splitlines() if line.startswith(f"{name}: training")]
         assert float(line.split()[-4]) < limit
         [line] = [line for line in outputs.splitlines() if line.startswith(f"{name}: pixels that differ")]
