@@ -1,31 +1,26 @@
-"""Unit 01: the problems that the exercises are checked on, and torch's answers to them.
+"""Unit 01: the problems that the exercises are checked on.
 
-Your answers are compared with `torch.nn.Linear`, `torch.optim.SGD` and torch's loss functions, and your gradients with
-what torch's autograd gives for them. Reading this file is allowed; it holds no answer in numpy.
+The right answers to them are torch's: `torch.nn.Linear`, `torch.optim.SGD`, torch's loss functions and its autograd; they
+stand in reference.py. Reading this file is allowed; it holds no answer.
 """
 
 import numpy as np
-import torch
-from torch.nn.functional import mse_loss
 
-from byhand.checking import Exercise
-
-NEEDS_TORCH = True  # minibatch_epoch is handed a gradient that torch computes
+from byhand.checking import Edge, Exercise
 
 # D differs from N, and both are larger than 1, so that a sum along the wrong axis cannot hide.
 SIZES = dict(N=6, D=3)
-EDGES = [dict(N=1), dict(D=1), dict(N=3, D=3), dict(N=9, D=5), dict(scale=0.0), dict(scale=50.0)]
-
-
-def numbers(**results):
-    return {name: value.detach().numpy() for name, value in results.items()}
-
-
-def neuron_with(w, b):
-    """torch's own neuron: a linear layer with one output."""
-    linear = torch.nn.Linear(len(w), 1, dtype=torch.float64)
-    linear.load_state_dict({"weight": torch.tensor(w)[None], "bias": torch.tensor([b], dtype=torch.float64)})
-    return linear
+ONE, FEATURE = Edge(dict(N=1), "with a single example"), Edge(dict(D=1), "with a single feature")
+EDGES = [
+    ONE, FEATURE, Edge(dict(N=3, D=3), "with as many examples as features"), Edge(dict(N=9, D=5), "with 9 examples and 5 features"),
+    Edge(dict(scale=0.0), "where all inputs are 0"), Edge(dict(scale=50.0), "with large inputs"),
+]  # fmt: skip
+FAR = Edge(
+    dict(far=1e12),
+    "where the loss is huge and its gradient is not",
+    "Here J is so large that the difference of two values of J has no digits left: a gradient that is measured by moving the "
+    "parameters a little is lost. Work it out with the chain rule.",
+)
 
 
 def data(rng, N, D, scale):
@@ -48,38 +43,36 @@ def make_predict(rng, N, D, scale=1.0):
 # mse_gradient ------------------------------------------------------------------------------------
 
 
-def make_gradient(rng, N, D, scale=1.0):
-    return dict(**data(rng, N, D, scale), **parameters(rng, D))
-
-
-def loss_and_gradient(loss, x, y, w, b):
-    linear = neuron_with(w, b)
-    J = loss(linear(torch.tensor(x))[:, 0], torch.tensor(y, dtype=torch.float64))
-    J.backward()
-    return numbers(J=J, dw=linear.weight.grad[0], db=linear.bias.grad[0])
-
-
-def mse(x, y, w, b):
-    return loss_and_gradient(mse_loss, x, y, w, b)
+def make_gradient(rng, N, D, scale=1.0, far=0.0):
+    """With `far`, all targets lie that far away."""
+    given = dict(**data(rng, N, D, scale), **parameters(rng, D))
+    given["y"] += far
+    return given
 
 
 # update ------------------------------------------------------------------------------------------
 
 
 def make_update(rng, D, eta):
-    return dict(**parameters(rng, D), dw=rng.normal(size=D), db=float(rng.normal()), eta=eta)
+    """One weight whose gradient is 0, and one that is 0 itself: neither is a special case."""
+    given = dict(**parameters(rng, D), dw=rng.normal(size=D), db=float(rng.normal()), eta=eta)
+    if D > 2:
+        given["dw"][0], given["w"][1] = 0.0, 0.0
+    return given
 
 
 # LinearNeuron ------------------------------------------------------------------------------------
 
 
-def make_training(rng, N, D, eta, epochs, scale=1.0):
-    return dict(**data(rng, N, D, scale), eta=eta, epochs=epochs)
+def make_training(rng, N, D, eta, epochs, scale=1.0, before=0):
+    return dict(**data(rng, N, D, scale), eta=eta, epochs=epochs, before=before)
 
 
-def use_neuron(answer, x, y, eta, epochs):
-    """Train the student's class and look at what it has become."""
+def use_neuron(answer, x, y, eta, epochs, before):
+    """Train the student's class, `before` times on other data and then on these, and look at what it has become."""
     neuron = answer(eta, epochs)
+    for _ in range(before):
+        neuron.fit(0.5 * x[1:], 3.0 - y[1:])
     neuron.fit(x, y)
     losses = neuron.losses
     return neuron.w, neuron.b, np.array(losses) if isinstance(losses, list) else losses
@@ -89,72 +82,155 @@ def use_neuron(answer, x, y, eta, epochs):
 
 
 def make_features(rng, N, M, D, spread=3.0, constant=True):
-    """Train and test set; the test set comes from elsewhere, and the last train feature may be constant."""
+    """Train and test set; the test set comes from elsewhere, and the last train features may be constant.
+
+    One is 4.0, the other 0.1, whose mean over several copies is not 0.1 to the last digit. One feature has a spread far below
+    1, another one far above.
+    """
     scales, shift = np.exp(spread * rng.uniform(-1, 1, size=D)), rng.normal(size=D)
+    scales[0] = 0.02
+    scales[1:2] = 40.0
     x_train = scales * (rng.normal(size=(N, D)) + shift)
     x_test = scales * (2 * rng.normal(size=(M, D)) + shift + 0.5)
     if constant:
-        x_train[:, -1] = 4.0
-        x_test[:, -1] = 4.0 + rng.randint(3, size=M)  # a value that training has never seen
-        x_test[0, -1] = 7.0
+        for column, value in ((-2, 4.0), (-1, 0.1))[-D:]:
+            x_train[:, column] = value
+            x_test[:, column] = value + rng.randint(3, size=M)
+            x_test[0, column] = value + 1  # a value that training has never seen
     return dict(x_train=x_train, x_test=x_test)
 
 
 # minibatch_epoch ---------------------------------------------------------------------------------
 
 
-def make_epoch(rng, N, D, eta, batch_size, scale=1.0):
+def make_epoch(rng, N, D, eta, batch_size, loss="logarithm of cosh", scale=1.0):
     given = make_gradient(rng, N, D, scale)
-    return dict(**given, eta=eta, batch_size=batch_size, order=rng.permutation(N))
+    return dict(**given, eta=eta, batch_size=batch_size, order=rng.permutation(N), loss=loss)
 
 
-def torch_gradient(x, y, w, b):
-    """A gradient to hand to the student's function: that of the mean squared error, by autograd."""
-    found = mse(np.asarray(x), np.asarray(y), np.asarray(w), float(b))
-    return float(found["J"]), found["dw"], float(found["db"])
+# What a loss makes of the errors: its values, and their slopes.
+LOSSES = {
+    "squared error": (lambda e: e**2, lambda e: 2 * e),
+    "logarithm of cosh": (lambda e: np.logaddexp(e, -e) - np.log(2), np.tanh),
+}
 
 
-def use_epoch(answer, x, y, w, b, eta, batch_size, order):
-    return answer(torch_gradient, x, y, w, b, eta, batch_size, order)
+def gradient_of(loss):
+    """A gradient to hand to the student's function."""
+    value, slope = LOSSES[loss]
+
+    def gradient(x, y, w, b):
+        if len(y) == 0:
+            says = "gradient was called with a batch that holds no example"
+            raise ValueError(says)
+        errors = x @ np.asarray(w) + b - y
+        return float(np.mean(value(errors))), slope(errors) @ x / len(y), float(np.mean(slope(errors)))
+
+    return gradient
+
+
+def use_epoch(answer, x, y, w, b, eta, batch_size, order, loss):
+    return answer(gradient_of(loss), x, y, w, b, eta, batch_size, order)
 
 
 # sigmoid_neuron ----------------------------------------------------------------------------------
 
+# Sums for which the two classes cost next to nothing or very much, each with the class of its example.
+SUMS = [(1000.0, 1), (40.0, 0), (-15.0, 1), (0.0, 0), (-40.0, 0), (15.0, 1), (-1000.0, 1)]
 
-def make_classes(rng, N, D, large=1000.0, scale=1.0):
+
+def make_classes(rng, N, D, large=True, scale=1.0, far=0.0):
+    """With `large`, the first sums (and the last one) are those of SUMS; with `far`, all are that large."""
     w, b = scale * rng.normal(size=D), scale * float(rng.normal())
     x, y = rng.normal(size=(N, D)), rng.randint(2, size=N)
     y[N // 2], y[0], y[-1] = 0, 1, 1
-    if scale and large:  # sums of about +large and -large, where exp overflows; the first is right, the last is wrong
-        x[-1] *= -large / (x[-1] @ w)
-        if N > 1:
-            x[0] *= large / (x[0] @ w)
+    if far:
+        b = far
+    elif scale and large:
+        special = SUMS[-1:] if N == 1 else [*SUMS[: N - 1], SUMS[-1]]
+        for i, (a, right) in zip([*range(len(special) - 1), N - 1], special, strict=True):
+            x[i] += (a - b - x[i] @ w) / (w @ w) * w
+            y[i] = right
     return dict(x=x, y=y, w=w, b=b)
+
+
+# ridge -------------------------------------------------------------------------------------------
+
+
+def make_ridge(rng, N, D, alpha, scale=1.0, far=0.0):
+    return dict(**make_gradient(rng, N, D, scale, far), alpha=alpha)
 
 
 EXERCISES = {
     "predict": Exercise(make_predict, ["y_hat"], SIZES, EDGES),
-    "mse_gradient": Exercise(make_gradient, ["J", "dw", "db"], SIZES, EDGES),
+    "mse_gradient": Exercise(make_gradient, ["J", "dw", "db"], SIZES, [*EDGES, FAR]),
     "update": Exercise(
-        make_update, ["w", "b"], dict(D=3, eta=0.3), [dict(D=1), dict(eta=0.0), dict(eta=20.0), dict(D=8)],
+        make_update, ["w", "b"], dict(D=3, eta=0.3),
+        [FEATURE, Edge(dict(eta=0.0), "with a learning rate of 0"), Edge(dict(eta=20.0), "with a large learning rate"), dict(D=8)],
     ),
     "LinearNeuron": Exercise(
         make_training, ["w", "b", "losses"], dict(SIZES, eta=0.05, epochs=8),
-        [dict(epochs=1), dict(N=1), dict(D=1), dict(N=20, D=5, epochs=30), dict(eta=0.0), dict(eta=2.0), dict(scale=0.0)],
+        [
+            Edge(
+                dict(before=1), "when fit is called again, with other examples",
+                "The first call of fit is right. A later one should start from zeros again, with an empty list of losses: what of the "
+                "first call is still there?",
+            ),
+            Edge(dict(epochs=1), "with a single epoch"), ONE, FEATURE, dict(N=20, D=5, epochs=30),
+            Edge(dict(eta=0.0), "with a learning rate of 0"),
+            Edge(
+                dict(eta=2.0), "where the loss grows",
+                "With this learning rate every step makes the loss larger. The plain method takes all its steps all the same, and keeps "
+                "the last weights.",
+            ),
+            Edge(
+                dict(D=1, eta=0.3, epochs=150), "with many epochs after the loss has come to rest",
+                "The plain method takes as many steps as there are epochs, also when the loss hardly changes any more.",
+            ),
+            Edge(dict(scale=0.0), "where all inputs are 0"),
+        ],
         call=use_neuron, forward=["losses"],
     ),
     "standardise": Exercise(
-        make_features, ["z_train", "z_test"], dict(N=7, M=4, D=3),
-        [dict(N=1), dict(M=1), dict(D=1), dict(D=1, constant=False), dict(N=20, D=6, constant=False), dict(spread=5.0)],
+        make_features, ["z_train", "z_test"], dict(N=6, M=3, D=5),
+        [
+            Edge(dict(constant=False), "where no feature is constant"), Edge(dict(N=1), "with one training example"),
+            Edge(dict(M=1), "with one test example"), Edge(dict(D=1), "with one feature, a constant one"),
+            Edge(dict(D=1, constant=False), "with one feature"), dict(N=20, D=6, constant=False),
+            Edge(dict(N=11, spread=5.0), "with very different spreads"),
+        ],
     ),
     "minibatch_epoch": Exercise(
-        make_epoch, ["w", "b"], dict(N=8, D=3, eta=0.1, batch_size=3),
-        [dict(batch_size=1), dict(batch_size=4), dict(batch_size=8), dict(batch_size=50), dict(N=1), dict(D=1),
-         dict(N=25, D=5, eta=0.02), dict(eta=0.0)],
-        call=use_epoch, torch=True,
+        make_epoch, ["w", "b"], dict(N=7, D=4, eta=0.1, batch_size=3),
+        [
+            Edge(dict(loss="squared error"), "with the mean squared error for a loss"),
+            Edge(dict(batch_size=1), "with batches of one example"),
+            Edge(
+                dict(N=8, batch_size=4), "where the batches divide the examples evenly",
+                "Here N is a multiple of batch_size. The last batch is a full one, and none comes after it.",
+            ),
+            Edge(dict(batch_size=7), "with one batch that holds all examples"),
+            Edge(dict(batch_size=50), "with a batch size larger than N"), ONE, FEATURE, dict(N=25, D=5, eta=0.02),
+            Edge(dict(eta=0.0), "with a learning rate of 0"),
+        ],
+        call=use_epoch,
     ),
     "sigmoid_neuron": Exercise(
-        make_classes, ["J", "dw", "db"], SIZES,
-        [dict(N=1), dict(D=1), dict(large=0.0), dict(scale=0.0), dict(N=40, D=5, large=1e5), dict(N=2)],
+        make_classes, ["J", "dw", "db"], dict(N=10, D=3),
+        [
+            Edge(dict(large=False), "with sums of ordinary size"), ONE, FEATURE, Edge(dict(scale=0.0), "where w and b are 0"),
+            dict(N=40, D=5), Edge(dict(N=2), "with two examples"), FAR,
+        ],
+    ),
+    "ridge": Exercise(
+        make_ridge, ["J", "dw", "db", "eta_max"], dict(SIZES, alpha=0.7),
+        [
+            Edge(
+                dict(alpha=0.0), "without a penalty, alpha = 0",
+                "With alpha = 0 everything is as in exercise 2: which term of yours is still there?",
+            ),
+            Edge(dict(alpha=30.0), "with a large penalty"), *EDGES, Edge(dict(N=2, D=4), "with more weights than examples"), FAR,
+        ],
+        groups=[["dw", "db"]],
     ),
 }  # fmt: skip

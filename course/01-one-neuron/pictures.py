@@ -412,3 +412,38 @@ def descent_player():
         ax.set(xlabel="w", ylabel="loss J", title=f"25 steps, end at w = {w[-1]:.3f}, J = {WAVE[0](w[-1]):.3f}")
 
     return live_figure(draw, {"start": start, "eta": eta})
+
+
+def two_axes():
+    """The map of the four points' bowl with its two axes, and the walk of gradient descent along them."""
+    H, best = np.array([[7.0, 3.0], [3.0, 2.0]]), np.array([1.1, 1.1])  # second derivatives, and the lowest point
+    curvatures, directions = np.linalg.eigh(H)
+    fig, ax = plt.subplots(figsize=(6.4, 4.4))
+    w, b = np.meshgrid(np.linspace(-0.7, 2.9, 200), np.linspace(-0.6, 2.8, 200))
+    d = np.stack([w, b], axis=-1) - best
+    J = 0.675 + 0.5 * np.einsum("...i,ij,...j", d, H, d)
+    ax.contour(w, b, J, levels=[0.75, 1.2, 2.5, 5, 9], colors=PALETTE["loss"][0], linewidths=0.9)
+    for curvature, direction, role, long in zip(curvatures, directions.T, ("hidden", "output"), (1.75, 0.75), strict=True):
+        ends = best + long * np.outer([-1, 1], direction)
+        ax.plot(*ends.T, "--", color=PALETTE[role][0], lw=1.6, label=f"axis with λ = {curvature:.4f}")
+    walk = epochs_of(0.1, 100)[:, :2]
+    ax.plot(*walk.T, ".-", color=PALETTE["parameter"][0], lw=0.9, ms=6, label="100 epochs, η = 0.1")
+    ax.set(xlabel="w", ylabel="b", aspect="equal", xlim=(-0.7, 2.9), ylim=(-0.6, 2.8))
+    ax.legend(loc="upper right", fontsize=9.5, frameon=True, framealpha=1, edgecolor="none")
+    return fig
+
+
+def sigmoid_and_losses():
+    """Left the sigmoid and its slope, right what an example of class 1 costs, by two losses, each over the sum a."""
+    a = np.linspace(-8, 8, 321)
+    p = 1 / (1 + np.exp(-a))
+    fig, (left, right) = plt.subplots(1, 2, figsize=(7.2, 3.1))
+    left.plot(a, p, color=PALETTE["output"][0], label="p = σ(a)")
+    left.plot(a, p * (1 - p), "--", color=PALETTE["gradient"][0], label="its slope, p (1 − p)")
+    left.set(xlabel="sum a", ylim=(-0.03, 1.03))
+    left.legend(fontsize=9.5, loc="upper left")
+    right.plot(a, np.logaddexp(0, -a), color=PALETTE["loss"][0], label="cross-entropy, −log p")
+    right.plot(a, (p - 1) ** 2, "--", color=PALETTE["input"][0], label="squared error, (p − 1)²")
+    right.set(xlabel="sum a, right class 1", ylim=(0, 8.3))
+    right.legend(fontsize=9.5, loc="upper right")
+    return fig

@@ -149,11 +149,11 @@ def bce(r):
     assert_close(-1 / N * sum(y[i] * np.log(p[i]) + (1 - y[i]) * np.log(1 - p[i]) for i in range(N)), r["bce"]["J"])
 
 
-def bce_gradient(r):
-    p, y, x = r["p"], r["classes"], r["x"]
-    for j in range(D):
-        assert_close(1 / N * sum((p[i] - y[i]) * x[i, j] for i in range(N)), r["bce"]["dw"][j])
-    assert_close(1 / N * sum(p[i] - y[i] for i in range(N)), r["bce"]["db"])
+def sigmoid_slope(r):
+    p = r["p"]
+    a = torch.tensor(r["bce"]["a"], requires_grad=True)
+    torch.sigmoid(a).sum().backward()
+    assert_close(p * (1 - p), a.grad.numpy())
 
 
 def bce_stable(r):
@@ -169,7 +169,7 @@ EQUATIONS = {
     "eq-neuron-gradient": gradient, "eq-neuron-gradient-matrix": gradient_matrix, "eq-neuron-factor": factor,
     "eq-neuron-hessian": hessian, "eq-neuron-limit": limit, "eq-neuron-standard": standard,
     "eq-neuron-minibatch": minibatch, "eq-neuron-sigmoid": sigmoid, "eq-neuron-bce": bce,
-    "eq-neuron-bce-gradient": bce_gradient, "eq-neuron-bce-stable": bce_stable,
+    "eq-neuron-sigmoid-slope": sigmoid_slope, "eq-neuron-bce-stable": bce_stable,
 }  # fmt: skip
 
 
@@ -232,6 +232,33 @@ def test_the_numbers_beside_the_pictures(pictures):
     np.testing.assert_allclose(valleys, [0.07, 1.2, 3.0, 6.16], atol=0.02)
     curvature = [(slope(v + 1e-5) - slope(v - 1e-5)) / 2e-5 for v in valleys]
     assert [2 / c < 1.0 for c in curvature] == [True, False, True, True]  # where eta = 1 is too large
+
+
+def test_standardising_makes_most_bowls_rounder_and_not_all():
+    """The prose's counter-example: the bowl of three features with mean 0 and these covariances, and the bias."""
+    raw = np.array([[2.0, 2.0, 2.0], [2.0, 6.0, 5.0], [2.0, 5.0, 6.0]])
+    spread = np.sqrt(np.diag(raw))
+    ratios = []
+    for covariance in (raw, raw / np.outer(spread, spread)):
+        bowl = 2 * np.eye(4)
+        bowl[:3, :3] = 2 * covariance
+        lam = np.linalg.eigvalsh(bowl)
+        ratios.append(f"{lam[-1] / lam[0]:.1f}")
+    assert ratios == ["11.8", "14.0"]
+
+
+def test_the_walk_behaves_along_each_axis_as_the_prose_says():
+    axes = np.linalg.eigvalsh([[7.0, 3.0], [3.0, 2.0]])
+    assert [f"{1 - 0.1 * lam:.2f}" for lam in axes] == ["0.94", "0.16"]
+
+
+def test_the_exercise_s_constant_feature_and_its_limits():
+    """Six copies of 0.1 have a standard deviation that is not 0; and what the penalty does to the limit."""
+    sigma = np.full(6, 0.1).std()
+    assert f"{sigma:.1e}" == "1.4e-17" and 6.5e16 < (1.1 - 0.1) / sigma < 7.5e16
+    for alpha, limit in ((0.0, "0.238"), (1.0, "0.198")):
+        lam = np.linalg.eigvalsh([[7.0 + 2 * alpha, 3.0], [3.0, 2.0]])[-1]
+        assert f"{2 / lam:.3f}" == limit
 
 
 @pytest.mark.slow
