@@ -72,6 +72,11 @@ class Checks:
         return self.exercises[name]
 
 
+def module_name(folder: Path) -> str:
+    """What the module of a unit's `checks.py` is called."""
+    return f"checks_of_{Path(folder).resolve().name}"
+
+
 def load_checks(folder: Path) -> Checks:
     """The `EXERCISES` of `folder/checks.py`. Raises ValueError where there are none."""
     path = Path(folder) / "checks.py"
@@ -80,7 +85,7 @@ def load_checks(folder: Path) -> Checks:
             f"There is no checks.py in {Path(folder).resolve().name}/, the folder this notebook runs in: "
             "open the notebook from its unit's folder, with everything that belongs to it."
         )
-    spec = importlib.util.spec_from_file_location(f"checks_of_{path.parent.resolve().name}", path)
+    spec = importlib.util.spec_from_file_location(module_name(folder), path)
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module  # so that a problem that holds an object of its own can be pickled
     spec.loader.exec_module(module)

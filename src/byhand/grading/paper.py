@@ -1,5 +1,5 @@
 """What a unit asks and how it is marked, in one object that goes to every worker; none of it goes to a student's process
-but the arguments of the problems."""
+but the arguments of the problems and how an answer is called."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import base64
 import dataclasses
 import hashlib
 import re
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,13 +17,16 @@ from typing import Any
 import cloudpickle
 import nbformat
 
-from byhand.checking.exercise import PUBLIC_SEED, Exercise, Problem, load_checks, prepared
+from byhand.checking.exercise import PUBLIC_SEED, Exercise, Problem, load_checks, module_name, prepared
 from byhand.checking.mistakes import Mistake, load_mistakes
 from byhand.checking.seed import Seed, ensure_seed, of_unit
+from byhand.grading import wire
 from byhand.teaching.course import CourseError, Unit
 
 NOTEBOOK = "exercises"
 SKIP = "skip-execution"
+# What a student's folder has for the check, and what no process that runs a student's code is given, whoever brings it.
+WITHHELD = frozenset({"checks.py", "reference.py", "answers.npz", "mistakes.json"})
 
 
 @dataclass(frozen=True)
@@ -48,19 +52,21 @@ class ReleaseCell:
 
 @dataclass(frozen=True)
 class Asked:
-    """One exercise as the judge needs it. `given` is what the student's process gets, by `graded`, as it travels."""
+    """One exercise as the judge needs it. `given` is what the student's process gets, by `graded`, as it travels:
+    `call` and the arguments of each problem. `before` are these arguments as they would come back if nothing changed them."""
 
     exercise: Exercise  # without its functions
     problems: Mapping[bool, Sequence[tuple[Problem, dict]]]  # without their arguments
     given: Mapping[bool, str]
+    before: Mapping[bool, Sequence[Mapping[str, Any]]]
     mistakes: Sequence[Mistake]
     points: float
 
 
 @dataclass(frozen=True)
 class Paper:
-    """`files` lie beside the notebook; `imports` are the modules that the unit's own cells use; `torch` says that torch is
-    one of them: `NEEDS_TORCH = True` in checks.py. `skipped` are the sources of the cells that are not run in grading.
+    """`files` were released beside the notebook; `imports` are the modules that the unit's own cells use; `torch` says that torch is
+    one of them: checks.py says so. `skipped` are the sources of the cells that are not run in grading.
     `digest` tells two papers apart."""
 
     unit: str
@@ -71,6 +77,10 @@ class Paper:
     skipped: frozenset[str]
     digest: str
     exercises: Mapping[str, Asked] = dataclasses.field(default_factory=dict)
+
+    def beside(self, own: Mapping[str, bytes]) -> dict[str, bytes]:
+        """What lies beside a student's notebook while it runs: the student's `own` files and those of the release."""
+        return {name: content for name, content in {**own, **self.files}.items() if name not in WITHHELD}
 
     @property
     def points(self) -> float:
@@ -92,7 +102,7 @@ def read_paper(unit: Unit, cells: Sequence[ReleaseCell], seed: Seed) -> Paper:
     notebook = nbformat.read(release / f"{NOTEBOOK}.ipynb", as_version=4)
     imports = _imports(notebook)
     skipped = frozenset(c.source for c in notebook.cells if SKIP in c.metadata.get("tags", []))
-    torch = bool(re.search(rb"^NEEDS_TORCH = True\b", files["checks.py"], re.M))
+    torch = bool(re.search(rb"^NEEDS_TORCH = True\b|\btorch=True\b", files["checks.py"], re.M))
     imports = [name for name in imports if name.split(".")[0] != "torch"] + ["torch"] * torch
     digest = hashlib.sha256(repr((cells, sorted(files.items()), seed)).encode()).hexdigest()
     return Paper(unit.name, tuple(cells), files, tuple(imports), torch, skipped, digest)
@@ -101,6 +111,8 @@ def read_paper(unit: Unit, cells: Sequence[ReleaseCell], seed: Seed) -> Paper:
 def with_problems(paper: Paper, unit: Unit, seed: Seed) -> Paper:
     """The paper with the public problems and those of the class's seed, and torch's answers. Imports torch."""
     checks, mistakes = load_checks(unit.course), load_mistakes(unit.course)
+    # Its functions travel as what they are, each with what it uses and nothing else of the module.
+    cloudpickle.register_pickle_by_value(sys.modules[module_name(unit.course)])
     points = {cell.name.removesuffix("-check"): cell.points for cell in paper.cells if cell.grade}
     exercises = {
         name: _asked(name, exercise, of_unit(seed, unit.name), mistakes.get(name, []), points[name])
@@ -110,13 +122,15 @@ def with_problems(paper: Paper, unit: Unit, seed: Seed) -> Paper:
 
 
 def _asked(name: str, exercise: Exercise, seed: Seed, mistakes: Sequence[Mistake], points: float) -> Asked:
-    problems, given = {}, {}
+    problems, given, before = {}, {}, {}
     for graded in (False, True):
         made = prepared(name, exercise, seed if graded else PUBLIC_SEED, hidden=graded)
-        given[graded] = base64.b64encode(cloudpickle.dumps([dict(p.args) for p, _ in made])).decode()
+        arguments = [dict(p.args) for p, _ in made]
+        given[graded] = base64.b64encode(cloudpickle.dumps((exercise.call, arguments))).decode()
+        before[graded] = [wire.comparable(wire.encode_arguments(args)) for args in arguments]
         problems[graded] = [(Problem(p.sizes, {}), dict(answer)) for p, answer in made]
     bare = dataclasses.replace(exercise, make=None, reference=None, call=None)
-    return Asked(bare, problems, given, mistakes, points)
+    return Asked(bare, problems, given, before, mistakes, points)
 
 
 def _imports(released: nbformat.NotebookNode) -> tuple[str, ...]:
