@@ -176,6 +176,11 @@ class Checks:
         return self._kept[name, seed]
 
 
+def module_name(folder: Path, stem: str = "checks") -> str:
+    """What a module of a unit is called."""
+    return f"{stem}_of_{Path(folder).resolve().name}"
+
+
 def load_checks(folder: Path) -> Checks:
     """The `EXERCISES` of `folder/checks.py`. Raises ValueError where there are none."""
     path = Path(folder) / "checks.py"
@@ -194,7 +199,7 @@ def load_checks(folder: Path) -> Checks:
 
 def _load(path: Path, **beside: ModuleType) -> ModuleType:
     """Run a module of a unit; `beside` are modules of the same unit that it may import by these names."""
-    name = f"{path.stem}_of_{path.parent.resolve().name}"
+    name = module_name(path.parent, path.stem)
     spec = importlib.util.spec_from_file_location(name, path)
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # so that a problem that holds an object of its own can be pickled

@@ -135,7 +135,9 @@ def _sentence(says: str, place: str) -> str:
     """The sentence; '' where it would name neither a place nor anything that a student knows."""
     if not place and "{place}" in says and not re.search(r" with \w| stands? where ", says):
         return ""
-    text = says.format(place=place) if place else says.replace("{place}, ", "")
+    if not place and "{place}" in says:
+        place, says = "somewhere", says.replace("{place},", "{place}")  # a variable's name keeps its small letter
+    text = says.format(place=place)
     return text[0].upper() + text[1:] + "."
 
 
