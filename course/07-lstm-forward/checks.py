@@ -143,15 +143,16 @@ def make_latch(rng, n, T, N):
 
 
 def play_latch(latch, n, x):
-    """What can be read from the outputs of a cell with these parameters, and what is left of c = 1 after n silent steps."""
+    """What the cell holds and what can be read from its outputs, each as +1, -1 or 0, and what is left of c = 1 after n steps."""
     params = latch(n)
     if params is None:
         return None
     p = by_hand(params, "latch", D=2)
     none = np.zeros(x.shape[1])
-    y, _ = follow(p, x, none, none)
-    _, c = follow(p, np.zeros((n, 1, 2)), np.zeros(1), np.ones(1))
-    return (y > THRESHOLD).astype(float) - (y < -THRESHOLD), c[-1, 0]
+    y, c = follow(p, x, none, none)
+    _, left = follow(p, np.zeros((n, 1, 2)), np.zeros(1), np.ones(1))
+    held, read = ((value > THRESHOLD).astype(float) - (value < -THRESHOLD) for value in (c, y))
+    return held, read, left[-1, 0]
 
 
 # counter -----------------------------------------------------------------------------------------
@@ -215,13 +216,13 @@ EXERCISES = {
         edges=[dict(D=1, H=1), dict(D=28, H=128), dict(D=300, H=7)], as_dict=True,
     ),
     "latch": Exercise(
-        make=make_latch, results=["read", "kept"], sizes=dict(n=100, T=60, N=4),
+        make=make_latch, results=["held", "read", "kept"], sizes=dict(n=100, T=60, N=4),
         edges=[
             Edge(dict(n=1000), "with a half-life of 1000 steps"), Edge(dict(n=12), "with a half-life of 12 steps"),
             Edge(dict(n=3000, T=40), "with a half-life of 3000 steps"), Edge(dict(N=1), "with one sequence"),
             Edge(dict(T=120), "over 120 steps"),
         ],
-        call=play_latch, forward=["read"], judge="the reference",
+        call=play_latch, forward=["held", "read"], groups=[["held", "read"]], judge="the reference",
     ),
     "counter": Exercise(
         make=make_counter, results=["read", "count"], sizes=dict(n=10, T=60, N=4),

@@ -78,12 +78,12 @@ def count_parameters(D, H):
 
 
 def latch(n, x):
-    """The bit that was written last, and a half."""
+    """The bit that was written last, held and shown, and a half."""
     read, held = [], np.zeros(x.shape[1])
     for x_t in x:
         held = np.where(x_t[:, 1] == 1, x_t[:, 0], held)
         read.append(held)
-    return dict(read=np.array(read), kept=np.array(0.5))
+    return dict(held=np.array(read), read=np.array(read), kept=np.array(0.5))
 
 
 def counter(n, x):
