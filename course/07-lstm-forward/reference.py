@@ -1,10 +1,18 @@
-"""Unit 07: the right answers to the problems of checks.py, most of them torch's. No grading process that runs your code has them."""
+"""Unit 07: the right answers to the problems of `checks.py`: torch's, and plain loops for the cells that are built by hand.
+
+A step is compared with `torch.nn.LSTMCell` and, where torch has no peepholes, with a step written in torch.
+"""
 
 import numpy as np
 import torch
+from checks import GATES, KEYS, NAMES
 from torch.nn.functional import linear
 
-from checks import KEYS, NAMES, one_step, tensor
+from byhand.checking.terms import Terms
+
+
+def tensor(array):
+    return torch.tensor(np.asarray(array, dtype=float), dtype=torch.float64)
 
 
 def numbers(results):
@@ -15,7 +23,7 @@ def sigmoid(a):
     return numbers(dict(s=torch.sigmoid(tensor(a))))
 
 
-def step(x, y_prev, c_prev, params):
+def lstm_step(x, y_prev, c_prev, params):
     """torch.nn.LSTMCell, and the gates that it does not return."""
     H, D = params["Wz"].shape
     cell = torch.nn.LSTMCell(D, H, dtype=torch.float64)
@@ -36,16 +44,20 @@ def from_torch(weight_ih, weight_hh, bias_ih, bias_hh):
     return numbers({key: blocks[key[0]][key[1]] for key in KEYS})
 
 
-def to_torch(params):
-    whole = {m: torch.cat([tensor(params[m + k]) for k in "ifzo"]) for m in "WRb"}
-    return numbers(dict(weight_ih=whole["W"], weight_hh=whole["R"], bias_ih=whole["b"], bias_hh=0 * whole["b"]))
+def one_step(x, y_prev, c_prev, p):
+    """A step with peepholes on tensors."""
+    parts = {k: linear(x, p["W" + k], p["b" + k]) + linear(y_prev, p["R" + k]) for k in GATES}
+    z, i, f = parts["z"].tanh(), (parts["i"] + p["pi"] * c_prev).sigmoid(), (parts["f"] + p["pf"] * c_prev).sigmoid()
+    c = torch.addcmul(z.mul(i), c_prev, f)
+    o = (parts["o"] + p["po"] * c).sigmoid()
+    return dict(z=z, i=i, f=f, o=o, c=c, y=c.tanh().mul(o))
 
 
 def peephole_step(x, y_prev, c_prev, params):
     return numbers(one_step(tensor(x), tensor(y_prev), tensor(c_prev), {k: tensor(v) for k, v in params.items()}))
 
 
-def forward(x, y0, c0, params):
+def lstm_forward(x, y0, c0, params):
     p = {k: tensor(v) for k, v in params.items()}
     y, c, steps = tensor(y0), tensor(c0), []
     for x_t in tensor(x):
@@ -54,7 +66,7 @@ def forward(x, y0, c0, params):
     return numbers({name: torch.stack([s[name] for s in steps]) for name in NAMES})
 
 
-def count(D, H):
+def count_parameters(D, H):
     """Counted, not computed: torch's module, and the shapes of the dict `params`."""
     lstm = torch.nn.LSTM(D, H, device="meta")
     shapes = [(H, D), (H, H), (H,)] * 4 + [(H,)] * 3
@@ -65,22 +77,67 @@ def count(D, H):
     }
 
 
-def last_written(n, x):
-    x = tensor(x)
-    read, held = [], torch.zeros(x.shape[1], dtype=torch.float64)
+def latch(n, x):
+    """The bit that was written last, held and shown, and a half."""
+    read, held = [], np.zeros(x.shape[1])
     for x_t in x:
-        held = torch.where(x_t[:, 1] == 1, x_t[:, 0], held)
+        held = np.where(x_t[:, 1] == 1, x_t[:, 0], held)
         read.append(held)
-    return numbers(dict(read=torch.stack(read), kept=tensor(0.5)))
+    return dict(held=np.array(read), read=np.array(read), kept=np.array(0.5))
+
+
+def counter(n, x):
+    """Pulses counted in whole numbers; a full count is gone before the next step."""
+    strikes, counts = [], []
+    held = np.zeros(x.shape[1])
+    for x_t in x:
+        held = np.where(held == n, 0, held) + x_t[:, 0]
+        strikes.append(held == n)
+        counts.append(held)
+    return dict(read=np.array(strikes, dtype=float), count=np.array(counts, dtype=float))
+
+
+# The terms of the sums ---------------------------------------------------------------------------
+
+
+def logit(s):
+    return np.log(s) - np.log1p(-s)
+
+
+def terms_of_step(x, y_prev, c_prev, params):
+    """The four sums and the two products of the cell; `params` with peepholes or without."""
+    right = (peephole_step if "pi" in params else lstm_step)(x, y_prev, c_prev, params)
+    found = {}
+    for k in GATES:
+        parts = {
+            f"W{k} x": x @ params["W" + k].T, f"R{k} y": y_prev @ params["R" + k].T,
+            f"b{k}": np.broadcast_to(params["b" + k], c_prev.shape),
+        }  # fmt: skip
+        foreign = {f"R{k} times the old cell": c_prev @ params["R" + k].T, f"R{k} y with R not transposed": y_prev @ params["R" + k]}
+        if "pi" in params:
+            old, new = c_prev, right["c"]
+            seen = {"i": old, "f": old, "o": new}
+            if k in seen:
+                parts[f"p{k} c"] = params["p" + k] * seen[k]
+                foreign[f"p{k} times the {'old' if k == 'o' else 'new'} cell"] = params["p" + k] * (old if k == "o" else new)
+                foreign[f"p{k} times the old output"] = params["p" + k] * y_prev
+            for other in "ifo":
+                if other != k:
+                    foreign[f"p{other} c, the peephole of another gate,"] = params["p" + other] * seen.get(k, old)
+        found[k] = Terms(parts, np.arctanh if k == "z" else logit, foreign)
+    found["c"] = Terms(
+        {"z i, what is written": right["z"] * right["i"], "c f, what is kept of the old cell": c_prev * right["f"]},
+        foreign={
+            "z f": right["z"] * right["f"], "the old cell times i": c_prev * right["i"],
+            "the old output times f": y_prev * right["f"], "z without the input gate": right["z"],
+            "the old cell without the forget gate": c_prev,
+        },
+    )  # fmt: skip
+    return found
 
 
 REFERENCES = {
-    "sigmoid": sigmoid,
-    "lstm_step": step,
-    "from_torch": from_torch,
-    "to_torch": to_torch,
-    "peephole_step": peephole_step,
-    "lstm_forward": forward,
-    "count_parameters": count,
-    "latch": last_written,
-}
+    "sigmoid": sigmoid, "lstm_step": lstm_step, "from_torch": from_torch, "peephole_step": peephole_step,
+    "lstm_forward": lstm_forward, "count_parameters": count_parameters, "latch": latch, "counter": counter,
+}  # fmt: skip
+TERMS = {"lstm_step": terms_of_step, "peephole_step": terms_of_step}

@@ -58,10 +58,10 @@ def make_losses(rng, T, N, H, scale=1.0, saturated=False):
 def make_matrix(rng, H, T, gamma, scale=1.0, leading=None):
     """A matrix that is not symmetric. `leading` is a block in its corner that is larger than the rest.
 
-    The ordinary one has a leading pair of complex eigenvalues, 1.2 times i and -i: their real part is 0.
+    The ordinary one has a leading pair of complex eigenvalues, -0.5 + 1.1 i and -0.5 - 1.1 i.
     """
     W = scale * 0.3 * rng.normal(size=(H, H)) / np.sqrt(H)
-    block = np.array([[0.0, -1.6], [0.9, 0.0]] if leading is None else leading)
+    block = np.array([[-0.5, -1.6], [0.75, -0.5]] if leading is None else leading)
     if H >= 2:
         W[:2, 2:] = W[2:, :2] = 0.0  # so the block's eigenvalues are the matrix's
         W[:2, :2] = scale * block

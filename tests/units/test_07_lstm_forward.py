@@ -8,10 +8,13 @@ import pytest
 import torch
 from equations import ROOT, labels, module, printed
 
+from byhand.checking import graded_report
 from byhand.checking.exercise import load_checks
 from byhand.lstm_cell import forward_numbers
 from byhand.teaching.course import Unit
 from byhand.teaching.execute import executed, executed_solution
+from byhand.teaching.misconceptions import Answers
+from byhand.teaching.notebooks import read_source
 
 UNIT = "07-lstm-forward"
 D, H = 3, 4
@@ -111,15 +114,9 @@ def stack(r):
     assert_close(ours["c"], c)
 
 
-def count(r):
-    assert sum(p.numel() for p in torch.nn.LSTM(D, H).parameters()) == 4 * H * (D + H + 2)
-    assert sum(v.size for k, v in r.items() if k[0] in "WRbp") == 4 * H * (D + H + 1) + 3 * H
-    assert sum(p.numel() for p in torch.nn.RNN(D, H).parameters()) - H == H * (D + H + 1)
-
-
 EQUATIONS = {
     "eq-lstmf-gates": gates, "eq-lstmf-cell": cell, "eq-lstmf-output": output, "eq-lstmf-half": half,
-    "eq-lstmf-peephole": peephole, "eq-lstmf-stack": stack, "eq-lstmf-count": count,
+    "eq-lstmf-peephole": peephole, "eq-lstmf-stack": stack,
 }  # fmt: skip
 
 
@@ -139,7 +136,9 @@ def test_the_prose_states_what_the_lesson_prints():
     assert "o = [0.3146 0.8474]   y = [ 0.2029 -0.5199]" in outputs  # "to 0.20", "has shut to 0.31"
     assert "bias 1: f = 0.7311, half is lost after   2.2 steps, left after 100: 2.5e-14" in outputs
     assert "bias 5: f = 0.9933, half is lost after 103.2 steps, left after 100: 0.51" in outputs
-    assert "torch:          200 = 200" in outputs and "worked example: 38 = 38" in outputs
+    assert "torch, D = 3, H = 5:          200" in outputs and "worked example, D = 1, H = 2: 38" in outputs
+    D, H = 3, 5  # "a single such sum, a quarter of what the four have"
+    assert sum(p.numel() for p in torch.nn.LSTM(D, H).parameters()) == 4 * sum(p.numel() for p in torch.nn.RNN(D, H).parameters())
     torchs = re.findall(r"torch and ours: (\[.*?\]) (\[.*?\])", outputs)
     assert len(torchs) == 2 and all(theirs == ours for theirs, ours in torchs)
 
@@ -175,18 +174,36 @@ def test_only_the_last_frame_says_that_the_example_ends():
 
 def test_the_reference_with_peepholes_is_torchs_lstm_where_the_peepholes_are_zero():
     checks = load_checks(ROOT / "course" / UNIT)
-    exercise, reference = checks["lstm_forward"], checks.load_reference().REFERENCES
+    exercise, references = checks["lstm_forward"], checks._reference.REFERENCES
     args = exercise.make(np.random.RandomState(1), T=6, N=2, D=D, H=H, peep=0.0)
     p = args["params"]
     lstm = torch.nn.LSTM(D, H, dtype=torch.float64)
-    stacked = reference["to_torch"]({k: v for k, v in p.items() if k[0] != "p"})
+    stacked = {f"weight_{n}": np.concatenate([p[m + k] for k in "ifzo"]) for n, m in (("ih", "W"), ("hh", "R"))}
+    stacked |= {"bias_ih": np.concatenate([p["b" + k] for k in "ifzo"]), "bias_hh": np.zeros(4 * H)}
     lstm.load_state_dict({f"{name}_l0": torch.tensor(value) for name, value in stacked.items()})
     y, (_, c) = lstm(torch.tensor(args["x"]), (torch.tensor(args["y0"])[None], torch.tensor(args["c0"])[None]))
-    found = reference["lstm_forward"](**args)
+    found = references["lstm_forward"](**args)
     assert_close(found["y"], y.detach())
     assert_close(found["c"][-1], c[0].detach())
-    back = reference["from_torch"](**stacked)
+    back = references["from_torch"](**stacked)
     assert all(np.array_equal(back[k], p[k]) for k in back)
+
+
+def test_the_cells_that_are_played_take_every_array_that_numpy_makes():
+    checks = load_checks(ROOT / "course" / UNIT)
+    solved = Answers(read_source(Unit(ROOT, UNIT).exercises).notebook, Unit(ROOT, UNIT).course)
+    for name in ("latch", "counter"):
+        answer = solved.function(name)
+
+        def odd(n, answer=answer):
+            whole = {key: np.asfortranarray(value) for key, value in answer(n).items()}
+            return {key: value[..., ::-1][..., ::-1] if key[0] == "W" else value.tolist() for key, value in whole.items()}
+
+        def reversed_view(n, answer=answer):
+            return {key: np.array(value[..., ::-1])[..., ::-1] for key, value in answer(n).items()}
+
+        for variant in (odd, reversed_view):
+            assert graded_report(name, checks, variant, 1.0, 1).points[0] == 1.0
 
 
 @pytest.mark.slow

@@ -300,6 +300,72 @@ def test_a_cell_that_starts_from_zeros_hides_the_first_contribution(run):
     assert np.abs(theirs - run["grad"]["Rf"]).max() > 1e-3
 
 
+def saved_by_a_forward_pass(args):
+    """`run` as the cell itself gives it from the parameters, (T, N, H) each."""
+    per_sequence = []
+    for n in range(args["x"].shape[1]):
+        steps = forward_numbers(args["p"], list(args["x"][:, n]), args["y0"][n], args["c0"][n])[1:]
+        per_sequence.append({name: [step[name] for step in steps] for name in args["run"]})
+    return {name: np.stack([one[name] for one in per_sequence], axis=1) for name in args["run"]}
+
+
+def autograd_over_the_forward_pass(args):
+    leaf = {k: torch.tensor(v, requires_grad=True) for k, v in {**args["p"], **{k: args[k] for k in ("x", "y0", "c0")}}.items()}
+    J = 0.0
+    for n in range(args["x"].shape[1]):
+        y, c = leaf["y0"][n], leaf["c0"][n]
+        for t in range(len(args["x"])):
+            a = {k: leaf["W" + k] @ leaf["x"][t, n] + leaf["R" + k] @ y + leaf["b" + k] for k in BARS}
+            z, i = torch.tanh(a["z"]), torch.sigmoid(a["i"] + leaf["pi"] * c)
+            c = z * i + c * torch.sigmoid(a["f"] + leaf["pf"] * c)
+            y = torch.tanh(c) * torch.sigmoid(a["o"] + leaf["po"] * c)
+            J = J + (torch.tensor(args["Delta"][t, n]) * y).sum()
+    J.backward()
+    return {f"d{k}": v.grad.numpy() for k, v in leaf.items()}
+
+
+def test_the_reference_is_autograd_where_the_saved_values_come_from_a_forward_pass_and_not_where_they_are_made_up():
+    checks = load_checks(ROOT / "course" / UNIT)
+    reference = checks._reference.REFERENCES["lstm_backward"]
+    args = checks["lstm_backward"].make(np.random.RandomState(2), T=4, N=2, D=3, H=5)
+    args["Delta"][-1, 0, 0] = args["c0"][0, 0] = 1.0
+    theirs = autograd_over_the_forward_pass(args)
+    found = reference(**{**args, "run": saved_by_a_forward_pass(args)})
+    for name, value in theirs.items():
+        np.testing.assert_allclose(found[name], value, rtol=1e-9, atol=1e-12)
+    made_up = reference(**args)
+    assert all(np.abs(made_up[name] - value).max() > 1e-3 for name, value in theirs.items())
+
+
+def test_differences_of_a_forward_pass_that_is_shifted_to_the_saved_values_have_no_digits_left():
+    """The cleverest way around the derivation: add to each sum what gives the saved value, and take central differences."""
+    checks = load_checks(ROOT / "course" / UNIT)
+    solved = checks.solved("lstm_step_backward")[0]
+    dy, dc_ahead, x, y_prev, c_prev, s, p = solved.problem.args.values()
+
+    def sums(c_prev, c=None):
+        a = {k: x @ p["W" + k].T + y_prev @ p["R" + k].T + p["b" + k] for k in BARS}
+        return a | {"i": a["i"] + p["pi"] * c_prev, "f": a["f"] + p["pf"] * c_prev, "o": a["o"] + p["po"] * (s["c"] if c is None else c)}
+
+    inverse = {k: np.arctanh(s[k]) if k == "z" else np.log(s[k] / (1 - s[k])) for k in BARS}
+    shift = {k: inverse[k] - a for k, a in sums(c_prev).items()}
+
+    def J(c_prev):
+        a = {k: v + shift[k] for k, v in sums(c_prev).items()}
+        c = np.tanh(a["z"]) / (1 + np.exp(-a["i"])) + c_prev / (1 + np.exp(-a["f"]))
+        o = 1 / (1 + np.exp(-(sums(c_prev, c)["o"] + shift["o"])))
+        return (dy * np.tanh(c) * o + dc_ahead * c).sum()
+
+    for step in (1e-3, 1e-4, 1e-5, 1e-6):
+        found = np.empty_like(c_prev)
+        for at in np.ndindex(c_prev.shape):
+            moved = np.zeros_like(c_prev)
+            moved[at] = step
+            found[at] = (J(c_prev + moved) - J(c_prev - moved)) / (2 * step)
+        right = solved.answer["dc_prev"]
+        assert np.abs(found - right).max() > 1e-7 * np.abs(right).max()
+
+
 @pytest.mark.slow
 def test_the_students_lstm_solves_the_adding_problem():
     text = printed(executed_solution(Unit(ROOT, UNIT)))
