@@ -1,7 +1,7 @@
 """Unit 01: the problems that the exercises are checked on.
 
-The right answers to them are torch's: `torch.nn.Linear`, `torch.optim.SGD`, torch's loss functions and its autograd; they
-stand in reference.py. Reading this file is allowed; it holds no answer.
+The right answers to them are torch's: `torch.nn.Linear`, torch's loss functions and its autograd; they stand in
+reference.py. Reading this file is allowed; it holds no answer.
 """
 
 import numpy as np

@@ -34,6 +34,14 @@ def loss_and_gradient(loss, x, y, w, b):
     return numbers(J=J, dw=linear.weight.grad[0], db=linear.bias.grad[0])
 
 
+def descend(parameters, eta):
+    """What torch.optim.SGD does, whose first use takes more than a second; the gradients are used up."""
+    with torch.no_grad():
+        for parameter in parameters:
+            parameter -= eta * parameter.grad
+            parameter.grad = None
+
+
 def predict(x, w, b):
     return numbers(y_hat=neuron_with(w, b)(torch.tensor(x))[:, 0])
 
@@ -45,20 +53,18 @@ def mse_gradient(x, y, w, b):
 def update(w, b, dw, db, eta):
     w, b = tensors(w, b)
     w.grad, b.grad = torch.tensor(dw), torch.tensor(db, dtype=torch.float64)
-    torch.optim.SGD([w, b], lr=eta).step()
+    descend([w, b], eta)
     return numbers(w=w, b=b)
 
 
 def linear_neuron(x, y, eta, epochs, before):
     """The result of the last `fit`; the ones before leave no trace."""
     linear = neuron_with(np.zeros(x.shape[1]), 0.0)
-    optimiser = torch.optim.SGD(linear.parameters(), lr=eta)
     losses = []
     for _ in range(epochs):
-        optimiser.zero_grad()
         J = mse_loss(linear(torch.tensor(x))[:, 0], torch.tensor(y))
         J.backward()
-        optimiser.step()
+        descend(linear.parameters(), eta)
         losses.append(J.item())
     return dict(numbers(w=linear.weight[0], b=linear.bias[0]), losses=np.array(losses))
 
@@ -74,11 +80,9 @@ def standardise(x_train, x_test):
 
 def minibatch_epoch(x, y, w, b, eta, batch_size, order, loss):
     linear = neuron_with(w, b)
-    optimiser = torch.optim.SGD(linear.parameters(), lr=eta)
     for rows in torch.tensor(order).split(batch_size):
-        optimiser.zero_grad()
         TORCH_LOSSES[loss](linear(torch.tensor(x)[rows])[:, 0], torch.tensor(y)[rows]).backward()
-        optimiser.step()
+        descend(linear.parameters(), eta)
     return numbers(w=linear.weight[0], b=linear.bias[0])
 
 

@@ -1,14 +1,15 @@
-"""Unit 02: the problems that the exercises are checked on, and torch's answers to them.
+"""Unit 02: the problems that the exercises are checked on.
 
-Your numbers are compared with what torch's autograd gives for the same graph. Reading this file is allowed; it holds no
-answer in numpy.
+Your numbers are compared with what torch's autograd gives for the same graph (in reference.py). Reading this file is
+allowed; it holds no answer.
 """
 
+import contextlib
 import operator
 
 import numpy as np
 
-from byhand.checking import Exercise
+from byhand.checking import Edge, Exercise
 
 CHAIN = 4000  # nodes in a row: more than Python, or Jupyter, allows nested calls
 
@@ -30,27 +31,40 @@ OPERATIONS = {
 }  # fmt: skip
 
 
+# Pairs in which a rule that is right elsewhere fails: negative bases and zeros, sums whose exponential overflows.
+FIXED = {
+    "add": [(0.0, -2.0)], "subtract": [(0.0, 1.5)], "multiply": [(0.0, -3.0), (2.0, 0.0)],
+    "divide": [(0.0, -2.0), (-1.5, -0.5), (3.0, 0.5)],
+    "power": [(-1.5, 3.0), (-2.0, 2.0), (0.0, 2.0), (0.0, 1.0), (-0.5, -1.0), (4.0, 0.5), (1.7, 0.0)],
+    "tanh": [(800.0, None), (-800.0, None), (0.0, None)], "exp": [(-800.0, None), (0.0, None)],
+    "log": [(1.0, None), (0.02, None)],
+}  # fmt: skip
+
+
 def make_operations(rng, n, scale=1.0):
-    a, b = scale * rng.normal(size=(2, n))
-    return dict(a=a, b=b + np.sign(b) / 2, exponents=np.resize([3.0, -1.0, 0.5, 2.0, 1.0], n))
+    """For each operation the pairs of FIXED, and n drawn ones; None stands for what it does not use."""
+    pairs = {}
+    for name, fixed in FIXED.items():
+        a, b = (scale * rng.normal(size=(2, n))).tolist()
+        if name in ("power", "log"):
+            a = [abs(v) + 0.1 for v in a]
+        if name == "power":
+            b = np.resize([3.0, -1.0, 0.5, 2.0, 1.0], n).tolist()
+        elif fixed[0][1] is None:
+            b = [None] * n
+        else:
+            b = [v + np.sign(v) / 2 for v in b]
+        pairs[name] = [*fixed, *zip(a, b, strict=True)]
+    return dict(pairs=pairs)
 
 
-def inputs(name, a, b, exponents):
-    """Pairs on which the operation is defined; None stands for what it does not use."""
-    first = np.abs(a) + 0.1 if name in ("power", "log") else a
-    second = (
-        exponents if name == "power" else b if name in ("add", "subtract", "multiply", "divide") else [None] * len(a)
-    )
-    return list(zip(first.tolist(), [None if v is None else float(v) for v in second], strict=True))
-
-
-def call_operations(answer, a, b, exponents):
+def call_operations(answer, pairs):
     rows = {}
     for name, (sign, _) in OPERATIONS.items():
         rows[name] = []
-        for pair in inputs(name, a, b, exponents):
+        for pair in pairs[name]:
             row = answer(sign, *pair)
-            if not isinstance(row, (tuple, list)) or len(row) != 3:
+            if not isinstance(row, (tuple, list, np.ndarray)) or len(row) != 3:
                 says = f"for {sign!r} three numbers are expected: the value, da and db; got {row!r}"
                 raise TypeError(says)
             rows[name].append(row)
@@ -61,47 +75,80 @@ def call_operations(answer, a, b, exponents):
 # Graphs as dicts ---------------------------------------------------------------------------------
 
 
-class Counted(float):
-    """A local derivative that counts how often it and its fellows are multiplied."""
+class Reads:
+    """How often the arrows of a graph were looked up and multiplied, all its nodes together; it stops who goes along all routes."""
 
-    def __deepcopy__(self, memo):
-        """A copy that shares its count with the other copies, and not with the original."""
-        copy = Counted(self)
-        copy.tally = memo.setdefault(id(self.tally), list(self.tally))
-        return copy
+    def __init__(self, nodes, arrows, products):
+        self.nodes, self.arrows, self.products = nodes, arrows, products
+        self.lookups = self.multiplied = 0
 
-    def _count(self):
-        self.tally[0] += 1
-        if self.tally[0] > self.tally[1]:
-            says = f"stopped after {self.tally[1]} multiplications on a graph with {self.tally[2]} arrows"
+    def look(self):
+        self.lookups += 1
+        if self.lookups > self.nodes**2 + 50 * self.nodes:
+            says = f"stopped after {self.lookups - 1} looks at the arrows of a graph with {self.nodes} nodes"
+            raise RuntimeError(says + ": the same nodes are visited again and again. Note which ones you have seen")
+
+    def multiply(self):
+        self.multiplied += 1
+        if self.multiplied > self.products * (self.arrows + 1):
+            says = f"stopped after {self.multiplied - 1} multiplications on a graph with {self.arrows} arrows"
             raise RuntimeError(says + ": the same arrows are used again and again")
 
+
+class Counted(float):
+    """A local derivative that counts when it is multiplied."""
+
     def __mul__(self, other):
-        self._count()
+        self.reads.multiply()
         return float.__mul__(self, other)
 
     def __rmul__(self, other):
-        self._count()
+        self.reads.multiply()
         return float.__rmul__(self, other)
 
 
-def counted(graph):
-    """The same graph, on which each arrow may be multiplied eight times on average."""
-    arrows = sum(map(len, graph.values()))
-    tally = [0, 8 * arrows + 8, arrows]
-    result = {}
-    for node, children in graph.items():
-        result[node] = [(child, Counted(local)) for child, local in children]
-        for _, local in result[node]:
-            local.tally = tally
-    return result
+class Arrows(list):
+    """The arrows at a node, which count when they are gone through."""
+
+    def __iter__(self):
+        self.reads.look()
+        return super().__iter__()
+
+    def __getitem__(self, index):
+        self.reads.look()
+        return super().__getitem__(index)
 
 
-def random_graph(rng, nodes, density=0.5, ladder=0, chain=0):
+def handed(answer, graph, *rest):
+    """Call an answer with a graph that counts, on which each arrow may be multiplied eight times on average.
+
+    What the answer changes in it is changed in `graph` too, where it is seen.
+    """
+    reads = Reads(len(graph), sum(map(len, graph.values())), products=8)
+    live = {node: counted(arrows, reads) for node, arrows in graph.items()}
+    try:
+        return without_depth(answer, live, *rest)
+    finally:
+        if live != graph:
+            left = {node: list(list.__iter__(a)) if isinstance(a, list) else a for node, a in live.items()}
+            graph.clear()
+            graph.update(left)
+
+
+def counted(arrows, reads):
+    """Arrows, pairs of a node and a number, that count how they are used."""
+    found = Arrows((node, Counted(local)) for node, local in arrows)
+    found.reads = reads
+    for _, local in list.__iter__(found):
+        local.reads = reads
+    return found
+
+
+def random_graph(rng, nodes, density=0.5, ladder=0, chain=0, double=False, beyond=False):
     """node -> list of (child, local derivative), in no particular order; it ends in "J".
 
     A random part "n0", "n1", ..., of which some nodes may lead nowhere; a ladder of diamonds "u0", "a0", "b0", "u1", ...;
-    a chain "c0", "c1", ....
+    a chain "c0", "c1", .... With `double` two arrows lead from "n0" to "n3", and a long way through "n1" and "n2"; with `beyond` the graph goes on behind "J".
     """
     graph = {"J": []}
     names = [f"n{i}" for i in range(nodes)]
@@ -109,6 +156,15 @@ def random_graph(rng, nodes, density=0.5, ladder=0, chain=0):
         graph[name] = [(other, rng.normal()) for other in names[i + 1 :] if rng.uniform() < density]
         if i % 3 != 2:
             graph[name].append(("J", rng.normal()))
+    if double:
+        graph |= {n: [arrow for arrow in arrows if arrow[0] not in ("n1", "n2", "n3")] for n, arrows in graph.items()}
+        graph["n0"] += [("n1", 1.1), ("n3", 0.7), ("n3", -1.9)]
+        graph["n1"].append(("n2", 0.8))
+        graph["n2"].append(("n3", -1.2))
+    if beyond:
+        graph["J"] = [("n_behind", 1.3), ("n_last", -0.4)]
+        graph["n_behind"], graph["n_last"] = [("n_last", 2.0)], []
+        graph["n0"].append(("n_last", 0.6))
     for k in range(ladder):
         graph[f"u{k}"] = [(f"a{k}", rng.normal()), (f"b{k}", rng.normal())]
         graph[f"a{k}"] = [(f"u{k + 1}", rng.normal())]
@@ -123,11 +179,22 @@ def random_graph(rng, nodes, density=0.5, ladder=0, chain=0):
     return {node: graph[node] for node in shuffled}
 
 
+BEYOND = Edge(
+    dict(beyond=True), "where the graph goes on behind the end",
+    "Arrows may leave the node that is differentiated too. What lies behind it has no effect on it, and a node from which no arrow leaves need not "
+    "be the end.",
+)  # fmt: skip
+DOUBLE = Edge(
+    dict(double=True), "with two arrows between the same two nodes",
+    "Two arrows lead from one node to the same other one, as in x * x. Each of them counts: a set or a dict of children keeps only one.",
+)  # fmt: skip
+
+
 # all_routes --------------------------------------------------------------------------------------
 
 
-def make_routes(rng, nodes, density=0.5, ladder=0, start="n0"):
-    return dict(graph=random_graph(rng, nodes, density, ladder), start=start, end="J")
+def make_routes(rng, nodes, density=0.5, ladder=0, start="n0", end="J", beyond=False):
+    return dict(graph=random_graph(rng, nodes, density, ladder, beyond=beyond), start=start, end=end)
 
 
 def call_routes(answer, graph, start, end):
@@ -135,9 +202,20 @@ def call_routes(answer, graph, start, end):
     if not isinstance(found, dict) or not all(isinstance(route, tuple) for route in found):
         says = "expected a dict whose keys are routes, each a tuple of names such as ('n0', 'n2', 'J')"
         raise TypeError(says)
-    products = np.array([found[route] for route in sorted(found)], dtype=float)
+    return described(found, graph)
+
+
+def described(found, graph):
+    """Routes as numbers: how many, how long, through which nodes (each by its place in the alphabet), and the products."""
+    order = sorted(found, key=lambda route: [str(name) for name in route])
+    place = {name: k for k, name in enumerate(sorted(graph), start=1)}
+    names = np.zeros((len(order), len(graph)))
+    for row, route in zip(names, order, strict=True):
+        numbers = [place.get(name, -1) for name in route][: len(row)]
+        row[: len(numbers)] = numbers
+    products = np.array([found[route] for route in order], dtype=float)
     return dict(
-        routes=np.array(len(found)), nodes=np.array(sorted(map(len, found)), dtype=int), products=products,
+        routes=np.array(len(found)), nodes=np.array(sorted(map(len, found)), dtype=int), names=names, products=products,
         total=products.sum(),
     )  # fmt: skip
 
@@ -145,12 +223,12 @@ def call_routes(answer, graph, start, end):
 # topological_order -------------------------------------------------------------------------------
 
 
-def make_graph(rng, nodes, density=0.5, ladder=0, chain=0):
-    return dict(graph=random_graph(rng, nodes, density, ladder, chain))
+def make_graph(rng, nodes, density=0.5, ladder=0, chain=0, double=False):
+    return dict(graph=random_graph(rng, nodes, density, ladder, chain, double))
 
 
 def call_order(answer, graph):
-    order = without_depth(answer, graph)
+    order = handed(answer, graph)
     if not isinstance(order, (list, tuple)):
         says = f"expected a list of names, got a {type(order).__name__}"
         raise TypeError(says)
@@ -166,19 +244,15 @@ def call_order(answer, graph):
     )
 
 
-def order(graph):
-    return dict(times_listed=np.ones(len(graph)), length=np.array(len(graph)), arrows_backwards=np.array(0))
-
-
 # reverse_accumulation ----------------------------------------------------------------------------
 
 
-def make_accumulation(rng, nodes, density=0.5, ladder=0, chain=0):
-    return dict(graph=counted(random_graph(rng, nodes, density, ladder, chain)), end="J")
+def make_accumulation(rng, nodes, density=0.5, ladder=0, chain=0, double=False, beyond=False):
+    return dict(graph=random_graph(rng, nodes, density, ladder, chain, double, beyond), end="J")
 
 
 def call_accumulation(answer, graph, end):
-    totals = without_depth(answer, graph, end)
+    totals = handed(answer, graph, end)
     if not isinstance(totals, dict):
         says = f"expected a dict from name to total derivative, got a {type(totals).__name__}"
         raise TypeError(says)
@@ -193,14 +267,54 @@ def by_part(totals):
     return {part: np.array([totals[n] for n in sorted(totals) if n[0] in letters]) for part, letters in parts.items()}
 
 
+# held_fixed --------------------------------------------------------------------------------------
+
+
+def make_held(rng, nodes, density=1.0, ladder=0, double=False, beyond=False, held=("n2", "n4")):
+    """Also what is held for the immediate derivative: all parents of the end but the one that moves."""
+    graph = random_graph(rng, nodes, density, ladder, double=double, beyond=beyond)
+    start, held = ("u0", {"a3", "u7"}) if ladder else ("n0", set(held))
+    if double:  # two arrows lead from the start into the end
+        graph[start].append(("J", 0.9))
+    parents = {node for node, children in graph.items() if "J" in dict(children)}
+    return dict(graph=graph, start=start, end="J", held=held & set(graph), parents=parents - {start})
+
+
+def call_held(answer, graph, start, end, held, parents):
+    """Three questions about the same two nodes."""
+    return tuple(handed(answer, graph, start, end, set(fixed)) for fixed in ((), held, parents))
+
+
+# on_paper ----------------------------------------------------------------------------------------
+
+
+def make_on_paper(rng):
+    return {}
+
+
+def two_decimals(answer):
+    """The numbers that were typed in, so far as a calculator with four decimals gets them right."""
+    returned = answer()
+    try:
+        return tuple(np.round(float(number), 2) for number in returned)
+    except (TypeError, ValueError):
+        return returned
+
+
 # backward ----------------------------------------------------------------------------------------
 
 
 class Recorded:
     """What your backward() needs of a node, without operators. It is its own judge of who it is, as your Node is."""
 
-    def __init__(self, parents=(), value=0.0):
-        self.value, self.parents, self.grad = value, list(parents), 0.0
+    def __init__(self, parents=(), value=0.0, reads=None):
+        self.value, self.grad = value, 0.0
+        self._parents = counted(parents, reads or Reads(1000, 1000, 1000))
+
+    @property
+    def parents(self):
+        self._parents.reads.look()
+        return self._parents
 
 
 def make_recorded(rng, nodes, ladder, chain):
@@ -226,14 +340,10 @@ def make_recorded(rng, nodes, ladder, chain):
     )
 
 
-def build(graph, count=True):
-    nodes, arrows = [], sum(map(len, graph))
-    tally = [0, 24 * arrows + 24, arrows]
+def build(graph):
+    nodes, reads = [], Reads(len(graph), sum(map(len, graph)), products=24)
     for parents in graph:
-        pairs = [(nodes[i], Counted(local) if count else local) for i, local in parents]
-        for _, local in pairs:
-            local.tally = tally
-        nodes.append(Recorded(pairs))
+        nodes.append(Recorded([(nodes[i], local) for i, local in parents], reads=reads))
     return nodes
 
 
@@ -246,7 +356,7 @@ def call_backward(answer, graphs):
     leaves = build(graphs["random"])
     answer(leaves[-1])
     answer(leaves[-1])
-    grads["called_twice"] = numbers_of(n for n in leaves if not n.parents)
+    grads["called_twice"] = numbers_of(leaves)
     one, two = Recorded(), Recorded()
     first = Recorded([(one, 2.0), (two, 3.0)])
     answer(first)
@@ -272,6 +382,7 @@ EXPRESSIONS = {
     "product_and_quotient": lambda x, y, z: x * y / z,
     "power": lambda x, y, z: x**3 + y**-1 + z**2,
     "functions": lambda x, y, z: x.tanh() + y.exp() + z.log(),
+    "with_zero": lambda x, y, z: (x + 0) * y - z * 0.0 + (y - 0.0) ** 2 + z**0 + 0.0 / x + (0.0 - y),
     "with_numbers": lambda x, y, z: (2.0 - x) * 3.0 + 1.0 / y - (-z) + 0.5 * z - 4.0,
     "used_twice": lambda x, y, z: x * x + y / y + z - z + (x + x) * y,
     "diamond": lambda x, y, z: (x * y) * (x * y) + (x * y) / (z + x * y),
@@ -304,6 +415,34 @@ def long_row(x, length):
 
 
 def call_engine(answer, x, xyz, program, chain):
+    with watched(answer):
+        return differentiate(answer, x, xyz, program, chain)
+
+
+@contextlib.contextmanager
+def watched(cls):
+    """While it lasts, the nodes of a class count how often their `parents` are looked at."""
+    reads = Reads(0, 0, 0)
+
+    def get(node):
+        reads.look()
+        return vars(node)["parents"]
+
+    def put(node, parents):
+        reads.nodes += 1
+        vars(node)["parents"] = parents
+
+    if "parents" in vars(cls):  # a class that has a way of its own to keep them
+        yield
+        return
+    cls.parents = property(get, put)
+    try:
+        yield
+    finally:
+        del cls.parents
+
+
+def differentiate(answer, x, xyz, program, chain):
     results = {}
     for name, expression in EXPRESSIONS.items():
         leaves = [answer(v) for v in xyz.tolist()]
@@ -323,68 +462,91 @@ def call_engine(answer, x, xyz, program, chain):
     return results
 
 
-# linear_backward ---------------------------------------------------------------------------------
-
-
-def make_linear(rng, N, D, H, scale=1.0):
-    return dict(
-        dy=scale * rng.normal(size=(N, H)),
-        x=rng.normal(size=(N, D)),
-        W=scale * rng.normal(size=(H, D)),
-        b=rng.normal(size=H),
-    )
-
-
 # numerical_gradient ------------------------------------------------------------------------------
 
 
-def make_numerical(rng, rows, columns, eps, scale=1.0):
-    """A function of second degree: for it central differences have no error but rounding."""
-    A, B = rng.normal(size=(rows, rows)), rng.normal(size=(rows, columns))
-    A, B = scale * A, scale * B
+def make_numerical(rng, shape, eps, scale=1.0):
+    """A function of third degree: for it the error of central differences is known, eps² times C."""
+    size = int(np.prod(shape))
+    A, B, C = scale * rng.normal(size=(size, size)), scale * rng.normal(size=size), scale * rng.normal(size=size)
 
     def f(x):
-        return float((x * (A @ x)).sum() / 2 + (B * x).sum())
+        if np.shape(x) != shape:
+            says = f"f takes an array of shape {shape}, and was given one of shape {np.shape(x)}"
+            raise ValueError(says)
+        v = np.ravel(x)
+        return float(v @ A @ v / 2 + B @ v + C @ v**3)
 
-    return dict(f=f, x=rng.normal(size=(rows, columns)), eps=eps, A=A, B=B)
+    return dict(f=f, x=rng.normal(size=shape), eps=eps, A=A, B=B, C=C)
 
 
 EXERCISES = {
     "local_derivatives": Exercise(
-        make_operations, list(OPERATIONS), dict(n=5),
-        [dict(n=1), dict(n=20), dict(scale=5.0), dict(scale=0.01)], call=call_operations, as_dict=True,
+        make_operations, list(OPERATIONS), dict(n=3),
+        [Edge(dict(scale=5.0), "with larger numbers"), Edge(dict(scale=0.01), "with small numbers")],
+        call=call_operations, as_dict=True,
     ),
     "all_routes": Exercise(
-        make_routes, ["routes", "nodes", "products", "total"], dict(nodes=6, density=0.8),
-        [dict(nodes=1), dict(nodes=3, density=0.0, start="n2"), dict(start="J"), dict(ladder=6, start="u0"), dict(nodes=8)],
-        call=call_routes, as_dict=True,
+        make_routes, ["routes", "nodes", "names", "products", "total"], dict(nodes=6, density=0.8),
+        [
+            Edge(dict(nodes=1), "with a single arrow"),
+            Edge(dict(nodes=3, density=0.0, start="n2"), "where no route leads to the end"),
+            Edge(dict(start="J"), "where the start is the end"), BEYOND,
+            Edge(dict(density=1.0, end="n4"), "where the end lies in the middle of the graph"),
+            Edge(dict(ladder=6, start="u0"), "on a ladder"), dict(nodes=8),
+        ],
+        call=call_routes, as_dict=True, groups=[["routes", "nodes", "names"]],
     ),
     "topological_order": Exercise(
         make_graph, ["times_listed", "length", "arrows_backwards"], dict(nodes=8, ladder=3, chain=CHAIN),
-        [dict(nodes=1, ladder=0, chain=0), dict(nodes=20, chain=0), dict(nodes=5, density=0.0, chain=0)],
-        call=call_order, as_dict=True,
+        [
+            Edge(dict(nodes=1, ladder=0, chain=0), "with a single arrow"), dict(nodes=20, chain=0), DOUBLE,
+            Edge(dict(nodes=5, density=0.0, chain=0), "with hardly any arrows"), Edge(dict(ladder=40, chain=0), "on a long ladder"),
+        ],
+        call=call_order, as_dict=True, groups=[["times_listed", "length", "arrows_backwards"]],
     ),
     "reverse_accumulation": Exercise(
         make_accumulation, ["random_part", "ladder", "chain"], dict(nodes=7, ladder=12, chain=CHAIN),
-        [dict(nodes=1, ladder=0, chain=0), dict(nodes=16, chain=0), dict(density=0.0, chain=0), dict(ladder=40, chain=0)],
-        call=call_accumulation, as_dict=True,
+        [
+            Edge(dict(nodes=1, ladder=0, chain=0), "with a single arrow"), dict(nodes=16, chain=0), BEYOND, DOUBLE,
+            Edge(dict(density=0.0, chain=0), "where some nodes lead nowhere"), Edge(dict(ladder=40, chain=0), "on a long ladder"),
+        ],
+        call=call_accumulation, as_dict=True, groups=[["random_part", "ladder", "chain"]],
     ),
     "backward": Exercise(
         make_recorded, ["random", "used_twice", "ladder", "chain", "one_leaf", "called_twice", "two_losses"],
-        dict(nodes=9, ladder=8, chain=CHAIN), [dict(nodes=4, ladder=1, chain=1), dict(nodes=30, ladder=40, chain=10)],
+        dict(nodes=9, ladder=8, chain=CHAIN),
+        [Edge(dict(nodes=4, ladder=1, chain=1), "with small graphs"), Edge(dict(nodes=30, ladder=40, chain=10), "on a long ladder")],
         call=call_backward, as_dict=True,
+        groups=[["random", "ladder", "chain", "one_leaf"], ["called_twice", "two_losses"]],
     ),
     "Node": Exercise(
         make_expression, [*EXPRESSIONS, "random", "called_twice", "chain"], dict(leaves=4, steps=25, chain=CHAIN),
-        [dict(leaves=1, chain=2), dict(leaves=8, steps=60, chain=2), dict(steps=0, chain=2), dict(leaves=3, steps=200, chain=2)],
-        call=call_engine, as_dict=True,
+        [
+            Edge(dict(leaves=1, chain=2), "with a single leaf"), dict(leaves=8, steps=60, chain=2),
+            Edge(dict(steps=0, chain=2), "without a step"), Edge(dict(leaves=3, steps=200, chain=2), "with 200 steps"),
+        ],
+        call=call_engine, as_dict=True, groups=[["random", "called_twice", "chain"]],
     ),
-    "linear_backward": Exercise(
-        make_linear, ["dx", "dW", "db"], dict(N=4, D=3, H=2),
-        [dict(N=1), dict(D=1), dict(H=1), dict(N=9, D=7, H=5), dict(scale=0.0), dict(scale=100.0)], withheld=["b"],
+    "held_fixed": Exercise(
+        make_held, ["nothing_held", "some_held", "parents_held"], dict(nodes=7),
+        [
+            Edge(dict(nodes=3, held=("n1",)), "with three nodes before the end"), DOUBLE, BEYOND,
+            Edge(dict(held=("J",)), "where the end itself is held", "The end is among the nodes that are held. Then it does not move at all."),
+            Edge(dict(ladder=40), "on a long ladder"),
+        ],
+        call=call_held, groups=[["nothing_held", "some_held"]],
     ),
+    "on_paper": Exercise(make_on_paper, ["immediate", "through_o", "total"], {}, call=two_decimals),
     "numerical_gradient": Exercise(
-        make_numerical, ["grad"], dict(rows=3, columns=4, eps=1e-3),
-        [dict(rows=1), dict(columns=1), dict(eps=1e-2), dict(scale=0.0), dict(rows=6, columns=2)], withheld=["A", "B"],
+        make_numerical, ["grad"], dict(shape=(3, 4), eps=0.1),
+        [
+            Edge(dict(shape=(5,)), "with an array of one axis", "x may have any number of axes."),
+            Edge(dict(shape=(2, 3, 2)), "with an array of three axes", "x may have any number of axes."),
+            Edge(dict(shape=(1, 1)), "with a single entry"),
+            Edge(dict(eps=1e-3), "with a small step", "eps is the argument of your function: use it as it comes."),
+            Edge(dict(scale=0.0), "where f is constant"),
+        ],
+        withheld=["A", "B", "C"],
     ),
 }  # fmt: skip

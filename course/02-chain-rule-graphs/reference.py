@@ -3,18 +3,18 @@
 import numpy as np
 import torch
 
-from checks import EXPRESSIONS, OPERATIONS, by_part, inputs, long_row, order, run
+from checks import EXPRESSIONS, OPERATIONS, by_part, described, long_row, run
 
 
 def tensors(*arrays):
     return [torch.tensor(a, dtype=torch.float64, requires_grad=True) for a in arrays]
 
 
-def operations(a, b, exponents):
+def local_derivatives(pairs):
     rows = {}
     for name, (_, function) in OPERATIONS.items():
         rows[name] = []
-        for u, v in inputs(name, a, b, exponents):
+        for u, v in pairs[name]:
             [u] = tensors(u)
             constant = name == "power" or v is None
             w = v if constant else tensors(v)[0]
@@ -49,29 +49,28 @@ def chain_totals(locals_):
     return behind.numpy()
 
 
-def routes(graph, start, end):
+def all_routes(graph, start, end):
     """Breadth first, in tensors; the sum is autograd's own."""
     walks, ended = [((start,), torch.ones((), dtype=torch.float64))], {}
     while walks:
-        ended |= {walk: product for walk, product in walks if walk[-1] == end}
+        ended |= {walk: product.item() for walk, product in walks if walk[-1] == end}
         walks = [
             ((*walk, child), product * local)
             for walk, product in walks
             if walk[-1] != end
             for child, local in graph[walk[-1]]
         ]
-    return dict(
-        routes=np.array(len(ended)),
-        nodes=np.array(sorted(map(len, ended)), dtype=int),
-        products=np.array([ended[walk].item() for walk in sorted(ended)]),
-        total=np.array(torch_totals(graph, end)[start]),
-    )
+    return described(ended, graph) | dict(total=np.array(torch_totals(graph, end)[start]))
 
 
-def accumulation(graph, end):
+def topological_order(graph):
+    return dict(times_listed=np.ones(len(graph)), length=np.array(len(graph)), arrows_backwards=np.array(0))
+
+
+def reverse_accumulation(graph, end):
     row = sorted((n for n in graph if n[0] == "c"), key=lambda n: int(n[1:]))
     totals = torch_totals({n: children for n, children in graph.items() if n[0] != "c"}, end)
-    behind = chain_totals([float(graph[n][0][1]) for n in row])
+    behind = chain_totals([graph[n][0][1] for n in row])
     return by_part(totals | dict(zip(row, behind, strict=False)))
 
 
@@ -87,7 +86,7 @@ def backward(graphs):
                 children[str(parent)].append((str(i), local))
         totals = torch_totals(children, str(len(graph) - 1))
         grads[name] = np.array([totals[str(i)] for i in range(len(graph))])
-    grads["called_twice"] = 2 * grads["random"][[i for i, parents in enumerate(graphs["random"]) if not parents]]
+    grads["called_twice"] = 2 * grads["random"]
     one, two = tensors(0.0, 0.0)
     first = 2 * one + 3 * two
     first.backward(retain_graph=True)
@@ -96,7 +95,7 @@ def backward(graphs):
     return grads
 
 
-def engine(x, xyz, program, chain):
+def node(x, xyz, program, chain):
     results = {}
     for name, expression in EXPRESSIONS.items():
         leaves = tensors(*xyz)
@@ -114,26 +113,41 @@ def differentiated(J, leaves):
     return np.array([J.item(), *(0.0 if leaf.grad is None else leaf.grad.item() for leaf in leaves)])
 
 
-def linear(dy, x, W, b):
-    x, W, b = tensors(x, W, b)
-    torch.nn.functional.linear(x, W, b).backward(torch.tensor(dy))
-    return dict(dx=x.grad.numpy(), dW=W.grad.numpy(), db=b.grad.numpy())
+def held_fixed(graph, start, end, held, parents):
+    """A node that is held is a number of its own for torch: it depends on nothing."""
+    rates = []
+    for fixed in ((), held, parents):
+        moving = {node: [arrow for arrow in arrows if arrow[0] not in fixed] for node, arrows in graph.items()}
+        rates.append(torch_totals(moving, end)[start])
+    return dict(zip(("nothing_held", "some_held", "parents_held"), map(np.array, rates), strict=True))
 
 
-def numerical(f, x, eps, A, B):
-    x, A, B = tensors(x, A, B)
-    J = (x * (A @ x)).sum() / 2 + (B * x).sum()
-    J.backward()
-    return dict(grad=x.grad.numpy())
+def on_paper():
+    """The statement's c = 0.5 and p = -2: torch differentiates y with o held, and with o as a function of c."""
+    [c] = tensors(0.5)
+    o = torch.sigmoid(-2 * c)
+    [immediate] = torch.autograd.grad(o.detach() * torch.tanh(c), c)
+    [total] = torch.autograd.grad(o * torch.tanh(c), c)
+    return dict(
+        immediate=immediate.numpy().round(2), through_o=(total - immediate).numpy().round(2), total=total.numpy().round(2)
+    )
+
+
+def numerical_gradient(f, x, eps, A, B, C):
+    """The gradient, and the error of the central difference, exact for a function of third degree."""
+    [v], (A, B, C) = tensors(x.ravel()), map(torch.tensor, (A, B, C))
+    (v @ A @ v / 2 + B @ v + C @ v**3).backward()
+    return dict(grad=(v.grad + eps**2 * C).numpy().reshape(x.shape))
 
 
 REFERENCES = {
-    "local_derivatives": operations,
-    "all_routes": routes,
-    "topological_order": order,
-    "reverse_accumulation": accumulation,
+    "local_derivatives": local_derivatives,
+    "all_routes": all_routes,
+    "topological_order": topological_order,
+    "reverse_accumulation": reverse_accumulation,
     "backward": backward,
-    "Node": engine,
-    "linear_backward": linear,
-    "numerical_gradient": numerical,
+    "Node": node,
+    "held_fixed": held_fixed,
+    "on_paper": on_paper,
+    "numerical_gradient": numerical_gradient,
 }
