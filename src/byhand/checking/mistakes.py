@@ -50,6 +50,7 @@ def fingerprint(exercise: Exercise, outcome: Outcome) -> dict[str, Any]:
 def _project(array: np.ndarray) -> list[float]:
     """Sums of the entries with weights from a closed formula, so that no version of numpy changes them."""
     flat = np.nan_to_num(array.ravel(), nan=7.0, posinf=11.0, neginf=-11.0)
+    flat = np.clip(flat, -1e150, 1e150)  # so that their squares can be summed
     scale = float(np.linalg.norm(flat)) or 1.0
     position = np.arange(1, flat.size + 1)
     weights = [np.cos(0.7 + (k + 1) * 1.618033988749895 * position) for k in range(PROJECTIONS - 1)]

@@ -22,20 +22,26 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from traitlets.config import Config
 
+from byhand.grading.bounded import TooMuch, bounded
 from byhand.grading.clean import without_control
 from byhand.grading.paper import NOTEBOOK
+
+
+LAYING_OUT = dict(seconds=10, memory=1 << 30)
 
 
 def page(notebook: NotebookNode, unit: str, student: str, scores: dict[str, Any]) -> tuple[str, float]:
     """The page as HTML, and the seconds it took. `scores` is what `record.scores` returns.
 
-    Where nbgrader's template fails over what a student wrote, the page shows the scores and the cells as plain text.
+    It is laid out in a process of its own. Where that fails over what a student wrote, or takes too long, the page shows
+    the scores and the cells as plain text.
     """
     began = time.monotonic()
     try:
-        html = _full(notebook, unit, student, scores)
+        html = bounded(_full, notebook, unit, student, scores, **LAYING_OUT)
     except Exception as error:
-        html = _plain(notebook, unit, student, scores, type(error).__name__)
+        why = str(error) if isinstance(error, TooMuch) else type(error).__name__
+        html = plain(notebook, unit, student, scores, why)
     return html, time.monotonic() - began
 
 
@@ -55,7 +61,7 @@ def _full(notebook: NotebookNode, unit: str, student: str, scores: dict[str, Any
     return html
 
 
-def _plain(notebook: NotebookNode, unit: str, student: str, scores: dict[str, Any], why: str) -> str:
+def plain(notebook: NotebookNode, unit: str, student: str, scores: dict[str, Any], why: str) -> str:
     """Scores, comments and cells, with nothing laid out."""
     rows = "".join(f"<li>{escape(n)}: {s:g} of {most:g} points</li>" for n, (s, most) in scores["grades"].items())
     said = "".join(f"<li>{escape(n)}: {escape(text)}</li>" for n, text in scores["comments"].items() if text)
@@ -82,7 +88,7 @@ def _as_text(output: NotebookNode) -> str:
 def warm() -> None:
     """Make a page of nothing: the first one takes long."""
     scores = {"grades": {}, "comments": {}, "score": 0, "max_score": 0, "late_penalty": 0}
-    page(new_notebook(cells=[new_markdown_cell("."), new_code_cell("1")]), "", "", scores)
+    _full(new_notebook(cells=[new_markdown_cell("."), new_code_cell("1")]), "", "", scores)
 
 
 class _Renderer(IPythonRenderer):

@@ -82,8 +82,8 @@ class Kernel:
 
         Raises Ended where the process is gone, by itself or because it could not be interrupted.
         """
-        self._send(source=source, check=check)
         self._deadline, interrupted = time.monotonic() + seconds, False
+        self._send(source=source, check=check)
         while True:
             message = self._receive(self._deadline)
             if time.monotonic() > self._deadline and not interrupted:
@@ -124,8 +124,12 @@ class Kernel:
         self.close()
 
     def _send(self, **message: Any) -> None:
+        """Raises Ended where the process is gone, or reads nothing until the cell's time is over."""
         try:
+            self._channel.settimeout(max(self._deadline - time.monotonic(), 0.1))
             self._channel.sendall(line(message))
+        except TimeoutError:
+            raise self.kill("time") from None
         except OSError:
             raise Ended(self._how_it_ended()) from None
 

@@ -13,6 +13,7 @@ from byhand.checking.collect import Failure, Outcome
 from byhand.checking.judge import Verdict, judge
 from byhand.checking.mistakes import fingerprint
 from byhand.checking.report import Report
+from byhand.grading.clean import taken_in
 from byhand.grading.paper import Asked, Paper
 
 
@@ -77,7 +78,7 @@ def _trouble(verdict: Verdict) -> str:
 
 
 def _one_line(text: str) -> str:
-    return " ".join(text.split())[:300]
+    return taken_in(" ".join(text.split()), 300)
 
 
 def report_output(report: Report) -> NotebookNode:

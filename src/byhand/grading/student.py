@@ -99,6 +99,10 @@ class Stream:
         if text := "".join(kept):
             CHANNEL.send(kind="stream", name=self.name, text=text.encode(errors="replace").decode())
 
+    def close(self) -> None:
+        """Whoever closes it has no use for it; others may."""
+        self.flush()
+
     def isatty(self) -> bool:
         return False
 
@@ -114,8 +118,12 @@ class Stream:
         return 1 if self.name == "stdout" else 2
 
 
+STREAMS = Stream("stdout"), Stream("stderr")
+
+
 def flush() -> None:
-    for stream in (sys.stdout, sys.stderr):
+    """Send what was printed, also where the student's code has put something else in place of the streams."""
+    for stream in STREAMS:
         stream.flush()
 
 
@@ -177,6 +185,18 @@ class Shell(InteractiveShell):
         self.user_ns["_exit_code"] = done.returncode
 
     system_piped = system_raw = system
+
+
+# What a notebook's kernel has besides, and nobody needs while a notebook is graded: they do nothing.
+SILENT = "autosave bookmark clear cls connect_info less man more notebook pager qtconsole rehashx store".split()
+
+
+def as_in_a_notebook(shell: Shell) -> None:
+    """The magics and the object `kernel` that ipykernel adds, so that a cell that begins with one goes on."""
+    shell.db = {}  # where %cd and %bookmark look
+    shell.kernel = types.SimpleNamespace(shell=shell, implementation="ipython", banner="")
+    for name in SILENT:
+        shell.register_magic_function(lambda line: None, "line", name)
 
 
 def nobody_there(prompt=""):
@@ -296,6 +316,7 @@ def prepare() -> Shell:
     config.InteractiveShell.cache_size = 0
     shell = Shell.instance(config=config)
     shell.autoindent = False
+    as_in_a_notebook(shell)
     try:
         raise NotImplementedError  # formatting the first traceback loads much
     except NotImplementedError:
@@ -307,7 +328,8 @@ def run_check(shell: Shell, source: str) -> None:
     """Run a test cell past all that a student may have hung into IPython, and with the name `check` as it was given."""
     shell.user_ns["check"] = byhand.check = COLLECTOR.check
     try:
-        exec(compile(source, "<check>", "exec"), shell.user_ns)
+        with contextlib.redirect_stdout(STREAMS[0]), contextlib.redirect_stderr(STREAMS[1]):
+            exec(compile(source, "<check>", "exec"), shell.user_ns)
     except BaseException:
         shell.showtraceback()
 
@@ -322,7 +344,7 @@ def serve(shell: Shell, fd: int, torch: bool) -> None:
     with contextlib.nullcontext() if torch else NO_TORCH.for_checks():
         COLLECTOR.checks = load_checks(Path.cwd())
     CHANNEL.open(fd)
-    sys.stdout, sys.stderr = Stream("stdout"), Stream("stderr")
+    sys.stdout, sys.stderr = STREAMS
     builtins.input = getpass.getpass = nobody_there
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     snapshot = Snapshot()
@@ -338,6 +360,8 @@ def serve(shell: Shell, fd: int, torch: bool) -> None:
                 shell.run_cell(message["source"], store_history=True)
         except KeyboardInterrupt:
             pass
+        except Exception as error:  # of IPython itself, over what the student's code has left of it
+            CHANNEL.send(kind="error", ename=type(error).__name__, evalue=str(error)[: wire.LONGEST], traceback=[])
         finally:
             signal.signal(signal.SIGINT, signal.SIG_IGN)
         flush()
