@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from html import escape
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import unquote
 
@@ -28,6 +30,7 @@ from byhand.grading.paper import NOTEBOOK
 
 
 LAYING_OUT = dict(seconds=10, memory=1 << 30)
+MOST_PARTS = 1000
 
 
 def page(notebook: NotebookNode, unit: str, student: str, scores: dict[str, Any]) -> tuple[str, float]:
@@ -88,7 +91,7 @@ def _as_text(output: NotebookNode) -> str:
 def warm() -> None:
     """Make a page of nothing: the first one takes long."""
     scores = {"grades": {}, "comments": {}, "score": 0, "max_score": 0, "late_penalty": 0}
-    _full(new_notebook(cells=[new_markdown_cell("."), new_code_cell("1")]), "", "", scores)
+    page(new_notebook(cells=[new_markdown_cell("."), new_code_cell("1")]), "", "", scores)
 
 
 class _Renderer(IPythonRenderer):
@@ -112,23 +115,26 @@ class _Pages(HTMLExporter):
 
     def __init__(self, **kw: Any) -> None:
         super().__init__(**kw)
-        highlighted = lru_cache(1024)(Highlight2HTML(pygments_lexer="ipython3", parent=self))
-        self.register_filter("highlight_code", lambda source, metadata=None: highlighted(source))
+        self._parts: dict[tuple[str, str], str] = {}  # (kind, source) -> HTML
+        highlight = Highlight2HTML(pygments_lexer="ipython3", parent=self)
+        self.register_filter("highlight_code", lambda source, metadata=None: self._part("code", source, highlight))
         self.register_filter("filter_data_type", WidgetsDataTypeFilter(notebook_metadata={}, parent=self, resources={}))
-        self._known: dict[str, str] = {}
+
+    def _part(self, kind: str, source: str, convert: Callable[[str], str]) -> str:
+        if (kind, source) not in self._parts:
+            if len(self._parts) > MOST_PARTS:
+                self._parts.clear()
+            self._parts[kind, source] = convert(source)
+        return self._parts[kind, source]
 
     @pass_context
     def markdown2html(self, context, source):
         attachments = context.get("cell", {}).get("attachments", {})
         if attachments:
             return self._html(source, attachments)
-        if source not in self._known:
-            if len(self._known) > 1024:
-                self._known.clear()
-            self._known[source] = self._html(source, {})
-        return self._known[source]
+        return self._part("text", source, self._html)
 
-    def _html(self, source: str, attachments: dict) -> str:
+    def _html(self, source: str, attachments: Mapping = MappingProxyType({})) -> str:
         renderer = _Renderer(escape=False, allow_harmful_protocols=False, attachments=attachments)
         return MarkdownWithMath(renderer=renderer).render(source)
 

@@ -259,7 +259,8 @@ def find_submissions(unit: Unit, students: Iterable[str] = ()) -> dict[str, Path
 def no_folders(unit: Unit) -> list[str]:
     """What lies among the students' folders and is none: an archive that nobody has unpacked, a link to nowhere."""
     submitted = unit.root / "classroom" / "submitted"
-    return sorted(p.name for p in submitted.iterdir() if not p.is_dir() and not (p.name.startswith(".") or LEFT_OUT.fullmatch(p.name)))
+    others = [p.name for p in submitted.iterdir() if not p.is_dir()] if submitted.is_dir() else []
+    return sorted(name for name in others if not (name.startswith(".") or LEFT_OUT.fullmatch(name)))
 
 
 @contextlib.contextmanager

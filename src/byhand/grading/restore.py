@@ -17,7 +17,7 @@ from byhand.grading.paper import SKIP, ReleaseCell
 
 KINDS = ("code", "markdown", "raw")
 PICTURES = ("image/png", "image/jpeg", "image/gif")  # that may be pasted into a text
-LARGEST_PICTURES = 2 << 20  # characters of base64 of all pasted pictures together
+LARGEST_PICTURES = 1 << 20  # characters of base64 of all pasted pictures together
 LONGEST_TEXT = 50_000  # characters of a cell of text
 FEW = 20  # letters and digits, with which a text may be an answer
 
