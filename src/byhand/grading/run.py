@@ -199,14 +199,14 @@ class Checks:
     def take(self, message: dict[str, Any]) -> bool:
         """Whether the message belongs to a check. Raises Ended where it is none that a check sends."""
         match message:
-            case {"kind": "check", "name": str(name), "graded": bool(graded), "uses": list(uses)}:
+            case {"kind": "check", "name": str(name), "graded": bool(graded), "uses": list(uses), "ask": int(ask)}:
                 asked = self.run.paper.exercises.get(name)
                 if asked is None:
                     return True
                 uses = [n for n in uses if isinstance(n, str)]
                 self.open = {"name": name, "graded": graded, "uses": uses, "outcomes": {}}
                 # Only the test itself is told the graded problems.
-                self.run._kernel.answer(problems=asked.given[graded and name == self.test])
+                self.run._kernel.answer(problems=asked.given[graded and name == self.test], ask=ask)
                 return True
             case {"kind": "outcome", "number": int(number), "outcome": sent}:
                 if self.open is not None:

@@ -188,7 +188,8 @@ class Shell(InteractiveShell):
 
 
 # What a notebook's kernel has besides, and nobody needs while a notebook is graded: they do nothing.
-SILENT = "autosave bookmark clear cls connect_info less man more notebook pager qtconsole rehashx store".split()
+# Nothing can be installed either.
+SILENT = "autosave bookmark clear cls conda connect_info less man mamba more notebook pager pip qtconsole rehashx store uv".split()
 
 
 def as_in_a_notebook(shell: Shell) -> None:
@@ -250,6 +251,7 @@ class Collector:
 
     def __init__(self) -> None:
         self.checks: Checks | None = None
+        self.asked = 0
 
     def check(self, name: str, function: Callable, points: float | None = None) -> None:
         """Compare `function` with torch; the points come from outside."""
@@ -260,8 +262,11 @@ class Collector:
         exercise = self.checks[name]
         graded = points is not None
         flush()
-        CHANNEL.send(kind="check", name=name, graded=graded, uses=self._used(function))
-        problems = pickle.loads(base64.b64decode(CHANNEL.receive()["problems"]))
+        self.asked += 1
+        CHANNEL.send(kind="check", name=name, graded=graded, uses=self._used(function), ask=self.asked)
+        while (answer := CHANNEL.receive()).get("ask") != self.asked:
+            pass  # what a check that was interrupted has not read
+        problems = pickle.loads(base64.b64decode(answer["problems"]))
         for number, args in enumerate(problems):
             outcome = collecting.collect(function, args, exercise.call)
             flush()
@@ -299,6 +304,9 @@ class Snapshot:
     def put_back(self) -> None:
         sys.settrace(None)
         sys.setprofile(None)
+        for name, stream in zip(("stdout", "stderr"), STREAMS, strict=True):
+            if getattr(getattr(sys, name), "closed", True):  # also where it is None
+                setattr(sys, name, stream)
         for module, kept in self._kept:
             vars(module).update(kept)
 
@@ -351,6 +359,8 @@ def serve(shell: Shell, fd: int, torch: bool) -> None:
     CHANNEL.send(kind="ready")
     while True:
         message = CHANNEL.receive()
+        if "source" not in message:
+            continue  # what a check that was interrupted has not read
         signal.signal(signal.SIGINT, signal.default_int_handler)
         try:
             snapshot.put_back()
