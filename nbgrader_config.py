@@ -21,12 +21,5 @@ if not seed.exists():
     seed.write_text(str(int.from_bytes(os.urandom(4), "big") // 2))
 os.environ.setdefault("BYHAND_SEED", seed.read_text().strip())
 
-# How `nbgrader zip_collect` finds the student in the names that learning platforms give to files: a folder for each student, or
-# Moodle's NAME_NUMBER_assignsubmission…, Canvas's NAME_[LATE_]NUMBER_NUMBER_…, Blackboard's TITLE_STUDENT_attempt_TIME_….
-c.FileNameCollectorPlugin.named_regexp = (
-    r".*/extracted/(?:.*/)?"
-    r"(?:[^/]+_(?=\d+_assignsubmission)|[^/_]+_(?:LATE_)?(?=\d+_\d+_)|(?:[^/]*_)?(?=[^/_]+_attempt_)|(?=[^/_]+/))"
-    r"(?P<student_id>[^/_]+)"
-    r"(?:_assignsubmission_file[_/]*|_\d+_|_attempt_(?P<timestamp>[\d-]+)_|/)"
-    r"(?P<file_id>exercises)[^/]*\.ipynb"
-)
+# How `nbgrader zip_collect` finds the student in the names that learning platforms give to files.
+c.ZipCollectApp.collector_plugin = "byhand.grading.zip_names.Platforms"
