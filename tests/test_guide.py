@@ -23,7 +23,13 @@ NAMES = {  # as platforms give them, and the students' ids in them
     "hoppergrace_LATE_4712_98766_exercises-1.ipynb": "4712",
     "rnn_emmy_attempt_2026-10-30-15-00-00_exercises.ipynb": "emmy",
     "sofia/exercises.ipynb": "sofia",
+    "Grace Hopper_1234568_assignsubmission_file/05-simple-rnn/exercises.ipynb": "1234568",
+    "Mary S_1234569_assignsubmission_file/Copy of exercises.ipynb": "1234569",
+    "rosa_k/05-simple-rnn/Exercises.ipynb": "rosa_k",
+    "class of 2026/李小龙/exercises (2).ipynb": "李小龙",
+    "hedy/exercises.ipynb.txt": "hedy",
 }
+PASSED_OVER = ["sofia/._exercises.ipynb", "sofia/lesson.ipynb", "__MACOSX/sofia/exercises.ipynb"]
 
 
 @pytest.mark.slow
@@ -36,10 +42,11 @@ def test_a_platforms_zip_file_is_sorted_into_submissions(tmp_path):
     with zipfile.ZipFile(archive / "all.zip", "w") as packed:
         for name in NAMES:
             packed.write(root / "course" / UNIT / "exercises.ipynb", name)
-        packed.writestr("readme.txt", "not a notebook")
+        for name in ("readme.txt", *PASSED_OVER):
+            packed.writestr(name, "no exercises")
     command = next(line for line in commands("planning-a-term") if "zip_collect" in line)
     run(root, *command.split())
-    collected = {path.parts[-3] for path in (root / "classroom" / "submitted").glob(f"*/{UNIT}/exercises.ipynb")}
+    collected = {path.parts[-3] for path in (root / "classroom" / "submitted").glob(f"*/{UNIT}/exercises.ipynb*")}
     assert collected == set(NAMES.values())
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -25,7 +26,8 @@ def check(name: str, function: Callable, points: float | None = None) -> float |
     points    only in grading: the problems come from a fresh seed, and the points earned are returned, so that nbgrader
               gives partial credit. Without it nothing is returned.
 
-    Raises ValueError where the folder has no `checks.py` or no such exercise, TypeError where `function` is none.
+    Raises ValueError where the folder has no `checks.py` or no such exercise, TypeError where `function` is none, and while
+    nbgrader validates the notebook NotRight where it is wrong.
     """
     if not callable(function):
         raise TypeError(f"check needs your function itself: check({name!r}, {name}), without brackets after the name.")
@@ -36,7 +38,18 @@ def check(name: str, function: Callable, points: float | None = None) -> float |
     else:
         report = graded_report(name, checks, function, points, of_unit(_seed(), checks.folder.name))
     _show(report)
+    if points is None and not report.right and os.environ.get("NBGRADER_EXECUTION") == "validate":
+        raise NotRight(report)
     return None if points is None else report.points[0]
+
+
+class NotRight(Exception):
+    """What `nbgrader validate`, and the button of that name in JupyterLab, count: they take a cell without an error for
+    right. Whoever runs the check sees the table alone."""
+
+    def _render_traceback_(self) -> list[str]:
+        """IPython shows this instead of a traceback."""
+        return repr(self.args[0]).splitlines()
 
 
 def collect_all(exercise: Exercise, problems: Sequence[Problem], function: Callable) -> list[Outcome]:

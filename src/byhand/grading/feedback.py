@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from html import escape
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import unquote
 
@@ -22,20 +24,27 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from traitlets.config import Config
 
+from byhand.grading.bounded import TooMuch, bounded
 from byhand.grading.clean import without_control
 from byhand.grading.paper import NOTEBOOK
+
+
+LAYING_OUT = dict(seconds=10, memory=1 << 30)
+MOST_PARTS = 1000
 
 
 def page(notebook: NotebookNode, unit: str, student: str, scores: dict[str, Any]) -> tuple[str, float]:
     """The page as HTML, and the seconds it took. `scores` is what `record.scores` returns.
 
-    Where nbgrader's template fails over what a student wrote, the page shows the scores and the cells as plain text.
+    It is laid out in a process of its own. Where that fails over what a student wrote, or takes too long, the page shows
+    the scores and the cells as plain text.
     """
     began = time.monotonic()
     try:
-        html = _full(notebook, unit, student, scores)
+        html = bounded(_full, notebook, unit, student, scores, **LAYING_OUT)
     except Exception as error:
-        html = _plain(notebook, unit, student, scores, type(error).__name__)
+        why = str(error) if isinstance(error, TooMuch) else type(error).__name__
+        html = plain(notebook, unit, student, scores, why)
     return html, time.monotonic() - began
 
 
@@ -55,7 +64,7 @@ def _full(notebook: NotebookNode, unit: str, student: str, scores: dict[str, Any
     return html
 
 
-def _plain(notebook: NotebookNode, unit: str, student: str, scores: dict[str, Any], why: str) -> str:
+def plain(notebook: NotebookNode, unit: str, student: str, scores: dict[str, Any], why: str) -> str:
     """Scores, comments and cells, with nothing laid out."""
     rows = "".join(f"<li>{escape(n)}: {s:g} of {most:g} points</li>" for n, (s, most) in scores["grades"].items())
     said = "".join(f"<li>{escape(n)}: {escape(text)}</li>" for n, text in scores["comments"].items() if text)
@@ -106,23 +115,26 @@ class _Pages(HTMLExporter):
 
     def __init__(self, **kw: Any) -> None:
         super().__init__(**kw)
-        highlighted = lru_cache(1024)(Highlight2HTML(pygments_lexer="ipython3", parent=self))
-        self.register_filter("highlight_code", lambda source, metadata=None: highlighted(source))
+        self._parts: dict[tuple[str, str], str] = {}  # (kind, source) -> HTML
+        highlight = Highlight2HTML(pygments_lexer="ipython3", parent=self)
+        self.register_filter("highlight_code", lambda source, metadata=None: self._part("code", source, highlight))
         self.register_filter("filter_data_type", WidgetsDataTypeFilter(notebook_metadata={}, parent=self, resources={}))
-        self._known: dict[str, str] = {}
+
+    def _part(self, kind: str, source: str, convert: Callable[[str], str]) -> str:
+        if (kind, source) not in self._parts:
+            if len(self._parts) > MOST_PARTS:
+                self._parts.clear()
+            self._parts[kind, source] = convert(source)
+        return self._parts[kind, source]
 
     @pass_context
     def markdown2html(self, context, source):
         attachments = context.get("cell", {}).get("attachments", {})
         if attachments:
             return self._html(source, attachments)
-        if source not in self._known:
-            if len(self._known) > 1024:
-                self._known.clear()
-            self._known[source] = self._html(source, {})
-        return self._known[source]
+        return self._part("text", source, self._html)
 
-    def _html(self, source: str, attachments: dict) -> str:
+    def _html(self, source: str, attachments: Mapping = MappingProxyType({})) -> str:
         renderer = _Renderer(escape=False, allow_harmful_protocols=False, attachments=attachments)
         return MarkdownWithMath(renderer=renderer).render(source)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import hashlib
 import json
@@ -11,7 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +21,11 @@ import sqlalchemy
 from nbgrader.api import InvalidEntry
 from tqdm import tqdm
 
-from byhand.grading import feedback, record, work
+from byhand.grading import feedback, record, verdicts, work
 from byhand.grading.paper import NOTEBOOK, read_paper, seed_of, with_problems
 from byhand.grading.sandbox import SandboxError
-from byhand.grading.submission import Submission, good_id, read_submission
+from byhand.grading.restore import released
+from byhand.grading.submission import LEFT_OUT, UNWRITTEN, Submission, good_id, read_submission, twins
 from byhand.grading.work import Conditions, Graded
 from byhand.teaching.course import CourseError, Unit
 
@@ -31,7 +33,16 @@ AHEAD = 3  # tasks for each worker that are under way or wait; the rest of the c
 ATTEMPTS = 3  # when a worker process dies, for example because the machine has no memory left
 GO_ON = "What was graded is recorded; the same command goes on from there."
 
-Job = tuple[tuple, Callable[[Any], "Job | None"]]  # what is to be computed, and what is to be done with the result
+EVERYBODYS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EMFILE, errno.ENFILE}  # errors, and no student's
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is to be computed; what is to be done with the result; and what stands for it where the computing fails."""
+
+    task: tuple
+    then: Callable[[Any], Job | None]
+    instead: Callable[[Exception], Any]
 
 
 @dataclass
@@ -53,9 +64,11 @@ class Grading:
         """
         root = self.unit.root
         folders = find_submissions(self.unit, students)
+        self.twins = twins(find_submissions(self.unit))
         with alone(root), record.open_gradebook(root) as self.book:
             self.seed = seed_of(root / "classroom")
             self.paper = read_paper(self.unit, record.release_cells(self.book, self.unit), self.seed)
+            self.blanks = sum(UNWRITTEN.decode() in c.source for c in self.paper.cells if c.solution)
             todo = [student for student, folder in folders.items() if again or not self._is_done(student, folder)]
             marked = [s for s in folders if s not in todo and self.with_feedback and self._marked_since(s)]
             for attempt in range(1, ATTEMPTS + 1):
@@ -89,16 +102,22 @@ class Grading:
                 self.paper = with_problems(self.paper, self.unit, self.seed)
             tried.result()
             jobs = self._jobs(folders, list(todo), list(marked))
-            pending: dict[Future, Callable[[Any], Job | None]] = {}
+            pending: dict[Future, Job] = {}
             while True:
                 while len(pending) < AHEAD * self.workers and (job := next(jobs, None)):
-                    pending[executor.submit(*job[0])] = job[1]
+                    pending[executor.submit(*job.task)] = job
                 if not pending:
                     return
                 for future in wait(pending, return_when=FIRST_COMPLETED).done:
-                    then = pending.pop(future)(future.result())
-                    if then:
-                        pending[executor.submit(*then[0])] = then[1]
+                    job = pending.pop(future)
+                    try:
+                        result = future.result()
+                    except (BrokenExecutor, SandboxError):
+                        raise
+                    except Exception as error:
+                        result = job.instead(error)
+                    if more := job.then(result):
+                        pending[executor.submit(*more.task)] = more
                     else:
                         student = self.verdicts[-1]["student"]
                         (todo if student in todo else marked).remove(student)
@@ -106,19 +125,33 @@ class Grading:
 
     def _jobs(self, folders: dict[str, Path], todo: list[str], marked: list[str]) -> Iterator[Job]:
         for student in todo:
-            submission = read_submission(folders[student], student, self.paper.digest)
-            yield (work.grade, self.paper, submission, self.conditions), lambda g, s=submission: self._record(s, g)
+            submission = self._read(student, folders[student])
+            yield Job(
+                (work.grade, self.paper, submission, self.conditions),
+                lambda graded, s=submission: self._record(s, graded),
+                lambda error, s=submission: work.failed(self.paper, s, error),
+            )
         for student in marked:
+            verdict = verdicts.read_verdict(self.unit.root, self.unit.name, student)
+            if self._late(student) != verdict.get("late"):
+                record.punish(self.unit.root, self.book, self.unit.name, student)
+                verdict["late"] = self._late(student)
             path = record.autograded_path(self.unit.root, self.unit.name, student)
-            verdict = record.read_verdict(self.unit.root, self.unit.name, student)
-            yield self._feedback(verdict, nbformat.read(path, as_version=4))
+            try:
+                notebook = nbformat.read(path, as_version=4)
+            except Exception:  # whatever has become of it
+                notebook = released(self.paper.cells, "The notebook that was graded is not there any more.")
+            yield self._feedback(verdict, notebook)
+
+    def _read(self, student: str, folder: Path) -> Submission:
+        return read_submission(folder, student, self.paper.digest, self.blanks, self.twins.get(student, ""))
 
     def _is_done(self, student: str, folder: Path) -> bool:
         """Whether this very submission has been graded, and all that came of it is still there."""
-        verdict = record.read_verdict(self.unit.root, self.unit.name, student)
+        verdict = verdicts.read_verdict(self.unit.root, self.unit.name, student)
         if not verdict or verdict["status"] == "failed":
             return False
-        if verdict["digest"] != read_submission(folder, student, self.paper.digest).digest:
+        if verdict["digest"] != self._read(student, folder).digest:
             return False
         return not good_id(student) or (
             record.find_notebook(self.book, self.unit.name, student) is not None
@@ -126,12 +159,16 @@ class Grading:
         )
 
     def _marked_since(self, student: str) -> bool:
-        """Whether a human has given other points since the feedback was written, or it is not all there."""
-        verdict = record.read_verdict(self.unit.root, self.unit.name, student)
+        """Whether a human has given other points or time since the feedback was written, or it is not all there."""
+        verdict = verdicts.read_verdict(self.unit.root, self.unit.name, student)
         return good_id(student) and (
             verdict.get("feedback") != _digest(self._scores(student))
+            or verdict.get("late", 0) != self._late(student)
             or not record.feedback_is_there(self.unit.root, self.unit.name, student)
         )
+
+    def _late(self, student: str) -> float:
+        return record.seconds_late(record.find_notebook(self.book, self.unit.name, student))
 
     def _scores(self, student: str) -> dict[str, Any]:
         return record.scores(record.find_notebook(self.book, self.unit.name, student))
@@ -139,32 +176,65 @@ class Grading:
     def _record(self, submission: Submission, graded: Graded) -> Job | None:
         """Write down one result; then its feedback is due. The verdict comes last: where there is one, all is there."""
         began = time.monotonic()
-        if good_id(submission.student):
-            record.write_autograded(self.unit.root, self.paper, submission, graded)
-            record.write_grades(self.unit.root, self.book, self.paper, submission, graded)
+        written = good_id(submission.student)
+        try:
+            if written:
+                self._write(submission, graded)
+        except Exception as error:
+            if _is_everybodys(error):
+                raise
+            self.book.db.rollback()
+            graded = work.failed(self.paper, submission, error)
+            try:
+                self._write(replace(submission, files={}), graded)
+            except Exception as again:
+                if _is_everybodys(again):
+                    raise
+                self.book.db.rollback()
+                written = False
         graded.verdict["seconds"]["record"] = time.monotonic() - began
-        if self.with_feedback and good_id(submission.student):
+        if self.with_feedback and written:
             return self._feedback(graded.verdict, graded.notebook)
         self._finish(graded.verdict)
         return None
 
+    def _write(self, submission: Submission, graded: Graded) -> None:
+        record.write_autograded(self.unit.root, self.paper, submission, graded)
+        record.write_grades(self.unit.root, self.book, self.paper, submission, graded)
+
     def _feedback(self, verdict: dict[str, Any], notebook: nbformat.NotebookNode) -> Job:
-        scores = self._scores(verdict["student"])
+        student = verdict["student"]
+        scores = self._scores(student)
 
         def then(result: tuple[str, float]) -> None:
             html, verdict["seconds"]["feedback"] = result
-            record.write_feedback(self.unit.root, self.unit.name, verdict["student"], html)
-            verdict["feedback"] = _digest(scores)
+            try:
+                record.write_feedback(self.unit.root, self.unit.name, student, html)
+                verdict["feedback"] = _digest(scores)
+            except OSError as error:
+                if _is_everybodys(error):
+                    raise
+                verdict["notes"].append(f"The feedback could not be written ({error.strerror}).")
             self._finish(verdict)
 
-        return (feedback.page, notebook, self.unit.name, verdict["student"], scores), then
+        task = (feedback.page, notebook, self.unit.name, student, scores)
+        return Job(task, then, lambda error: (feedback.plain(*task[1:], type(error).__name__), 0.0))
 
     def _finish(self, verdict: dict[str, Any]) -> None:
         seconds = verdict["seconds"]
         seconds["total"] = sum(s for name, s in seconds.items() if name != "total")
         verdict["seconds"] = {name: round(s, 4) for name, s in seconds.items()}
-        record.write_verdict(self.unit.root, verdict)
+        verdicts.write_verdict(self.unit.root, verdict)
         self.verdicts.append(verdict)
+
+
+def _is_everybodys(error: Exception) -> bool:
+    """Whether an error is none of the submission's over which it came up: a full disk, a gradebook that is locked."""
+    if isinstance(error, sqlalchemy.exc.OperationalError):
+        return True
+    if isinstance(error, InvalidEntry):  # nbgrader wraps some of them
+        return "OperationalError" in str(error)
+    return isinstance(error, OSError) and error.errno in EVERYBODYS
 
 
 def _digest(scores: dict[str, Any]) -> str:
@@ -172,25 +242,25 @@ def _digest(scores: dict[str, Any]) -> str:
 
 
 def find_submissions(unit: Unit, students: Iterable[str] = ()) -> dict[str, Path]:
-    """Student -> folder. Raises CourseError where there are none, or one is no folder."""
+    """Student -> folder, or what lies in its place. Raises CourseError where there are none."""
     submitted = unit.root / "classroom" / "submitted"
     found = {}
     for folder in sorted(submitted.iterdir()) if submitted.is_dir() else []:
-        if folder.name.startswith("."):
-            continue
         path = folder / unit.name
-        wrong = folder if not folder.is_dir() else path if os.path.lexists(path) and not path.is_dir() else None
-        if wrong:
-            raise CourseError(
-                f"{wrong} is no folder. A submission is {submitted.name}/STUDENT/{unit.name}/{NOTEBOOK}.ipynb."
-            )
-        if path.is_dir():
+        if folder.is_dir() and not folder.name.startswith(".") and os.path.lexists(path):
             found[folder.name] = path
     if not found:
         raise CourseError(f"There are no submissions for {unit.name}: none is in {submitted}/STUDENT/{unit.name}/.")
     if missing := sorted(set(students) - set(found)):
         raise CourseError(f"There is no submission of {', '.join(missing)} for {unit.name}.")
     return {student: found[student] for student in students or found}
+
+
+def no_folders(unit: Unit) -> list[str]:
+    """What lies among the students' folders and is none: an archive that nobody has unpacked, a link to nowhere."""
+    submitted = unit.root / "classroom" / "submitted"
+    others = [p.name for p in submitted.iterdir() if not p.is_dir()] if submitted.is_dir() else []
+    return sorted(name for name in others if not (name.startswith(".") or LEFT_OUT.fullmatch(name)))
 
 
 @contextlib.contextmanager

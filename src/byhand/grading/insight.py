@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import statistics
 from collections import Counter
@@ -12,6 +11,7 @@ from typing import Any
 
 from byhand.checking.mistakes import same_mark
 from byhand.grading.sheet import Sheet
+from byhand.grading.verdicts import verdict_in
 from byhand.teaching.course import CourseError, Unit
 
 UNWRITTEN = "Not written yet"  # how the failure of an exercise that was left as released begins
@@ -28,6 +28,7 @@ class Way:
              exercise that it uses is wrong too; unwritten.
     mistake  the id of the misconception, with the hint that they saw.
     where    what the check says is wrong.
+    cause    whether that lies in another cell, as a failed import: the answer itself was not tried.
     """
 
     exercise: str
@@ -36,6 +37,7 @@ class Way:
     hint: str = ""
     where: str = ""
     marks: Any = None
+    cause: bool = False
     students: list[str] = field(default_factory=list)
 
 
@@ -60,6 +62,7 @@ class Insight:
     unit: Unit
     verdicts: tuple[Mapping[str, Any], ...]
     standings: tuple[Standing, ...]
+    unread: tuple[str, ...] = ()  # students whose verdict another version has written
 
     @property
     def read(self) -> list[Mapping[str, Any]]:
@@ -97,28 +100,25 @@ class Insight:
         return statistics.median(v["score"] for v in self.read)
 
 
-def load_verdicts(unit: Unit) -> list[dict[str, Any]]:
-    """The verdicts of `byhand grade`, by student. Raises CourseError where there are none."""
+def load_verdicts(unit: Unit) -> tuple[list[dict[str, Any]], list[str]]:
+    """The verdicts of `byhand grade`, by student, and the files that are none of this version. Raises CourseError where
+    there is no verdict."""
     folder = unit.root / "classroom" / "verdicts" / unit.name
     paths = sorted(folder.glob("*.json"))
     if not paths:
         raise CourseError(
             f"Nobody's {unit.name} is graded yet ({folder} holds no verdicts): run byhand grade {unit.name} first."
         )
-    verdicts = []
-    for path in paths:
-        try:
-            verdict = json.loads(path.read_text(encoding="utf-8"))
-            verdict["exercises"], verdict["notes"], verdict["seconds"], verdict["score"], verdict["status"]
-        except (ValueError, KeyError, TypeError):
-            raise CourseError(f"{path} is no verdict; delete it and run byhand grade {unit.name} again.") from None
-        verdicts.append(verdict)
-    return verdicts
+    found = {path: verdict_in(path) for path in paths}
+    verdicts = [verdict for verdict in found.values() if verdict]
+    if not verdicts:
+        raise CourseError(f"{folder} holds no verdict that this version has written: run byhand grade {unit.name} again.")
+    return verdicts, [path.stem for path, verdict in found.items() if not verdict]
 
 
 def gain_insight(unit: Unit) -> Insight:
     """Sort every answer of the class into the ways in which its exercise was answered."""
-    verdicts = load_verdicts(unit)
+    verdicts, unread = load_verdicts(unit)
     sheet = Sheet(unit)
     uses = _uses(sheet.solution)
     ways: dict[str, list[Way]] = {name: [] for name in sheet.exercises}
@@ -141,7 +141,7 @@ def gain_insight(unit: Unit) -> Insight:
         Standing(name, points[name], tuple(sorted(found, key=lambda w: (order[w.kind], -len(w.students)))))
         for name, found in ways.items()
     ]
-    return Insight(unit, tuple(verdicts), tuple(standings))
+    return Insight(unit, tuple(verdicts), tuple(standings), tuple(unread))
 
 
 def _uses(solution: Mapping[str, str]) -> dict[str, set[str]]:
@@ -164,7 +164,7 @@ def _way(exercise: str, answer: Mapping[str, Any], follows: bool) -> Way:
     if follows:
         return Way(exercise, "follows")
     # Right on the visible problem and wrong on another one: there is no fingerprint, only what the check says.
-    return Way(exercise, "unlisted", where=where, marks=answer["fingerprint"] or where)
+    return Way(exercise, "unlisted", where=where, marks=answer["fingerprint"] or where, cause=bool(answer.get("cause")))
 
 
 def _same(a: Way, b: Way) -> bool:

@@ -12,6 +12,7 @@ from byhand.checking import first_wrong, judge_all, marked, recognised, told, wr
 from byhand.checking.collect import Failure, Outcome
 from byhand.checking.judge import Verdict
 from byhand.checking.report import Report
+from byhand.grading.clean import taken_in
 from byhand.grading.paper import Paper
 
 
@@ -74,7 +75,7 @@ def _trouble(verdict: Verdict) -> str:
 
 
 def _one_line(text: str) -> str:
-    return " ".join(text.split())[:300]
+    return taken_in(" ".join(text.split()), 300)
 
 
 def report_output(report: Report) -> NotebookNode:

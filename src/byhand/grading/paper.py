@@ -67,8 +67,8 @@ class Asked:
 @dataclass(frozen=True)
 class Paper:
     """`files` were released beside the notebook; `imports` are the modules that the unit's own cells use; `torch` says that torch is
-    one of them: checks.py says so. `skipped` are the sources of the cells that are not run in grading.
-    `digest` tells two papers apart."""
+    one of them: checks.py says so. `skipped` are the sources of the cells that are not run in grading, `given` those of all
+    cells of text. `digest` tells two papers apart."""
 
     unit: str
     cells: tuple[ReleaseCell, ...]
@@ -76,6 +76,7 @@ class Paper:
     imports: tuple[str, ...]
     torch: bool
     skipped: frozenset[str]
+    given: frozenset[str]
     digest: str
     exercises: Mapping[str, Asked] = dataclasses.field(default_factory=dict)
 
@@ -104,9 +105,10 @@ def read_paper(unit: Unit, cells: Sequence[ReleaseCell], seed: Seed) -> Paper:
     imports = _imports(notebook)
     skipped = frozenset(c.source for c in notebook.cells if SKIP in c.metadata.get("tags", []))
     torch = bool(re.search(rb"^NEEDS_TORCH = True\b|\btorch=True\b", files["checks.py"], re.M))
+    given = frozenset(c.source for c in notebook.cells if c.cell_type != "code")
     imports = [name for name in imports if name.split(".")[0] != "torch"] + ["torch"] * torch
     digest = hashlib.sha256(repr((cells, sorted(files.items()), seed)).encode()).hexdigest()
-    return Paper(unit.name, tuple(cells), files, tuple(imports), torch, skipped, digest)
+    return Paper(unit.name, tuple(cells), files, tuple(imports), torch, skipped, given, digest)
 
 
 def with_problems(paper: Paper, unit: Unit, seed: Seed) -> Paper:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import logging
-import os
 import secrets
 import shutil
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +18,10 @@ from nbgrader.api import Base, Gradebook, MissingEntry, SubmittedNotebook
 from nbgrader.preprocessors import AssignLatePenalties
 from traitlets.config import Config, PyFileConfigLoader
 
+from byhand.grading.clean import taken_in
 from byhand.grading.paper import NOTEBOOK, Paper, ReleaseCell
-from byhand.grading.submission import Submission
+from byhand.grading.submission import Submission, laid_over
+from byhand.grading.verdicts import write_whole
 from byhand.grading.work import Graded
 from byhand.teaching.course import CourseError, Unit
 
@@ -97,7 +97,8 @@ def write_autograded(root: Path, paper: Paper, submission: Submission, graded: G
     target = autograded_path(root, paper.unit, submission.student).parent
     half = target.with_name(f".{paper.unit}.part")
     shutil.rmtree(half, ignore_errors=True)
-    contents = {**submission.files, **paper.files, f"{NOTEBOOK}.ipynb": nbformat.writes(graded.notebook).encode()}
+    notebook = nbformat.writes(graded.notebook).encode()
+    contents = laid_over(submission.files, {**paper.files, f"{NOTEBOOK}.ipynb": notebook})
     for name, content in contents.items():
         path = half / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -113,11 +114,12 @@ def write_grades(
 ) -> SubmittedNotebook:
     """The scores of all graded cells, in one transaction. What a human has given stays, and is marked for another look."""
     book.update_or_create_student(submission.student)
-    stamp = submission.files.get(STAMP, b"").decode(errors="replace").strip()
-    more = {}
+    stamp, more = taken_in(submission.files.get(STAMP, b"").decode(errors="replace").strip(), 100), {}
     if stamp:
-        with contextlib.suppress(ValueError, OverflowError):
+        try:
             more["timestamp"] = utils.parse_utc(stamp)
+        except Exception:  # whatever dateutil makes of it
+            graded.verdict["notes"].append(f"{STAMP} cannot be read as a time ({stamp}): whether it came late is not known.")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", sqlalchemy.exc.SAWarning)  # of how nbgrader builds a submission
         entry = book.update_or_create_submission(paper.unit, submission.student, **more)
@@ -127,24 +129,32 @@ def write_grades(
     for grade in notebook.grades:
         # The written answers: none without change earns nothing, any other waits for a human.
         written = utils.determine_grade(cells[grade.name])[0] if grade.name not in points else None
+        if written == 0 and graded.texts:
+            written = None
+            graded.verdict["notes"].append(f"{grade.name} is as it was released, and there is text elsewhere: look there.")
         grade.auto_score = points.get(grade.name, written)
         grade.needs_manual_grade = grade.manual_score is not None or grade.auto_score is None
     for comment in notebook.comments:
         cell = cells.get(comment.name)
         untouched = cell is not None and cell.metadata["nbgrader"]["checksum"] == utils.compute_checksum(cell)
         comment.auto_comment = "No response." if cell is None or untouched else None
-    if entry.total_seconds_late > 0:
-        _punish(root, book, paper, submission)
     book.db.commit()
+    graded.verdict["late"] = seconds_late(notebook)
+    if graded.verdict["late"] or notebook.late_submission_penalty:
+        punish(root, book, paper.unit, submission.student)
     return notebook
 
 
-def _punish(root: Path, book: Gradebook, paper: Paper, submission: Submission) -> None:
-    """nbgrader's own penalty for what came late, as the course has set it up: by default none."""
-    book.db.commit()
+def seconds_late(notebook: SubmittedNotebook) -> float:
+    return float(notebook.assignment.total_seconds_late)
+
+
+def punish(root: Path, book: Gradebook, unit: str, student: str) -> None:
+    """nbgrader's own penalty for what came late, as the course has set it up: by default none. It also takes back one that is
+    no longer due."""
     config = Config(PyFileConfigLoader("nbgrader_config.py", str(root)).load_config())
     url = str(book.engine.url)
-    of_nbgrader = {"notebook": NOTEBOOK, "assignment": paper.unit, "student": submission.student, "db_url": url}
+    of_nbgrader = {"notebook": NOTEBOOK, "assignment": unit, "student": student, "db_url": url}
     AssignLatePenalties(config=config).preprocess(nbformat.v4.new_notebook(), {"nbgrader": of_nbgrader})
     book.db.expire_all()
 
@@ -172,37 +182,13 @@ def write_feedback(root: Path, unit: str, student: str, html: str) -> None:
     """
     folder, graded = root / "classroom" / "feedback" / student / unit, autograded_path(root, unit, student).parent
     folder.mkdir(parents=True, exist_ok=True)
-    _write(folder / STAMP, _text_of(graded / STAMP))
+    write_whole(folder / STAMP, _text_of(graded / STAMP))
     if secret := _text_of(graded / SECRET):
-        _write(folder / SECRET, secret)
+        write_whole(folder / SECRET, secret)
     elif not (folder / SECRET).is_file():
-        _write(folder / SECRET, secrets.token_hex(32))
-    _write(folder / f"{NOTEBOOK}.html", html)
+        write_whole(folder / SECRET, secrets.token_hex(32))
+    write_whole(folder / f"{NOTEBOOK}.html", html)
 
 
 def _text_of(path: Path) -> str:
     return path.read_bytes()[:1000].decode(errors="replace") if path.is_file() else ""
-
-
-def _write(path: Path, text: str) -> None:
-    """Complete, or as it was."""
-    half = path.with_name(path.name + ".part")
-    half.write_text(text, encoding="utf-8")
-    os.replace(half, path)
-
-
-def verdict_path(root: Path, unit: str, student: str) -> Path:
-    return root / "classroom" / "verdicts" / unit / f"{student}.json"
-
-
-def write_verdict(root: Path, verdict: Mapping[str, Any]) -> None:
-    path = verdict_path(root, verdict["unit"], verdict["student"])
-    path.parent.mkdir(parents=True, exist_ok=True)
-    _write(path, json.dumps(verdict, indent=1, ensure_ascii=False) + "\n")
-
-
-def read_verdict(root: Path, unit: str, student: str) -> dict[str, Any] | None:
-    try:
-        return json.loads(verdict_path(root, unit, student).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from byhand.grading.insight import Insight
+from byhand.grading.insight import Insight, shortened
 from byhand.grading.report_page import MONDAY, Page
 from byhand.grading.report_table import table
 
@@ -24,5 +24,8 @@ def print_summary(insight: Insight) -> None:
     """The first lines of the page, for who stays in the terminal."""
     statuses = ", ".join(f"{number} {status}" for status, number in insight.statuses.most_common())
     print(f"{insight.unit.name}: {statuses}.")
+    if insight.unread:
+        says = f"Left out, since their verdicts are none of this version (byhand grade {insight.unit.name} makes them anew)"
+        print(f"{says}: {shortened(insight.unread)}.")
     for way in insight.troubles[:MONDAY]:
         print(f"{len(way.students):4}  {way.exercise}: {way.mistake or 'wrong in a way that nobody has listed'}")

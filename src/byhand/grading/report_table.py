@@ -7,6 +7,7 @@ import io
 import re
 import textwrap
 from collections.abc import Iterator
+from pathlib import Path
 
 import nbformat
 
@@ -46,10 +47,12 @@ def unlisted_yaml(insight: Insight, names: bool = True) -> str:
     """
     parts = []
     for way in insight.unlisted:
+        if way.cause or (answer := _answer(insight, way)) is None:
+            continue
         who = f" ({shortened(way.students)})" if names else ""
         where = way.where if names else without_names(way.where, way.students)
         head = [f"# {count(len(way.students), 'student')}{who}. {' '.join(where.split())}"]
-        code = textwrap.indent(_answer(insight, way), " " * 8)
+        code = textwrap.indent(answer, " " * 8)
         parts.append(
             "\n".join(
                 [
@@ -67,16 +70,28 @@ def unlisted_yaml(insight: Insight, names: bool = True) -> str:
     return without_control("\n".join(parts))
 
 
-def _answer(insight: Insight, way: Way) -> str:
-    """What the first of the students wrote between the solution marks; the whole cell where its head was changed."""
+def _answer(insight: Insight, way: Way) -> str | None:
+    """What the first of the students wrote between the solution marks; the whole cell where its head was changed.
+
+    None where they have no cell of that name, or the notebook cannot be read.
+    """
     unit = insight.unit
-    cells = {}
-    for path in (unit.course, unit.root / "classroom" / "autograded" / way.students[0] / unit.name):
-        for cell in nbformat.read(path / "exercises.ipynb", as_version=4).cells:
-            if cell.metadata.get("nbgrader", {}).get("grade_id") == way.exercise:
-                cells[path] = cell.source
-    released, submitted = cells.values()
+    sources = [
+        _source(path / "exercises.ipynb", way.exercise)
+        for path in (unit.course, unit.root / "classroom" / "autograded" / way.students[0] / unit.name)
+    ]
+    if None in sources:
+        return None
+    released, submitted = sources
     head = re.split(r"^ *# YOUR CODE HERE$", released, maxsplit=1, flags=re.M)[0]
     if not submitted.startswith(head):
         return submitted
     return textwrap.dedent(submitted.removeprefix(head)).strip("\n")
+
+
+def _source(path: Path, name: str) -> str | None:
+    try:
+        cells = nbformat.read(path, as_version=4).cells
+    except (OSError, ValueError):
+        return None
+    return next((c.source for c in cells if c.metadata.get("nbgrader", {}).get("grade_id") == name), None)

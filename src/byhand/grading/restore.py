@@ -5,39 +5,60 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import nbformat
 from nbformat import NotebookNode
 
+from byhand.grading.clean import taken_in
+from byhand.grading.markdown import as_text, harmless
 from byhand.grading.paper import SKIP, ReleaseCell
 
 KINDS = ("code", "markdown", "raw")
 PICTURES = ("image/png", "image/jpeg", "image/gif")  # that may be pasted into a text
-LARGEST_PICTURES = 3 << 20  # characters of base64 of all pasted pictures together
+LARGEST_PICTURES = 1 << 20  # characters of base64 of all pasted pictures together
+LONGEST_TEXT = 50_000  # characters of a cell of text
+FEW = 20  # letters and digits, with which a text may be an answer
 
 
 class Damaged(Exception):
     """The file is no notebook; the message says why."""
 
 
-def restored(
-    data: bytes, cells: Sequence[ReleaseCell], skipped: Collection[str] = ()
-) -> tuple[NotebookNode, list[str]]:
-    """The notebook as it is to be run, without outputs, and what had to be repaired. Raises Damaged.
+@dataclass(frozen=True)
+class Restored:
+    """The notebook as it is to be run, without outputs, and what had to be repaired. `texts` says whether text of the
+    student's stands where no question asks for it."""
 
-    `skipped` are the sources of cells that are not to be run, whatever became of their tag.
+    notebook: NotebookNode
+    notes: list[str]
+    texts: bool
+
+
+def restored(
+    data: bytes,
+    cells: Sequence[ReleaseCell],
+    skipped: Collection[str] = (),
+    given: Collection[str] = (),
+    plain: bool = False,
+) -> Restored:
+    """What a student handed in, as a notebook. Raises Damaged.
+
+    `skipped` are the sources of cells that are not to be run, whatever became of their tag; `given` the texts of the release.
+    `plain`: text is shown letter by letter, since to lay it out takes too long.
     """
     notebook = _well_formed(_parse(data))
     notes: list[str] = []
     _name_cells(notebook, cells, notes)
     _overwrite(notebook, cells, notes)
     _add_missing(notebook, cells, notes)
-    _disarm(notebook, cells)
+    texts = _has_texts(notebook, cells, given)
+    _disarm(notebook, cells, given, plain, notes)
     for cell in notebook.cells:
         if cell.source in skipped:
             cell.metadata["tags"] = [SKIP]
-    return _with_ids(notebook), notes
+    return Restored(_with_ids(notebook), notes, texts)
 
 
 def released(cells: Sequence[ReleaseCell], notice: str) -> NotebookNode:
@@ -132,9 +153,16 @@ def _text(text: str) -> str:
 def _name_cells(notebook: NotebookNode, cells: Sequence[ReleaseCell], notes: list[str]) -> None:
     """Find the release's cells again: by grade id, and where that was lost by the cell's own id or the name it defines.
 
-    Of two with the same id the later one counts, as with nbgrader.
+    Of two with the same id the later one counts, as with nbgrader; of two texts the later one that was written.
     """
     known, found = {cell.name: cell for cell in cells}, {}
+    for cell in notebook.cells:
+        names = cell.metadata["byhand"]
+        release = next((known[name] for name in names if name in known), None)
+        if release and release.solution and release.cell_type != "code" and _same(cell.source, release):
+            twins = [c for c in notebook.cells if c is not cell and release.name in c.metadata["byhand"]]
+            if any(not _same(twin.source, release) for twin in twins):
+                cell.metadata["byhand"] = []
     for rank in (0, 1):  # the grade id first, then the cell's own
         for cell in reversed(notebook.cells):
             names = cell.metadata["byhand"]
@@ -208,21 +236,28 @@ def _add_missing(notebook: NotebookNode, cells: Sequence[ReleaseCell], notes: li
         notebook.cells.insert(place, cell)
 
 
-def _disarm(notebook: NotebookNode, cells: Sequence[ReleaseCell]) -> None:
-    """Leave no HTML and no script in what a student wrote as text: the formgrader would run it in the instructor's name.
-
-    A space after `<` makes text of a tag, and of `$a<b$` nothing else than it was.
-    """
-    given = {cell.source for cell in cells}
+def _has_texts(notebook: NotebookNode, cells: Sequence[ReleaseCell], given: Collection[str]) -> bool:
+    """Whether the student wrote text that is in no answer: an essay in a cell of its own, or below its question."""
+    known = {line.strip() for text in (*given, *(cell.source for cell in cells)) for line in text.splitlines()}
     for cell in notebook.cells:
-        if cell.cell_type != "code" and cell.source not in given:
-            text = re.sub(r"<(?=[A-Za-z/!?])", "< ", cell.source)
-            text = re.sub(r"&(?=#|colon;|Tab;|NewLine;)", "& ", text)
-            cell.source = re.sub(
-                r"(?i)(j\s*a\s*v\s*a\s*s\s*c\s*r\s*i\s*p\s*t|vbscript|data)(\s*):(?!image/(?:png|jpeg|gif);)",
-                r"\1\2 :",
-                text,
-            )
+        if cell.cell_type != "code" and "nbgrader" not in cell.metadata:
+            new = [line for line in cell.source.splitlines() if line.strip() not in known]
+            if cell.get("attachments") or sum(map(str.isalnum, "".join(new))) >= FEW:
+                return True
+    return False
+
+
+def _disarm(
+    notebook: NotebookNode, cells: Sequence[ReleaseCell], given: Collection[str], plain: bool, notes: list[str]
+) -> None:
+    """Nothing in what a student wrote as text acts: the formgrader would let it act in the instructor's name."""
+    known = {*given, *(cell.source for cell in cells)}
+    for cell in notebook.cells:
+        if cell.cell_type != "code" and cell.source not in known:
+            text = taken_in(cell.source, LONGEST_TEXT)
+            cell.source = as_text(text) if plain else harmless(text, cell.get("attachments", {}))
+    if plain:
+        notes.append("The texts take too long to be laid out; they are shown letter by letter.")
 
 
 def _cell(release: ReleaseCell) -> NotebookNode:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -13,13 +14,20 @@ from nbformat import NotebookNode
 
 from byhand.checking.collect import Failure
 from byhand.grading import marking
+from byhand.grading.clean import taken_in
 from byhand.grading.kernel import Ended, Kernel
+from byhand.grading.leavings import Budget
 from byhand.grading.paper import SKIP, Paper
 from byhand.grading.sandbox import Limits
 from byhand.grading.wire import WireError, decode_outcome
 
-MOST_STARTS = 4  # of a student's process, each after a cell that ended it
+MOST_ENDS = 3  # cells of the student's own that end Python, until those that follow are left out
 SHOWN = 20_000  # characters of a cell's printed text that the notebook keeps
+MOST_MESSAGES = 5  # of what went wrong with the process
+LONGEST = 300  # characters of one failure
+EACH = 20  # that a message counts besides what it says
+LEFT_OUT = "... and more, which is left out: the notebook's outputs have become too many ...\n"
+MISSING = re.compile(r"NameError: name '(\w+)' is not defined")
 TEXT, PICTURES = "text/plain", ("image/png", "image/jpeg")
 ALT = {mime: {"alt": "A picture that this cell drew."} for mime in PICTURES}
 
@@ -43,8 +51,10 @@ class Run:
         self._tests = {f"{name}-check": name for name in self.paper.exercises}
         self._kernel: Kernel | None = None
         self._left = self.limits.total
-        self._starts = 0
+        self._ends = 0  # by cells of the student's own
         self._count = 0
+        self.budget = Budget()
+        self.errors: dict[str, str] = {}  # source -> the first error of each cell that is no test
 
     def __call__(self) -> None:
         """Run all cells. Outputs go into the notebook, points into `marks`."""
@@ -54,12 +64,16 @@ class Run:
                 if cell.cell_type != "code" or not cell.source.strip() or SKIP in cell.metadata.get("tags", []):
                     continue
                 test = self._tests.get(cell.metadata.get("nbgrader", {}).get("grade_id"))
-                if self._ready(before, named="nbgrader" in cell.metadata):
+                named = "nbgrader" in cell.metadata
+                if not named and self._ends == MOST_ENDS:
+                    self._note("What the student added was not run any more after its cells had ended Python three times.")
+                elif self._ready(before, named):
                     began = time.monotonic()
                     alive = self._cell(cell, test)
                     self._spend(time.monotonic() - began, "checks" if test else "own_cells")
                     if alive and not test:
                         before.append(cell)
+                    self._ends += not (alive or named)
                 if test and cell.metadata["nbgrader"]["grade"]:
                     cell.outputs.append(marking.points_output(self.marks.exercises[test]["points"]))
         finally:
@@ -74,8 +88,7 @@ class Run:
         """
         if self._left <= 0:
             before[:] = [cell for cell in before if "nbgrader" in cell.metadata]
-        while self._kernel is None and self._rest(named) > 0 and self._starts < MOST_STARTS:
-            self._starts += 1
+        while self._kernel is None and self._rest(named) > 0:
             began = time.monotonic()
             self._kernel = self.start()
             self._spend(time.monotonic() - began, "setup", counts=False)
@@ -102,7 +115,7 @@ class Run:
 
     def _cell(self, cell: NotebookNode, test: str | None) -> bool:
         """Run one cell. False where the process ended over it."""
-        show = Outputs(cell, self.limits.output)
+        show = Outputs(cell, self.limits.output, self.budget)
         checks = Checks(self, show, test)
         self._count += 1
         cell["execution_count"] = self._count
@@ -126,6 +139,8 @@ class Run:
             show.error("Stopped", says)
             checks.missing = Failure("Stopped", says, "")
         checks.finish()
+        if show.first_error and not test:
+            self.errors.setdefault(cell.source, show.first_error)
         return self._kernel is not None
 
     def _how(self, end: Ended) -> tuple[str, str]:
@@ -145,15 +160,31 @@ class Run:
     def _trouble(self, status: str, message: str) -> None:
         if self.status == "graded":
             self.status = status
-        if message not in self.messages:
+        if message not in self.messages and len(self.messages) < MOST_MESSAGES:
             self.messages.append(message)
+
+    def _note(self, note: str) -> None:
+        if note not in self.notes:
+            self.notes.append(note)
+
+    def cause(self, failure: str) -> str | None:
+        """What went wrong before: where a name is missing, the error of the cell that should have defined it."""
+        first, seen = None, set()
+        while (missing := MISSING.search(first or failure)) and missing[1] not in seen:
+            seen.add(missing[1])
+            name = re.compile(rf"\b{re.escape(missing[1])}\b")
+            error = next((error for source, error in self.errors.items() if name.search(source)), None)
+            if not error or error == first:
+                break
+            first = error
+        return first
 
     def _where(self, cell: NotebookNode) -> str:
         name = cell.metadata.get("nbgrader", {}).get("grade_id")
         if name:
             return f"The cell {name}"
         line = next((t.strip() for t in cell.source.splitlines() if t.strip()), "")
-        return f"The cell that begins with {line[:60]!r}"
+        return f"The cell that begins with {taken_in(line, 60)!r}"
 
 
 class Checks:
@@ -168,14 +199,14 @@ class Checks:
     def take(self, message: dict[str, Any]) -> bool:
         """Whether the message belongs to a check. Raises Ended where it is none that a check sends."""
         match message:
-            case {"kind": "check", "name": str(name), "graded": bool(graded), "uses": list(uses)}:
+            case {"kind": "check", "name": str(name), "graded": bool(graded), "uses": list(uses), "ask": int(ask)}:
                 asked = self.run.paper.exercises.get(name)
                 if asked is None:
                     return True
                 uses = [n for n in uses if isinstance(n, str)]
                 self.open = {"name": name, "graded": graded, "uses": uses, "outcomes": {}}
                 # Only the test itself is told the graded problems.
-                self.run._kernel.answer(problems=asked.given[graded and name == self.test])
+                self.run._kernel.answer(problems=asked.given[graded and name == self.test], ask=ask)
                 return True
             case {"kind": "outcome", "number": int(number), "outcome": sent, **more}:
                 if self.open is not None:
@@ -183,8 +214,9 @@ class Checks:
                     before = asked.before[self.open["graded"] and self.open["name"] == self.test]
                     try:
                         outcome = decode_outcome(sent, before[number] if 0 <= number < len(before) else {}, more.get("after"))
-                    except (WireError, RecursionError) as error:
-                        raise self.run._kernel.kill(f"a result that cannot be read ({error})") from None
+                    except Exception as error:
+                        says = taken_in(error if isinstance(error, WireError) else type(error).__name__, LONGEST)
+                        raise self.run._kernel.kill(f"a result that cannot be read ({says})") from None
                     if 0 <= number < len(self.run.paper.exercises[self.open["name"]].solved[self.open["graded"]]):
                         self.open["outcomes"].setdefault(number, outcome)
                     if outcome.failure and outcome.failure.kind == "MemoryError":
@@ -216,11 +248,20 @@ class Checks:
         if counts:
             self.reported.add(graded)
         marks = self.run.marks
-        if graded:
-            report = marks.graded(name, outcomes, self.missing)
-        else:
-            report = marks.visible(name, outcomes, uses, self.missing, counts)
-        self.show.append(marking.report_output(report))
+        try:
+            if graded:
+                report = marks.graded(name, outcomes, self.missing)
+            else:
+                report = marks.visible(name, outcomes, uses, self.missing, counts)
+            self.show.append(marking.report_output(report))
+        except Exception as error:  # the fault is the grader's, over this one result
+            self._trip(name, counts, error)
+
+    def _trip(self, name: str, counts: bool, error: Exception) -> None:
+        says = f"The grader itself failed over what {name} returned; please report this: {type(error).__name__}: {error}"
+        self.run._note(taken_in(says, LONGEST))
+        if counts:
+            self.run.marks.exercises[name] |= {"right": False, "failure": taken_in(says, LONGEST)}
 
     def finish(self) -> None:
         """At the end of the cell. An exercise whose check was not reached has earned nothing."""
@@ -229,33 +270,39 @@ class Checks:
             return
         entry = self.run.marks.exercises[self.test]
         if False not in self.reported:
-            entry["failure"] = self.show.last_error or f"{self.missing.kind}: {self.missing.message}"
+            entry["failure"] = self.show.first_error or f"{self.missing.kind}: {self.missing.message}"
         if entry["max_points"] and True not in self.reported:
             entry["right"] = False
             entry["failure"] = entry["failure"] or f"{self.missing.kind}: {self.missing.message}"
+        if entry["failure"] and (cause := self.run.cause(entry["failure"])):
+            entry |= {"failure": f"{cause} (in a cell before its check)", "fingerprint": None, "cause": True}
 
 
 class Outputs:
     """The outputs of a cell: text and pictures, of a size that can be read; no HTML and no script of a student's."""
 
-    def __init__(self, cell: NotebookNode, limit: int) -> None:
-        self.cell, self.limit = cell, limit
+    def __init__(self, cell: NotebookNode, limit: int, budget: Budget) -> None:
+        self.cell, self.limit, self.budget = cell, limit, budget
         cell["outputs"] = []
-        self.size, self.shown, self.last_error = 0, 0, ""
+        self.size, self.shown, self.first_error, self.cut = 0, 0, "", False
 
     @property
     def full(self) -> bool:
         return self.size > self.limit
 
     def append(self, output: NotebookNode) -> None:
-        self.cell.outputs.append(output)
+        if self.budget.take(_size(output)):
+            self.cell.outputs.append(output)
+        elif not self.cut:
+            self.cut = True
+            self.cell.outputs.append(marking.output("stream", name="stdout", text=LEFT_OUT))
 
     def take(self, message: dict[str, Any], test: bool, secret: bool) -> bool:
         """Keep what the message shows, if it is not `secret`. True where the cell has now written more than it may."""
         was_full = self.full
         match message:
             case {"kind": "stream", "name": "stdout" | "stderr" as name, "text": str(text)}:
-                self.size += len(text)
+                self.size += len(text) + EACH
                 if not secret:
                     self._stream(name, text)
             case {"kind": "display", "data": dict(data)} if not secret:
@@ -270,29 +317,32 @@ class Outputs:
         return self.full and not was_full
 
     def error(self, ename: str, evalue: str, traceback: list[Any] | None = None) -> None:
+        self.size += EACH
         lines = "\n".join(map(str, traceback or [f"{ename}: {evalue}"])).split("\n")
         if len(lines) > 100:
             lines = [*lines[:50], "... and so on ...", *lines[-49:]]
-        shown = _clean("\n".join(lines))[-SHOWN:]
-        self.last_error = " ".join(f"{ename}: {evalue}".split())[:300]
-        self.append(marking.output("error", ename=_clean(ename)[:200], evalue=_clean(evalue)[:2000], traceback=[shown]))
+        shown = taken_in("\n".join(lines)[-SHOWN:], SHOWN, colours=True)
+        ename, evalue = taken_in(ename, 200), taken_in(evalue, 2000)
+        self.first_error = self.first_error or " ".join(f"{ename}: {evalue}".split())[:LONGEST]
+        self.append(marking.output("error", ename=ename, evalue=evalue, traceback=[shown]))
 
     def _stream(self, name: str, text: str) -> None:
-        if self.shown >= SHOWN:
+        if self.shown >= SHOWN or not text:
             return
-        text = _clean(text)
+        text = taken_in(text, SHOWN, colours=True)
         self.shown += len(text)
         if self.shown >= SHOWN:
             text = text[:SHOWN] + "\n... and more, which is left out ...\n"
         last = self.cell.outputs[-1] if self.cell.outputs else None
         if last is not None and last.output_type == "stream" and last.name == name:
-            last["text"] += text
+            if self.budget.take(len(text)):
+                last["text"] += text
         else:
             self.append(marking.output("stream", name=name, text=text))
 
     def _data(self, kind: str, data: dict[str, Any]) -> None:
-        kept = {TEXT: _clean(data[TEXT])[:SHOWN]} if isinstance(data.get(TEXT), str) else {}
-        self.size += sum(len(v) for v in data.values() if isinstance(v, str))
+        kept = {TEXT: taken_in(data[TEXT], SHOWN, colours=True)} if isinstance(data.get(TEXT), str) else {}
+        self.size += EACH + sum(len(v) for v in data.values() if isinstance(v, str))
         for mime in PICTURES:
             if isinstance(data.get(mime), str) and len(data[mime]) < self.limit:
                 try:
@@ -305,5 +355,6 @@ class Outputs:
             self.append(marking.output(kind, data=kept, metadata=ALT, **more))
 
 
-def _clean(text: str) -> str:
-    return text.encode("utf-8", "replace").decode()
+def _size(output: NotebookNode) -> int:
+    """About as many bytes as the notebook's file will have for it."""
+    return sum(len(str(value).encode()) for value in output.values())

@@ -17,10 +17,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from byhand.checking.seed import Seed
-from byhand.grading import record, sandbox
+from byhand.grading import sandbox
 from byhand.grading.grade import find_submissions
 from byhand.grading.paper import NOTEBOOK, Paper
-from byhand.grading.submission import Submission, read_submission
+from byhand.grading.submission import Submission, laid_over, read_submission
+from byhand.grading.verdicts import read_verdict
 from byhand.grading.work import Conditions
 from byhand.teaching.course import CourseError, Unit
 
@@ -37,7 +38,7 @@ def differences(
 ) -> Iterator[tuple[str, list[str]]]:
     """For `count` submissions that were graded without trouble: the student, and a line for each score that differs."""
     folders = find_submissions(unit)
-    verdicts = {student: record.read_verdict(unit.root, unit.name, student) for student in folders}
+    verdicts = {student: read_verdict(unit.root, unit.name, student) for student in folders}
     graded = sorted(student for student, verdict in verdicts.items() if verdict and verdict["status"] == "graded")
     for student in random.sample(graded, min(count, len(graded))):
         submission = read_submission(folders[student], student, paper.digest)
@@ -54,8 +55,7 @@ def stock_scores(
     unit: Unit, paper: Paper, submission: Submission, conditions: Conditions, seed: Seed
 ) -> dict[str, float | None]:
     """The scores that stock nbgrader gives. Raises CourseError where it fails."""
-    beside = {**paper.files, **submission.files}
-    handed_in = {**beside, f"{NOTEBOOK}.ipynb": submission.notebook}
+    handed_in = laid_over(laid_over(paper.files, submission.files), {f"{NOTEBOOK}.ipynb": submission.notebook})
     files = {f"classroom/source/{unit.name}/{name}": content for name, content in paper.files.items()}
     files |= {f"classroom/submitted/student/{unit.name}/{name}": content for name, content in handed_in.items()}
     files["classroom/gradebook.db"] = _empty_gradebook(unit.root)

@@ -23,6 +23,7 @@ import subprocess
 import sys
 import threading
 import traceback
+import types
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -96,6 +97,10 @@ class Stream:
         if text := "".join(kept):
             CHANNEL.send(kind="stream", name=self.name, text=text.encode(errors="replace").decode())
 
+    def close(self) -> None:
+        """Whoever closes it has no use for it; others may."""
+        self.flush()
+
     def isatty(self) -> bool:
         return False
 
@@ -111,8 +116,12 @@ class Stream:
         return 1 if self.name == "stdout" else 2
 
 
+STREAMS = Stream("stdout"), Stream("stderr")
+
+
 def flush() -> None:
-    for stream in (sys.stdout, sys.stderr):
+    """Send what was printed, also where the student's code has put something else in place of the streams."""
+    for stream in STREAMS:
         stream.flush()
 
 
@@ -176,6 +185,19 @@ class Shell(InteractiveShell):
     system_piped = system_raw = system
 
 
+# What a notebook's kernel has besides, and nobody needs while a notebook is graded: they do nothing.
+# Nothing can be installed either.
+SILENT = "autosave bookmark clear cls conda connect_info less man mamba more notebook pager pip qtconsole rehashx store uv".split()
+
+
+def as_in_a_notebook(shell: Shell) -> None:
+    """The magics and the object `kernel` that ipykernel adds, so that a cell that begins with one goes on."""
+    shell.db = {}  # where %cd and %bookmark look
+    shell.kernel = types.SimpleNamespace(shell=shell, implementation="ipython", banner="")
+    for name in SILENT:
+        shell.register_magic_function(lambda line: None, "line", name)
+
+
 def nobody_there(prompt=""):
     raise RuntimeError("input() has nobody to ask while a notebook is graded.")
 
@@ -197,6 +219,7 @@ class Collector:
     """
 
     exercises: tuple[str, ...] = ()
+    asked = 0  # checks so far
 
     def check(self, name: str, function: Callable, points: float | None = None) -> None:
         """Compare `function` with torch; the points come from outside."""
@@ -208,8 +231,11 @@ class Collector:
             raise ValueError(f"There is no exercise {name!r} in this unit; it has {', '.join(self.exercises)}.")
         graded = points is not None
         flush()
-        CHANNEL.send(kind="check", name=name, graded=graded, uses=self._used(function))
-        call, torch, problems = pickle.loads(base64.b64decode(CHANNEL.receive()["problems"]))
+        self.asked += 1
+        CHANNEL.send(kind="check", name=name, graded=graded, uses=self._used(function), ask=self.asked)
+        while (answer := CHANNEL.receive()).get("ask") != self.asked:
+            pass  # what a check that was interrupted has not read
+        call, torch, problems = pickle.loads(base64.b64decode(answer["problems"]))
         for number, args in enumerate(problems):
             given: list[Any] = []
 
@@ -254,6 +280,9 @@ class Snapshot:
     def put_back(self) -> None:
         sys.settrace(None)
         sys.setprofile(None)
+        for name, stream in zip(("stdout", "stderr"), STREAMS, strict=True):
+            if getattr(getattr(sys, name), "closed", True):  # also where it is None
+                setattr(sys, name, stream)
         for module, kept in self._kept:
             vars(module).update(kept)
 
@@ -270,6 +299,7 @@ def prepare() -> Shell:
     config.InteractiveShell.cache_size = 0
     shell = Shell.instance(config=config)
     shell.autoindent = False
+    as_in_a_notebook(shell)
     try:
         raise NotImplementedError  # formatting the first traceback loads much
     except NotImplementedError:
@@ -281,7 +311,8 @@ def run_check(shell: Shell, source: str) -> None:
     """Run a test cell past all that a student may have hung into IPython, and with the name `check` as it was given."""
     shell.user_ns["check"] = byhand.check = COLLECTOR.check
     try:
-        exec(compile(source, "<check>", "exec"), shell.user_ns)
+        with contextlib.redirect_stdout(STREAMS[0]), contextlib.redirect_stderr(STREAMS[1]):
+            exec(compile(source, "<check>", "exec"), shell.user_ns)
     except BaseException:
         shell.showtraceback()
 
@@ -294,13 +325,15 @@ def serve(shell: Shell, exercises: tuple[str, ...], torch: bool) -> None:
     if not torch:
         sys.meta_path.insert(0, NoTorch())
     COLLECTOR.exercises = exercises
-    sys.stdout, sys.stderr = Stream("stdout"), Stream("stderr")
+    sys.stdout, sys.stderr = STREAMS
     builtins.input = getpass.getpass = nobody_there
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     snapshot = Snapshot()
     CHANNEL.send(kind="ready")
     while True:
         message = CHANNEL.receive()
+        if "source" not in message:
+            continue  # what a check that was interrupted has not read
         signal.signal(signal.SIGINT, signal.default_int_handler)
         try:
             snapshot.put_back()
@@ -310,6 +343,8 @@ def serve(shell: Shell, exercises: tuple[str, ...], torch: bool) -> None:
                 shell.run_cell(message["source"], store_history=True)
         except KeyboardInterrupt:
             pass
+        except Exception as error:  # of IPython itself, over what the student's code has left of it
+            CHANNEL.send(kind="error", ename=type(error).__name__, evalue=str(error)[: wire.LONGEST], traceback=[])
         finally:
             signal.signal(signal.SIGINT, signal.SIG_IGN)
         flush()

@@ -8,9 +8,10 @@ import re
 import stat
 import subprocess
 import sys
+import unicodedata
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from byhand.grading.paper import NOTEBOOK
 
@@ -18,8 +19,13 @@ LARGEST_NOTEBOOK = 20 << 20  # bytes
 LARGEST_READ = 200 << 20  # bytes of a notebook that may get small enough without its outputs
 LARGEST = 50 << 20  # bytes of all other files together
 MOST_FILES = 500
+MOST_FOLDERS = 200
+LONGEST_NAME = 400  # bytes, with the folders
 MOST_NOTES = 10  # of files that are named because they were left out
-LEFT_OUT = {".ipynb_checkpoints", "__pycache__", ".DS_Store", "__MACOSX"}
+# What computers leave behind by themselves, and files that are other ones' shadows on a Mac.
+LEFT_OUT = re.compile(r"\.ipynb_checkpoints|__pycache__|\.DS_Store|__MACOSX|\._.*|Thumbs\.db|desktop\.ini", re.I)
+A_NOTEBOOK = re.compile(r"\.ipynb(\.txt|\.json)?", re.I)  # some browsers add an ending
+UNWRITTEN = b"raise NotImplementedError()"  # what stands for an answer in the release
 MEMORY, SECONDS = 1 << 30, 20  # for reading a large notebook
 READ_AND_WRITE = """
 import json, sys
@@ -36,7 +42,8 @@ text = json.dumps(notebook)
 if len(text) <= int(sys.argv[2]):
     sys.stdout.write(text)
 """
-ID = re.compile(r"[^\W_][\w.@+ -]{0,99}")
+IN_IDS = " .@+-_',\N{RIGHT SINGLE QUOTATION MARK}"  # besides letters, their marks, and digits, of any script
+LONGEST_ID = 100
 
 
 @dataclass(frozen=True)
@@ -53,75 +60,136 @@ class Submission:
 
 def good_id(student: str) -> bool:
     """Whether a name can stand in file names, tables and pages: letters, digits and a few signs."""
-    return bool(ID.fullmatch(student)) and not student.endswith((" ", "."))
+    kinds = [unicodedata.category(c)[0] for c in student]
+    return (
+        0 < len(student.encode(errors="replace")) <= LONGEST_ID
+        and kinds[0] in "LN"
+        and all(kind in "LMN" or c in IN_IDS for kind, c in zip(kinds, student, strict=True))
+        and not student.endswith((" ", "."))
+    )
 
 
-def read_submission(folder: Path, student: str, salt: str) -> Submission:
-    """Everything that is in a submitted folder. `salt` goes into the digest: what else a grade depends on.
+def laid_over(files: Mapping[str, bytes], given: Mapping[str, bytes]) -> dict[str, bytes]:
+    """`given` over `files`, of which none stays that is a folder of a given one, or lies in a given one."""
+    folders = {str(folder) for name in given for folder in PurePosixPath(name).parents}
+    kept = {
+        name: content
+        for name, content in files.items()
+        if name not in folders and not any(str(folder) in given for folder in PurePosixPath(name).parents)
+    }
+    return kept | dict(given)
+
+
+def read_submission(folder: Path, student: str, salt: str, blanks: int = 0, twin: str = "") -> Submission:
+    """Everything that is in a submitted folder. Raises nothing, whatever lies there.
 
     What lies beside the notebook and cannot be taken along is left out with a note; the notebook itself counts.
+
+    salt    goes into the digest: what else a grade depends on.
+    blanks  how many answers the release leaves open: so a notebook is known in which none was written.
+    twin    another folder's name that looks the same.
     """
     digest = hashlib.sha256(salt.encode())
+    try:
+        return _read(folder, student, digest, blanks, twin)
+    except OSError as error:
+        says = f"The folder {_shown(folder.name)} cannot be read ({error.strerror}): look at its rights, and at what lies in it."
+        return Submission(student, digest.hexdigest(), trouble=("refused", says))
 
+
+def _read(folder: Path, student: str, digest: hashlib._Hash, blanks: int, twin: str) -> Submission:
     def done(**rest) -> Submission:
         return Submission(student, digest.hexdigest(), **rest)
 
+    def refused(says: str) -> Submission:
+        return done(trouble=("refused", says))
+
     if not good_id(student):
-        return done(
-            trouble=("refused", "The student's id holds characters that an id must not hold: rename the folder.")
-        )
+        return refused("The student's id holds characters that an id must not hold: rename the folder.")
+    if twin:
+        return refused("Another folder has a name that looks the same, in other code points: keep one of the two.")
     if folder.is_symlink() or folder.parent.is_symlink():
-        return done(trouble=("refused", "The submitted folder is a link to another place."))
+        return refused("The submitted folder is a link to another place.")
+    if not folder.is_dir():
+        return refused(f"{folder.parent.name}/{folder.name} is no folder; the notebook belongs into a folder of that name.")
     notebooks: dict[str, int] = {}
     files: dict[str, bytes] = {}
+    folders: set[str] = set()
     total, left_out = 0, []
     for path in _paths(folder):
-        relative, kind = str(path.relative_to(folder)), path.lstat()
-        digest.update(f"{relative}\0{kind.st_mode}\0{kind.st_size}\0".encode(errors="surrogateescape"))
-        if why := _why_not(relative, kind):
-            if relative == f"{NOTEBOOK}.ipynb":
-                return done(trouble=("refused", f"{_shown(relative)} {why}."))
-        elif relative.endswith(".ipynb"):
-            notebooks[relative] = kind.st_size
-        elif len(files) == MOST_FILES or total + kind.st_size > LARGEST:
-            why = f"is beyond {MOST_FILES} files, or beyond {LARGEST >> 20} MB together"
-        else:
-            files[relative] = path.read_bytes()
-            digest.update(files[relative])
-            total += kind.st_size
+        relative = str(path.relative_to(folder))
+        try:
+            kind = path.lstat()
+            digest.update(f"{relative}\0{kind.st_mode}\0{kind.st_size}\0".encode(errors="surrogateescape"))
+            why = _why_not(relative, kind)
+            above = {str(parent) for parent in PurePosixPath(relative).parents}
+            if why:
+                pass
+            elif _is_notebook(relative) and len(notebooks) < MOST_FILES:
+                notebooks[relative] = kind.st_size
+            elif len(files) == MOST_FILES or total + kind.st_size > LARGEST:
+                why = f"is beyond {MOST_FILES} files, or beyond {LARGEST >> 20} MB together"
+            elif len(folders | above) > MOST_FOLDERS:
+                why = f"is beyond {MOST_FOLDERS} folders"
+            else:
+                files[relative] = path.read_bytes()
+                digest.update(files[relative])
+                total += kind.st_size
+                folders |= above
+        except OSError as error:
+            why = f"cannot be read ({error.strerror})"
+        if why and relative == f"{NOTEBOOK}.ipynb":
+            return refused(f"{_shown(relative)} {why}.")
         if why:
             left_out.append(f"{_shown(relative)} was left out: it {why}.")
     notes = tuple(left_out[:MOST_NOTES])
     if more := left_out[MOST_NOTES:]:
         notes += (f"More files were left out: {len(more)}.",)
-    chosen, trouble, remarks = _choose(notebooks)
-    if trouble:
-        return done(trouble=("damaged", trouble), files=files, notes=notes)
-    notebook = (folder / chosen).read_bytes()
-    digest.update(notebook)
+    try:
+        chosen, remarks = _choose(folder, notebooks, blanks)
+        if not chosen:
+            return done(trouble=("damaged", remarks), files=files, notes=notes)
+        notebook = (folder / chosen).read_bytes()
+    except OSError as error:
+        return refused(f"{_shown(Path(error.filename or NOTEBOOK).name)} cannot be read ({error.strerror}): look at its rights.")
+    digest.update(f"{chosen}\0".encode() + notebook)
     if len(notebook) > LARGEST_NOTEBOOK:
         notebook = without_outputs(notebook)
         if not notebook:
-            says = f"The notebook is larger than {LARGEST_NOTEBOOK >> 20} MB and does not get small without its saved outputs."
-            return done(trouble=("refused", says), notes=notes)
-    return done(notebook=notebook, files=files, notes=notes + remarks)
+            return refused(
+                f"The notebook is larger than {LARGEST_NOTEBOOK >> 20} MB and does not get small without its saved outputs."
+            )
+    home = PurePosixPath(chosen).parent
+    if home.name:  # a folder in the folder: what lies beside the notebook is what counts
+        files = laid_over(files, {n[len(str(home)) + 1 :]: c for n, c in files.items() if home in PurePosixPath(n).parents})
+    return done(notebook=notebook, files=files, notes=notes + ((remarks,) if remarks else ()))
+
+
+def twins(students: Collection[str]) -> dict[str, str]:
+    """Student -> another one whose name differs in code points alone, as `é` in one and in two."""
+    seen: dict[str, list[str]] = {}
+    for student in students:
+        seen.setdefault(unicodedata.normalize("NFC", student), []).append(student)
+    return {one: next(n for n in same if n != one) for same in seen.values() if len(same) > 1 for one in same}
 
 
 def _paths(folder: Path) -> Iterator[Path]:
     """Every file below a folder, and every link, in an order that does not depend on the disk."""
     for parent, folders, names in os.walk(folder):
-        folders[:] = sorted(set(folders) - LEFT_OUT)
+        folders[:] = sorted(name for name in folders if not LEFT_OUT.fullmatch(name))
         links = [name for name in folders if os.path.islink(os.path.join(parent, name))]
-        yield from (Path(parent, name) for name in sorted(set(names) - LEFT_OUT) + links)
+        yield from (Path(parent, name) for name in sorted(n for n in names if not LEFT_OUT.fullmatch(n)) + links)
 
 
 def _why_not(relative: str, kind: os.stat_result) -> str:
     """Why a file is not taken along; "" where it is."""
+    if len(os.fsencode(relative)) > LONGEST_NAME:
+        return "lies too deep, or has too long a name"
     if stat.S_ISLNK(kind.st_mode):
         return "is a link to another place"
     if not stat.S_ISREG(kind.st_mode):
         return "is no ordinary file"
-    largest = LARGEST_READ if relative.endswith(".ipynb") else LARGEST
+    largest = LARGEST_READ if _is_notebook(relative) else LARGEST
     if kind.st_size > largest:
         return f"is larger than {largest >> 20} MB"
     try:
@@ -143,17 +211,49 @@ def without_outputs(notebook: bytes) -> bytes:
         return b""
 
 
-def _choose(notebooks: Collection[str]) -> tuple[str, str, tuple[str, ...]]:
-    wanted = f"{NOTEBOOK}.ipynb"
-    if wanted in notebooks:
-        more = sorted(set(notebooks) - {wanted})
-        return wanted, "", (f"Other notebooks were left alone: {_list(more)}.",) if more else ()
-    if len(notebooks) == 1:
-        [only] = notebooks
-        return only, "", (f"There is no {wanted}; {_shown(only)} was taken for it.",)
-    if notebooks:
-        return "", f"There is no {wanted}, and more than one other notebook: {_list(sorted(notebooks))}.", ()
-    return "", f"There is no {wanted}.", ()
+def _is_notebook(name: str) -> bool:
+    return bool(A_NOTEBOOK.fullmatch("".join(PurePosixPath(name).suffixes[-2:])) or name.lower().endswith(".ipynb"))
+
+
+def _choose(folder: Path, notebooks: Mapping[str, int], blanks: int) -> tuple[str, str]:
+    """Which notebook is graded, and a sentence where that is not plain; no notebook, and why.
+
+    The exercises by their name, or else the only notebook that is no lesson. Of copies one in which something was written,
+    nearest to the name that is asked for; of several the last.
+    """
+    wanted, names = f"{NOTEBOOK}.ipynb", sorted(notebooks)
+    called = [n for n in names if NOTEBOOK[:-1] in PurePosixPath(n).name.lower()]
+    others = [n for n in names if "lesson" not in PurePosixPath(n).name.lower()]
+    candidates = called or (others if len(others) == 1 else names)
+    if not candidates:
+        return "", f"There is no {wanted}."
+    if not called and len(candidates) > 1:
+        return "", f"There is no {wanted}, and more than one other notebook: {_list(names)}."
+    plain = next((n for n in candidates if n == wanted), None)
+    chosen, why = plain, ""
+    if len(candidates) > 1 and (plain is None or _unwritten(folder / plain, notebooks[plain]) >= blanks > 0):
+        ranked = sorted(candidates, key=lambda n: (-n.count("/"), _natural(n)))
+        best = max(ranked, key=lambda n: (-min(_unwritten(folder / n, notebooks[n]), blanks), n == wanted, ranked.index(n)))
+        why = f"{wanted} is as it was released" if plain and best != plain else ""
+        chosen = best
+    chosen = chosen or candidates[-1]
+    rest = [n for n in names if n != chosen]
+    said = []
+    if chosen != wanted:
+        said.append(f"{why or f'There is no {wanted}'}; {_shown(chosen)} was taken for it.")
+    if rest:
+        said.append(f"Other notebooks were left alone: {_list(rest)}.")
+    return chosen, " ".join(said)
+
+
+def _unwritten(path: Path, size: int) -> int:
+    """How many answers are still open in a notebook, by its text alone."""
+    return path.read_bytes().count(UNWRITTEN) if size <= LARGEST_NOTEBOOK else 0
+
+
+def _natural(name: str) -> list:
+    """Of `exercises (2)` and `exercises (10)` the tenth is the later."""
+    return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", name)]
 
 
 def _list(names: list[str]) -> str:
@@ -162,4 +262,4 @@ def _list(names: list[str]) -> str:
 
 
 def _shown(name: str) -> str:
-    return re.sub(r"[^\w./() -]", "?", name)[:100]
+    return re.sub(r"[^\w./() '+,-]", "?", name)[:100]

@@ -14,9 +14,11 @@ from typing import Any
 import numpy as np
 
 from byhand.checking.collect import Failure, Outcome, _same
+from byhand.grading.clean import taken_in
 
 DEEPEST = 8  # lists in lists in lists
 LONGEST = 2000  # characters of a text that a report may quote
+NAME, SAID = 80, 300  # characters of a name, and of a warning
 LARGEST = 16 << 20  # bytes of an array; what an exercise asks for is a thousand times smaller
 
 
@@ -55,7 +57,7 @@ def decode(sent: Any) -> Any:
         return sent
     match sent:
         case {"text": str(text)}:
-            return text[:LONGEST]
+            return taken_in(text, LONGEST)
         case {"array": [str(kind), list()]}:
             return np.empty(0, object) if kind == "O" else np.empty(0, "U1")
         case {"array": [str(kind), list(shape), str(data)], **more}:
@@ -72,7 +74,7 @@ def decode(sent: Any) -> Any:
                 raise WireError(f"no dict: {error}") from None
         case {"object": [str(name), str(module)]}:
             # An empty object whose type has that name: all that a report says of it.
-            return type(name[:80].replace("\0", ""), (), {"__module__": module[:80]})()
+            return type(taken_in(name, NAME) or "object", (), {"__module__": taken_in(module, NAME)})()
     raise WireError("a value of no known kind")
 
 
@@ -139,8 +141,9 @@ def decode_outcome(sent: Any, before: Mapping[str, Any], after: Any) -> Outcome:
         case {"returned": returned, "failure": None | [str(), str(), str()] as failure, "warned": list(warned)}:
             if not all(isinstance(t, str) for t in warned):
                 raise WireError("an outcome with no text where text should be")
-            failed = Failure(*(t[:LONGEST] for t in failure)) if failure else None
-            return Outcome(decode(returned), failed, changed(before, after), tuple(w[:LONGEST] for w in warned[:5]))
+            failed = Failure(*(taken_in(t, LONGEST) for t in failure)) if failure else None
+            warnings = tuple(taken_in(t, SAID) for t in warned[:5])
+            return Outcome(decode(returned), failed, changed(before, after), warnings)
     raise WireError("no outcome")
 
 

@@ -5,18 +5,26 @@ from __future__ import annotations
 import time
 import traceback
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from nbformat import NotebookNode
 
+from byhand.grading.bounded import TooMuch, bounded
+from byhand.grading.clean import taken_in
 from byhand.grading.kernel import Ended, Kernel, Server
+from byhand.grading.leavings import trimmed
+from byhand.grading.markdown import harmless
 from byhand.grading.marking import Marks, points_output
 from byhand.grading.paper import Paper
-from byhand.grading.restore import Damaged, released, restored
+from byhand.grading.restore import Damaged, Restored, released, restored
 from byhand.grading.run import Run
 from byhand.grading.sandbox import Limits, SandboxError
 from byhand.grading.server import Request
-from byhand.grading.submission import Submission
+from byhand.grading.submission import Submission, laid_over
+
+READING = dict(seconds=5, memory=1 << 30)  # for making a notebook of what was handed in
+LONGEST, MOST_NOTES = 1000, 20  # characters of what is said of a submission, and how many remarks
 
 
 @dataclass(frozen=True)
@@ -30,10 +38,12 @@ class Conditions:
 
 @dataclass(frozen=True)
 class Graded:
-    """A submission with everything that is known of it. `verdict` is the record, but for the times that come later."""
+    """A submission with everything that is known of it. `verdict` is the record, but for the times that come later.
+    `texts`: there is text of the student's that answers no question by its place."""
 
     notebook: NotebookNode
     verdict: dict[str, Any]
+    texts: bool = False
 
 
 _servers: dict[tuple[str, ...], Server] = {}
@@ -47,7 +57,7 @@ def server(paper: Paper) -> Server:
 
 
 def _start(paper: Paper, submission: Submission, conditions: Conditions) -> Kernel:
-    files, names = paper.beside(submission.files), tuple(paper.exercises)
+    files, names = paper.beside(laid_over(submission.files, paper.files)), tuple(paper.exercises)
     request = Request(files, paper.unit, names, conditions.limits, conditions.sandboxed, paper.torch, conditions.hidden)
     return server(paper).start(request)
 
@@ -67,12 +77,30 @@ def grade(paper: Paper, submission: Submission, conditions: Conditions) -> Grade
         graded = _grade(paper, submission, conditions)
     except SandboxError:
         raise
-    except Exception:  # a fault of the grader's must not cost the rest of the class anything
-        last = traceback.format_exc().strip().splitlines()
-        message = f"The grader itself failed; please report this: {last[-1]} ({' '.join(last[-3].split())})"
-        graded = _not_run(paper, submission, "failed", message)
+    except Exception as error:  # a fault of the grader's must not cost the rest of the class anything
+        graded = failed(paper, submission, error)
     graded.verdict["seconds"]["total"] = time.monotonic() - began
     return graded
+
+
+def failed(paper: Paper, submission: Submission, error: BaseException) -> Graded:
+    """What stands for a submission over which the grader itself fails."""
+    at = traceback.extract_tb(error.__traceback__)[-1:]
+    where = "".join(f" ({Path(frame.filename).name}, line {frame.lineno})" for frame in at)
+    message = f"The grader itself failed; please report this: {type(error).__name__}: {error}{where}"
+    return _not_run(paper, submission, "failed", message)
+
+
+def _read(paper: Paper, submission: Submission) -> Restored:
+    """The notebook, in a process of its own. Raises Damaged."""
+    for plain in (False, True):
+        try:
+            return bounded(
+                restored, submission.notebook, paper.cells, paper.skipped, paper.given, plain, **READING
+            )
+        except TooMuch as error:
+            trouble = f"The notebook cannot be read: that takes {error}."
+    raise Damaged(trouble)
 
 
 def _grade(paper: Paper, submission: Submission, conditions: Conditions) -> Graded:
@@ -80,20 +108,22 @@ def _grade(paper: Paper, submission: Submission, conditions: Conditions) -> Grad
         return _not_run(paper, submission, *submission.trouble)
     began = time.monotonic()
     try:
-        notebook, notes = restored(submission.notebook, paper.cells, paper.skipped)
+        read = _read(paper, submission)
     except Damaged as damage:
         return _not_run(paper, submission, "damaged", str(damage))
-    run = Run(notebook, paper, conditions.limits, lambda: _start(paper, submission, conditions))
+    run = Run(read.notebook, paper, conditions.limits, lambda: _start(paper, submission, conditions))
     run.seconds["setup"] += time.monotonic() - began
     run()
-    notes = [*submission.notes, *notes, *run.notes]
+    notebook, cut = trimmed(read.notebook)
+    notes = [*submission.notes, *read.notes, *run.notes, *cut]
     verdict = _verdict(paper, submission, run.status, " ".join(run.messages), run.marks, notes)
     verdict["seconds"] |= run.seconds
-    return Graded(notebook, verdict)
+    return Graded(notebook, verdict, read.texts)
 
 
 def _not_run(paper: Paper, submission: Submission, status: str, message: str) -> Graded:
-    notice = f"**Not graded by machine.** {message} Every exercise has 0 points for now."
+    message = taken_in(message, LONGEST)
+    notice = f"**Not graded by machine.** {harmless(message)} Every exercise has 0 points for now."
     notebook = released(paper.cells, notice)
     for cell in notebook.cells:
         if cell.cell_type == "code" and cell.metadata.get("nbgrader", {}).get("grade"):
@@ -107,10 +137,10 @@ def _verdict(paper: Paper, submission: Submission, status: str, message: str, ma
         "unit": paper.unit,
         "digest": submission.digest,
         "status": status,
-        "message": message,
+        "message": taken_in(message, LONGEST),
         "score": round(sum(e["points"] for e in marks.exercises.values()), 2),
         "max_score": paper.points,
         "exercises": marks.exercises,
         "seconds": dict.fromkeys(("setup", "own_cells", "checks", "record", "feedback", "total"), 0.0),
-        "notes": list(dict.fromkeys(notes)),
+        "notes": [taken_in(note, LONGEST) for note in dict.fromkeys(notes)][:MOST_NOTES],
     }

@@ -171,7 +171,7 @@ def _grade(args: argparse.Namespace) -> int:
             "use Linux, WSL or the container in .devcontainer/."
         )
     from byhand.grading import executors
-    from byhand.grading.grade import Grading
+    from byhand.grading.grade import Grading, no_folders
     from byhand.grading.sandbox import Limits
     from byhand.grading.work import Conditions
 
@@ -182,6 +182,8 @@ def _grade(args: argparse.Namespace) -> int:
     workers = args.workers or os.cpu_count() or 1
     where = partial(executors.cluster, args.scheduler) if args.scheduler else partial(executors.here, workers)
     grading = Grading(unit, conditions, workers, where, not args.no_feedback)
+    if others := no_folders(unit):
+        print(f"These are no folders of students, and were left out: {', '.join(map(repr, others))}.", file=sys.stderr)
     try:
         verdicts = grading(args.student, args.again)
     except KeyboardInterrupt:

@@ -170,3 +170,139 @@ def metadata_of_wrong_kind(desk):
     notebook = desk.solved()
     find(notebook, "rnn_forward-check").metadata.nbgrader.update(points="many", schema_version="x", grade=None)
     return notebook
+
+
+# Names and places ------------------------------------------------------------------------------------------------
+
+COPIES = {
+    "capitals": "Exercises.ipynb",
+    "copy-of": "Copy of exercises.ipynb",
+    "kopie-von": "Kopie von exercises.ipynb",
+    "ending-txt": "exercises.ipynb.txt",
+    "ending-json": "exercises.ipynb.json",
+    "with-a-name": "ada_exercises_final2.ipynb",
+    "another-name": "homework.ipynb",
+    "capital-ending": "EXERCISES.IPYNB",
+    "in-a-folder": "05-simple-rnn/exercises.ipynb",
+    "two-folders-down": "Downloads/05-simple-rnn/exercises (3).ipynb",
+}
+
+
+def _named(name):
+    def make(desk):
+        path = desk.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(nbformat.writes(desk.solved()))
+        (path.parent / f"._{path.name}").write_bytes(b"\0\5\26\7\0\2\0\0Mac OS X")  # its shadow, from a Mac
+        (path.parent / "lesson.ipynb").write_text(nbformat.writes(desk.sheet.filled({})))
+
+    return make
+
+
+for _id, _name in COPIES.items():
+    bad(f"the notebook is {_name}, with a Mac's shadow file and the lesson beside it", student=f"named-{_id}")(_named(_name))
+
+
+@bad("a blank exercises.ipynb beside a solved exercises (1).ipynb")
+def blank_beside_solved(desk):
+    (desk.folder / "exercises (1).ipynb").write_text(nbformat.writes(desk.solved()))
+    return desk.sheet.filled({})
+
+
+@bad("two downloads, of which the second was worked on")
+def two_downloads(desk):
+    (desk.folder / "exercises (2).ipynb").write_text(nbformat.writes(desk.sheet.filled({})))
+    (desk.folder / "exercises (10).ipynb").write_text(nbformat.writes(desk.solved()))
+
+
+@bad("a data file in a folder in the folder, beside the notebook that reads it")
+def reads_beside(desk):
+    (desk.folder / "05-simple-rnn").mkdir()
+    (desk.folder / "05-simple-rnn/factor.txt").write_text("1")
+    step = "return float(open('factor.txt').read()) * np.tanh(b + h_prev @ W.T + x @ U.T)"
+    (desk.folder / "05-simple-rnn/exercises.ipynb").write_text(nbformat.writes(desk.solved(rnn_step=step)))
+
+
+@bad("a folder in the notebook's place, with a file in it", "damaged", NONE)
+def full_folder_for_notebook(desk):
+    (desk.folder / "exercises.ipynb").mkdir()
+    (desk.folder / "exercises.ipynb/notes.txt").write_text("here")
+
+
+@bad("a folder in the place of checks.py, with a file in it")
+def folder_for_checks(desk):
+    (desk.folder / "checks.py").unlink()
+    (desk.folder / "checks.py").mkdir()
+    (desk.folder / "checks.py/notes.txt").write_text("here")
+    return desk.solved()
+
+
+@bad("a file named as a folder that belongs to the time stamp")
+def folder_for_stamp(desk):
+    (desk.folder / "timestamp.txt").mkdir()
+    (desk.folder / "timestamp.txt/now").write_text("here")
+    return desk.solved()
+
+
+@bad("a file as deep as a path can be")
+def deep_file(desk):
+    here = os.open(desk.folder, os.O_RDONLY)
+    try:
+        for _ in range(60):
+            os.mkdir("d" * 200, dir_fd=here)
+            here, above = os.open("d" * 200, os.O_RDONLY, dir_fd=here), here
+            os.close(above)
+        os.close(os.open("deep.txt", os.O_CREAT | os.O_WRONLY, dir_fd=here))
+    finally:
+        os.close(here)
+    return desk.solved()
+
+
+@bad("400 small files, each thirty folders deep")
+def many_folders(desk):
+    for number in range(400):
+        folder = desk.folder / str(number) / "/".join("d" * 29)
+        folder.mkdir(parents=True)
+        (folder / "x").write_text("x")
+    return desk.solved()
+
+
+@bad("a folder with a name in Latin-1, and a file in it")
+def latin_1(desk):
+    folder = os.fsencode(desk.folder) + b"/\xfcbung"
+    os.mkdir(folder)
+    with open(folder + b"/notes.txt", "wb"):
+        pass
+    return desk.solved()
+
+
+@bad("a time stamp that is none")
+def no_time(desk):
+    (desk.folder / "timestamp.txt").write_bytes(b"yesterday \xff\x00 " * 1000)
+    return desk.solved()
+
+
+def _solved(desk):
+    return desk.solved()
+
+
+for _id in ("O'Brien", "Brien, Flann", "Mu\u0308ller", "आरती कुमारी", "李小龙", "anna_b@uni.edu", "Łukasz+1"):
+    bad(f"the student is called {_id}", student=_id)(_solved)
+
+for _id in ("Ze\u0301", "Z\u00e9"):
+    bad("a student id that looks like another one's", "refused", NONE, student=_id)(_solved)
+
+
+# Cells that went astray ------------------------------------------------------------------------------------------
+
+
+@bad("answers in cells that a converter made anew, without ids, tests and metadata in front of them")
+def answers_alone(desk):
+    notebook = desk.solved()
+    names = [c.metadata.get("nbgrader", {}).get("grade_id", "") for c in notebook.cells]
+    notebook.cells = [
+        nbformat.v4.new_code_cell(c.source)
+        for c, name in zip(notebook.cells, names, strict=True)
+        if c.cell_type == "code" and name and not name.endswith("-check")
+    ]
+    return notebook

@@ -6,7 +6,7 @@ The dangerous ones carry a limit of their own, so that a machine without a sandb
 import psutil
 from nbformat.v4 import new_code_cell
 
-from bad import ALL, bad, find
+from bad import ALL, bad, find, only
 
 
 @bad("an infinite loop", "timed out")
@@ -246,3 +246,82 @@ for _ in range(300):
     os.mkdir("deeper")
     os.chdir("deeper")
 """)
+
+
+# What would be left behind, or never end, outside of the student's process -------------------------------------------
+
+ESSAYS = {
+    "brackets": "[" * 100_000,
+    "pictures": "![" * 50_000,
+    "mathematics": "\\begin{align}" * 8_000,
+    "dollars": "$" * 99_999,
+    "backticks": "".join("`" * n + " " for n in range(400)),
+    "stars": "*a **b " * 15_000,
+    "quotes": "> " * 40_000,
+    "lists": "".join("  " * n + "- x\n" for n in range(300)),
+    "links": "[a](" * 30_000,
+    "table": "|" * 5_000 + "\n" + "|-" * 5_000 + "\n" + "|x" * 5_000,
+    "headings": "# x\n" * 30_000,
+    "a megabyte": "word " * 200_000,
+}
+for _name, _text in ESSAYS.items():
+    bad(f"an essay of {_name} without end", student=f"essay-of-{_name.replace(' ', '-')}")(
+        lambda desk, text=_text: desk.solved(written=text)
+    )
+
+FLOODS = {
+    "empty prints on both streams": "import sys\n\nfor _ in range(20_000):\n    print()\n    print(file=sys.stderr)",
+    "tracebacks": "for _ in range(300):\n    get_ipython().showtraceback((ValueError, ValueError('x' * 20_000), None))",
+    "checks that check nothing": "check = __import__('byhand').check\nfor _ in range(300):\n    check('sample', lambda *a: None)",
+    "pictures": "import os\nfrom IPython.display import Image, display\n\nfor _ in range(12):\n"
+    "    display(Image(data=b'\\x89PNG\\r\\n\\x1a\\n' + os.urandom(200_000)))",
+    "results": "from IPython.display import display\n\nfor _ in range(3000):\n    display('x' * 1000)",
+}  # fmt: skip
+for _name, _code in FLOODS.items():
+    bad(f"a flood of {_name}", "graded", student=f"flood-of-{_name.replace(' ', '-')}")(
+        lambda desk, code=_code: desk.solved(code)
+    )
+
+
+@bad("60 cells, each with an error as long as it may be")
+def errors_in_cells(desk):
+    notebook = desk.solved()
+    notebook.cells += [new_code_cell(f"raise ValueError({number} * 'long ' * 5000)") for number in range(60)]
+    return notebook
+
+
+@bad("a message of 27,000 letters, many times over", earns=only("rnn_step_backward", "rnn_backward", "cross_entropy"))
+def long_messages(desk):
+    return desk.solved(rnn_step="raise type('E' * 27_000, (Exception,), {})('message ' * 30_000)")
+
+
+@bad("an argument with a name of a million letters", earns=only("rnn_step_backward", "rnn_backward", "cross_entropy"))
+def long_names(desk):
+    return desk.solved(
+        after="setup",
+        cell="import byhand.checking.collect as c",
+        rnn_step="import sys\ncollect = sys.modules['byhand.checking.collect']\n"
+        "collect.Outcome.mutated = ('x' * 1_000_000,) * 50\nreturn {'y' * 1_000_000: 1}",
+    )
+
+
+@bad("a notebook of 15 MB of code", "graded")
+def much_code(desk):
+    notebook = desk.solved()
+    notebook.cells += [new_code_cell("# " + "x" * 1_500_000) for _ in range(10)]
+    return notebook
+
+
+@bad("never reads what the grader says", "timed out")
+def never_reads(desk):
+    return desk.solved("""
+from byhand.grading.student import CHANNEL
+
+while True:
+    CHANNEL.send(kind="check", name="truncated_bptt", graded=False, uses=[], ask=1)
+""")
+
+
+@bad("is interrupted in the middle of its checks", "timed out")
+def interrupted_checks(desk):
+    return desk.solved("while True:\n    check('sample', lambda *a: None)")

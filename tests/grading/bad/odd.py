@@ -2,7 +2,9 @@
 
 import base64
 
-from bad import bad, find
+from nbformat.v4 import new_code_cell
+
+from bad import NO_STEP, NONE, bad, find, only
 
 
 @bad("warnings and prints on stderr")
@@ -114,4 +116,133 @@ def pasted_picture(desk):
     notebook = desk.solved(written="My sketch: ![](attachment:photo.png) ![](attachment:lost.png)")
     essay = find(notebook, "written")
     essay["attachments"] = {"photo.png": {"image/png": base64.b64encode(bytes(range(256)) * 400).decode()}}
+    return notebook
+
+
+# Text that is none, numbers and names at the edge of what there is ------------------------------------------------
+
+STRANGE = {
+    "half a surrogate": "'\\ud800'",
+    "a colour code that is cut off": "'\\x1b[38;5m \\x1b[48;2;1m \\x1b[38;5;999m \\x1b['",
+    "control characters": "''.join(map(chr, range(32)))",
+    "a turn of the writing's direction": "'\\u202e' + 'abc'",
+    "a hundred thousand letters": "'x' * 100_000",
+    "nothing": "''",
+    "an object whose text fails": "type('Broken', (), {'__str__': lambda self: 1 / 0, '__repr__': lambda self: 1 / 0})()",
+}
+PLACES = {
+    "raises": "raise ValueError({text})",
+    "warns": "import warnings\n\nwarnings.warn({text} if isinstance({text}, str) else 'x')",
+    "prints": "import sys\n\nprint({text})\nprint({text}, file=sys.stderr)",
+    "names-a-class": "raise type(str({text}).replace('\\0', ''), (Exception,), {{}})({text})",
+    "shows": "{text}",
+}
+
+for _place, _code in PLACES.items():
+
+    def _strange(desk, code=_code):
+        notebook = desk.solved()
+        place = notebook.cells.index(find(notebook, "cross_entropy-check"))
+        notebook.cells[place:place] = [new_code_cell(code.format(text=text)) for text in STRANGE.values()]
+        return notebook
+
+    bad(f"in its own cells {_place} {', '.join(STRANGE)}", student=f"strange-{_place}")(_strange)
+
+    def _answers(desk, code=_code):
+        return desk.solved(
+            rnn_step=code.format(text=STRANGE["half a surrogate"]),
+            cross_entropy=code.format(text=STRANGE["a colour code that is cut off"]),
+            sample=code.format(text=STRANGE["an object whose text fails"]),
+        )
+
+    _lost = only("rnn_step_backward", "rnn_backward")
+    bad(f"in its answers {_place} such text", earns=_lost, student=f"answers-{_place}")(_answers)
+
+RESULTS = {
+    "huge": "np.full_like(x @ U.T, 1e200)",
+    "tiny": "np.full_like(x @ U.T, 5e-324)",
+    "infinite": "np.full_like(x @ U.T, -np.inf)",
+    "nameless": "type('', (), {})()",
+    "surrogate": "type('\\ud800', (), {})()",
+    "text": "'\\ud800' * 100_000",
+    "number": "10**5000",
+    "recursive": "(lambda a: a.append(a) or a)([])",
+    "object-array": "np.array([None, 'x'], object)",
+    "record-array": "np.zeros(3, [('a', 'f8'), ('b', 'i4')])",
+    "dates": "np.zeros(3, 'M8[s]')",
+    "unhashable": "{frozenset({1}): 1, (1, (2,)): 2, None: 3}",
+    "generator": "(n for n in range(3))",
+    "empty": "np.empty((0, 10**6))",
+    "masked": "np.ma.masked_all((2, 3))",
+}
+for _id, _value in RESULTS.items():
+    bad(f"returns {_value}", earns=NO_STEP, student=f"returns-{_id}")(
+        lambda desk, value=_value: desk.solved(rnn_step=f"return {value}")
+    )
+
+
+@bad("right answers in double double precision")
+def longdouble(desk):
+    regions = {}
+    for name, region in desk.sheet.solution.items():
+        regions[name] = region
+    regions["rnn_step"] = "return np.tanh(b + h_prev @ W.T + x @ U.T).astype(np.longdouble)"
+    return desk.solved(**regions)
+
+
+# What notebooks do elsewhere ---------------------------------------------------------------------------------------
+
+MAGICS = [
+    "%cd .", "%store -r", "%autosave 60", "get_ipython().kernel", "%bookmark here", "%rehashx", "%clear", "%less checks.py",
+    "%man ls", "%connect_info", "%matplotlib inline", "%load_ext autoreload", "%autoreload 2", "%config Completer.use_jedi = False",
+    "%pip list", "!ls", "%pwd", "%precision 3", "%xmode Plain", "%who", "%env", "%timeit -n1 -r1 pass", "%%time",
+]  # fmt: skip
+
+
+@bad("each answer begins with a line that only a notebook knows")
+def magics(desk):
+    notebook = desk.solved()
+    answers = [find(notebook, name) for name in desk.sheet.solution]
+    for number, magic in enumerate(MAGICS):
+        cell = answers[number % len(answers)]
+        cell.source = magic + "\n" + cell.source
+    return notebook
+
+
+@bad("closes its streams, and opens others")
+def closes_streams(desk):
+    notebook = desk.solved()
+    for number, code in enumerate(
+        ["import sys, os\n\nsys.stdout.close(); sys.stderr.close()", "os.close(1); os.close(2)",
+         "sys.stdout = open('out.txt', 'w'); sys.stdout.close()", "sys.stderr = None", "sys.stdout = None",
+         "import io\n\nsys.stdout = sys.stderr = io.StringIO()\nsys.stdout.close()"]
+    ):  # fmt: skip
+        place = notebook.cells.index(find(notebook, f"{list(desk.sheet.solution)[number]}"))
+        notebook.cells.insert(place, new_code_cell(code))
+    return notebook
+
+
+@bad("five cells of its own that end Python", "died")
+def ends_python_often(desk):
+    notebook = desk.solved()
+    for name, code in zip(
+        ["rnn_forward", "cross_entropy", "rnn_step_backward", "rnn_backward", "truncated_bptt"],
+        ["import os\n\nos._exit(0)", "import os\n\nos.kill(os.getpid(), 9)", "import os\n\nos.abort()",
+         "import ctypes\n\nctypes.string_at(0)", "import sys\n\nsys.setrecursionlimit(10**9)\nf = lambda: f()\nf()"],
+        strict=True,
+    ):  # fmt: skip
+        notebook.cells.insert(notebook.cells.index(find(notebook, name)), new_code_cell(code))
+    return notebook
+
+
+@bad("each answer ends Python", "died", NONE)
+def answers_end_python(desk):
+    return desk.solved(**dict.fromkeys(desk.sheet.solution, "import os\n\nos._exit(3)"))
+
+
+@bad("an import that fails in the cell of an answer", earns=NO_STEP)
+def failing_import(desk):
+    notebook = desk.solved()
+    cell = find(notebook, "rnn_step")
+    cell.source = "import a_module_that_nobody_has\n" + cell.source
     return notebook
