@@ -1,30 +1,40 @@
 """What must not be where a student's code can find it: the class's secret, the instructor's tokens and keys."""
 
+import base64
 import ctypes
+import dataclasses
 import os
-import re
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import cloudpickle
+import numpy as np
 import psutil
 import pytest
 from classes import ROOT, copy_course, run
 
 from byhand.checking import _seed
-from byhand.checking.exercise import Exercise, make_problems
+from byhand.checking.exercise import Exercise, load_checks, make_problems
 from byhand.checking.seed import BYTES, ensure_seed, fresh, of_unit, random_state, read_seed
 from byhand.grading.kernel import Ended, Server
+from byhand.grading.paper import WITHHELD, Paper, ReleaseCell, with_problems
 from byhand.grading.sandbox import Limits
 from byhand.grading.server import Request
+from byhand.grading.sheet import Sheet
+from byhand.teaching.course import Unit
 
 TOKEN = "token-of-an-instructor-" + "fedcba98" * 4
-FILES = {"checks.py": b"from byhand.checking import Exercise\nEXERCISES = {'one': Exercise(None, None, ['y'], {})}\n"}
+
+
+def request(files=(), **how):
+    return Request(dict(files), "unit", ("one",), Limits(), **how)
+
 
 
 def problem(seed):
-    exercise = Exercise(lambda rng: dict(x=rng.normal(size=3)), None, ["y"], {})
+    exercise = Exercise(lambda rng: dict(x=rng.normal(size=3)), ["y"], {})
     return make_problems("an_exercise", exercise, seed)[0].args["x"]
 
 
@@ -105,11 +115,11 @@ def processes(server):
 
 
 def memory(pid):
-    """All that is in the memory of a process, a stretch at a time."""
+    """All that is in the memory of a process and not in a file, a stretch at a time."""
     with open(f"/proc/{pid}/mem", "rb", buffering=0) as file:
         for line in Path(f"/proc/{pid}/maps").read_text().splitlines():
             span, mode = line.split()[:2]
-            if mode[0] == "r" and not line.endswith(("[vvar]", "[vsyscall]", "[vvar_vclock]")):
+            if mode.startswith("rw"):
                 start, end = (int(n, 16) for n in span.split("-"))
                 file.seek(start)
                 while start < end and (piece := file.read(min(end - start, 1 << 26))):
@@ -118,7 +128,7 @@ def memory(pid):
 
 
 def test_no_token_is_in_the_memory_of_a_students_process_nor_of_its_parents(server):
-    with server.start(Request(FILES, "unit", Limits())) as kernel:
+    with server.start(request()) as kernel:
         printed(kernel, "planted = 'planted-' + 'in-memory'")
         keeper, own = processes(server)
         for pid in (server._process.pid, keeper.pid, own.pid):
@@ -136,10 +146,9 @@ libc = ctypes.CDLL(None)
 assert libc.syscall(250, 1, None) > 0  # a session keyring
 key = libc.syscall(248, b"user", b"byhand-test", b"key-of-an-instructor", 20, -3)
 assert key > 0 and libc.syscall(250, 10, -3, b"user", b"byhand-test", 0) == key, "no keys here"
-files = {"checks.py": b"EXERCISES = {1: 1}"}
 look = "import ctypes; print(ctypes.CDLL(None).syscall(250, 10, -3, b'user', b'byhand-test', 0))"
 its = kernel.Server()
-with its.start(server.Request(files, "unit", sandbox.Limits(), sandboxed=False)) as one:
+with its.start(server.Request({}, "unit", (), sandbox.Limits(), sandboxed=False)) as one:
     print(*(m["text"] for m in one.run(look, 20) if m["kind"] == "stream"))
 its.close()
 """
@@ -152,26 +161,95 @@ its.close()
 
 @pytest.mark.parametrize("which", ["server", "keeper"])
 def test_when_one_above_dies_the_students_process_dies_and_another_can_be_started(server, which):
-    with server.start(Request(FILES, "unit", Limits())) as kernel:
+    with server.start(request()) as kernel:
         keeper, own = processes(server)
         psutil.Process(server._process.pid if which == "server" else keeper.pid).kill()
         psutil.wait_procs([keeper, own], timeout=10)
         assert not keeper.is_running() and not own.is_running()
         with pytest.raises(Ended):
             printed(kernel, "print(1)")
-    with server.start(Request(FILES, "unit", Limits())) as kernel:
+    with server.start(request()) as kernel:
         assert printed(kernel, "print(1)").strip() == "1"
 
 
 def test_a_process_that_does_not_read_is_ended_in_time(server):
     deaf = "import time\nprint(1, flush=True)\ntry:\n    time.sleep(60)\nfinally:\n    time.sleep(60)"
-    with server.start(Request(FILES, "unit", Limits())) as kernel, pytest.raises(Ended) as ended:
+    with server.start(request()) as kernel, pytest.raises(Ended) as ended:
         for _ in kernel.run(deaf, 1):
             kernel.answer(problems="x" * (1 << 24))
     assert ended.value.how["killed_for"] == "time"
 
 
 def test_what_keeps_a_process_from_starting_is_said(server):
-    with pytest.raises(Ended) as ended:
-        server.start(Request({"checks.py": b"import a_module_that_nobody_has"}, "unit", Limits()))
-    assert re.search("ModuleNotFoundError: .*a_module_that_nobody_has", ended.value.how["why"])
+    with pytest.raises(Ended, match="FileExistsError|NotADirectoryError"):
+        server.start(request(files={"a": b"", "a/b": b""}))
+
+
+# The answers -----------------------------------------------------------------------------------------------------------
+
+
+def paper_of(unit, seed):
+    """The paper of a unit as it stands, without nbgrader."""
+    cells = [ReleaseCell(f"{name}-check", "code", "", "", True, False, True, 1.0) for name in Sheet(unit).exercises]
+    files = {str(path.relative_to(unit.course)): path.read_bytes() for path in unit.materials}
+    torch = b"torch=True" in files["checks.py"]
+    fields = dict.fromkeys((field.name for field in dataclasses.fields(Paper)), ())
+    paper = Paper(**fields | dict(unit=unit.name, cells=tuple(cells), files=files, torch=torch, exercises={}))
+    return with_problems(paper, unit, seed)
+
+
+def telling(arrays):
+    """The bytes of those answers that nothing else would have by chance."""
+    for array in map(np.asarray, arrays):
+        if array.dtype == float and len(set(array.ravel().tolist()) - {0.0, 1.0, -1.0, 0.5}) >= 3:
+            yield np.ascontiguousarray(array).tobytes()
+
+
+@pytest.mark.parametrize("name", ["02-chain-rule-graphs", "05-simple-rnn", "07-lstm-forward", "13-variational-autoencoders"])
+def test_no_answer_no_solution_and_no_secret_is_in_the_memory_of_a_students_process(server, name):
+    """Every check is asked for, also the graded ones, and the whole memory searched, as a student's code could."""
+    unit, secret = Unit(ROOT, name), fresh()
+    paper = paper_of(unit, secret)
+    given = b"".join(base64.b64decode(text) for asked in paper.exercises.values() for text in asked.given.values())
+    answers = {
+        piece
+        for asked in paper.exercises.values()
+        for problems in asked.solved.values()
+        for solved in problems
+        for piece in telling(solved.answer.values())
+        if piece not in given  # an argument that is to come back as it went
+    }
+    lines = [line.strip() for text in Sheet(unit).solution.values() for line in text.splitlines()]
+    texts = {line.encode() for line in lines if len(line) > 25 and line.encode() not in given}
+    assert len(answers) > 20 and len(texts) > 10
+    planted = min(answers)
+    some = [*sorted(answers - {planted})[:: len(answers) // 20], *sorted(texts)[:: len(texts) // 10]]
+    wanted = [secret, secret.hex().encode(), of_unit(secret, name), *some]
+    files = paper.beside({"notes.txt": b"mine", "checks.py": unit.course.joinpath("checks.py").read_bytes()})
+    asking = Request(files, name, tuple(paper.exercises), Limits(), torch=paper.torch)
+    with server.start(asking) as kernel:
+        everything = "".join(
+            f"check({exercise!r}, lambda *a: None{', points=1' * graded})\n"
+            for exercise in paper.exercises
+            for graded in (False, True)
+        )
+        for message in kernel.run(f"given = {planted!r}\n{everything}", 60, check=True):
+            if message["kind"] == "check":
+                kernel.answer(problems=paper.exercises[message["name"]].given[message["graded"]])
+            assert message["kind"] != "error", message
+        assert set(printed(kernel, "import os; print(*os.listdir())").split()).isdisjoint(WITHHELD)
+        found, seen = [], False
+        for piece in memory(processes(server)[1].pid):
+            found += [what for what in wanted if what in piece]
+            seen = seen or planted in piece
+    assert seen and found == []
+
+
+@pytest.mark.parametrize("name", sorted(path.parent.name for path in (ROOT / "course").glob("*/checks.py")))
+def test_how_an_answer_is_called_takes_no_answer_along(name):
+    """Nothing of reference.py travels with the problems."""
+    checks = load_checks(ROOT / "course" / name)
+    cloudpickle.register_pickle_by_value(sys.modules[f"checks_of_{name}"])
+    for exercise in checks.exercises.values():
+        assert b"reference" not in cloudpickle.dumps(exercise.call)
+    assert f"reference_of_{name}" not in sys.modules  # nobody has asked for an answer

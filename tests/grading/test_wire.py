@@ -1,11 +1,22 @@
 """What crosses from a student's process: numbers come through unchanged, objects come as their name, and nothing runs."""
 
+import json
+
 import numpy as np
 import pytest
 
 from byhand.checking.collect import Failure, Outcome
 from byhand.checking.judge import as_numbers
-from byhand.grading.wire import WireError, decode, decode_outcome, encode, encode_outcome
+from byhand.grading.wire import (
+    WireError,
+    changed,
+    comparable,
+    decode,
+    decode_outcome,
+    encode,
+    encode_arguments,
+    encode_outcome,
+)
 
 
 class Runs:
@@ -50,16 +61,40 @@ def test_the_judge_says_of_anything_else_that_it_is_no_number(value):
 
 
 def test_an_object_that_breaks_when_looked_at_is_a_failure_of_the_students():
-    back = decode_outcome(encode_outcome(Outcome([Runs()])))
+    back = decode_outcome(encode_outcome(Outcome([Runs()])), {}, {})
     assert back.returned is None and (back.failure.kind, back.failure.message) == ("RuntimeError", "it was looked at")
 
 
 def test_an_outcome_comes_through():
-    outcome = Outcome(np.ones(3), None, ("x",), ("overflow",))
-    back = decode_outcome(encode_outcome(outcome))
-    assert back.mutated == ("x",) and back.warned == ("overflow",)
+    outcome = Outcome(np.ones(3), None, (), ("overflow",))
+    back = decode_outcome(encode_outcome(outcome), {}, {})
+    assert back.mutated == () and back.warned == ("overflow",)
     failed = Outcome(failure=Failure("ValueError", "no", "in f, line 1"))
-    assert decode_outcome(encode_outcome(failed)) == failed
+    assert decode_outcome(encode_outcome(failed), {}, {}) == failed
+
+
+def test_the_judge_sees_for_itself_which_arguments_were_changed():
+    def arguments():
+        return {
+            "x": np.array([1.0, np.nan, -0.0]), "params": {"W": np.ones(2)}, "graph": {"a": [("b", 0.5)], "b": []},
+            "n": 3, "rng": np.random.RandomState(0), "words": ["a", "b"], "objects": np.array([None, 1]),
+        }  # fmt: skip
+
+    before = comparable(encode_arguments(arguments()))
+    after = arguments()
+    assert "objects" not in before and changed(before, encode_arguments(after)) == ()
+    after["rng"].normal()  # using it is what it is for
+    after["x"] += 0.0
+    assert changed(before, encode_arguments(after)) == ()
+    after["x"][0] = 2
+    after["params"]["W"][1] = 2
+    after["graph"]["b"].append(("a", Runs()))
+    after["words"] += ["c" * 100] * 100_000
+    sent = encode_arguments(after)
+    assert changed(before, sent) == ("x", "params", "graph", "words")
+    assert len(json.dumps(sent)) < 10_000
+    del sent["n"]
+    assert "n" in changed(before, sent)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,5 @@
 """What a unit asks and how it is marked, in one object that goes to every worker; none of it goes to a student's process
-but the arguments of the problems."""
+but the arguments of the problems and how an answer is called."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import base64
 import dataclasses
 import hashlib
 import re
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,10 +20,13 @@ import nbformat
 from byhand.checking.exercise import PUBLIC_SEED, Checks, Exercise, Solved, load_checks
 from byhand.checking.mistakes import Known, load_mistakes
 from byhand.checking.seed import Seed, ensure_seed, of_unit
+from byhand.grading import wire
 from byhand.teaching.course import CourseError, Unit
 
 NOTEBOOK = "exercises"
 SKIP = "skip-execution"
+# What a student's folder has for the check, and what no process that runs a student's code is given, whoever brings it.
+WITHHELD = frozenset({"checks.py", "reference.py", "answers.npz", "mistakes.json"})
 
 
 @dataclass(frozen=True)
@@ -48,20 +52,22 @@ class ReleaseCell:
 
 @dataclass(frozen=True)
 class Asked:
-    """One exercise as the judge needs it. `given` is what the student's process gets, by `graded`, as it travels.
+    """One exercise as the judge needs it. `given` is what the student's process gets, by `graded`, as it travels: how an answer
+    is called, and the arguments of each problem. `before` are these arguments as they would come back if nothing changed them.
     An optional exercise has 0 points, and a visible check alone."""
 
     exercise: Exercise  # without its functions
     solved: Mapping[bool, Sequence[Solved]]  # without their arguments
     given: Mapping[bool, str]
+    before: Mapping[bool, Sequence[Mapping[str, Any]]]
     known: Known
     points: float
 
 
 @dataclass(frozen=True)
 class Paper:
-    """`files` lie beside the notebook; `imports` are the modules that the unit's own cells use; `torch` says that torch is
-    one of them: `NEEDS_TORCH = True` in checks.py. `skipped` are the sources of the cells that are not run in grading.
+    """`files` were released beside the notebook; `imports` are the modules that the unit's own cells use; `torch` says that torch is
+    one of them: checks.py says so. `skipped` are the sources of the cells that are not run in grading.
     `digest` tells two papers apart."""
 
     unit: str
@@ -72,6 +78,10 @@ class Paper:
     skipped: frozenset[str]
     digest: str
     exercises: Mapping[str, Asked] = dataclasses.field(default_factory=dict)
+
+    def beside(self, own: Mapping[str, bytes]) -> dict[str, bytes]:
+        """What lies beside a student's notebook while it runs: the student's `own` files and those of the release."""
+        return {name: content for name, content in {**own, **self.files}.items() if name not in WITHHELD}
 
     @property
     def points(self) -> float:
@@ -93,7 +103,7 @@ def read_paper(unit: Unit, cells: Sequence[ReleaseCell], seed: Seed) -> Paper:
     notebook = nbformat.read(release / f"{NOTEBOOK}.ipynb", as_version=4)
     imports = _imports(notebook)
     skipped = frozenset(c.source for c in notebook.cells if SKIP in c.metadata.get("tags", []))
-    torch = bool(re.search(rb"^NEEDS_TORCH = True\b", files["checks.py"], re.M))
+    torch = bool(re.search(rb"\btorch=True\b", files["checks.py"]))
     imports = [name for name in imports if name.split(".")[0] != "torch"] + ["torch"] * torch
     digest = hashlib.sha256(repr((cells, sorted(files.items()), seed)).encode()).hexdigest()
     return Paper(unit.name, tuple(cells), files, tuple(imports), torch, skipped, digest)
@@ -102,6 +112,8 @@ def read_paper(unit: Unit, cells: Sequence[ReleaseCell], seed: Seed) -> Paper:
 def with_problems(paper: Paper, unit: Unit, seed: Seed) -> Paper:
     """The paper with the public problems and those of the class's seed, and torch's answers. Imports torch."""
     checks, mistakes = load_checks(unit.course), load_mistakes(unit.course)
+    # Its functions travel as what they are, each with what it uses and nothing else of the module.
+    cloudpickle.register_pickle_by_value(sys.modules[f"checks_of_{unit.name}"])
     points = {cell.name.removesuffix("-check"): cell.points for cell in paper.cells if cell.grade}
     exercises = {
         name: _asked(name, checks, of_unit(seed, unit.name), mistakes.get(name, Known()), points.get(name, 0.0))
@@ -111,13 +123,15 @@ def with_problems(paper: Paper, unit: Unit, seed: Seed) -> Paper:
 
 
 def _asked(name: str, checks: Checks, seed: Seed, known: Known, points: float) -> Asked:
-    solved, given = {}, {}
+    exercise, solved, given, before = checks[name], {}, {}, {}
     for graded in (False, True):
         made = checks.solved(name, seed if graded else PUBLIC_SEED)
-        given[graded] = base64.b64encode(cloudpickle.dumps([dict(s.problem.args) for s in made])).decode()
+        arguments = [dict(s.problem.args) for s in made]
+        given[graded] = base64.b64encode(cloudpickle.dumps((exercise.call, exercise.torch, arguments))).decode()
+        before[graded] = [wire.comparable(wire.encode_arguments(args)) for args in arguments]
         solved[graded] = [dataclasses.replace(s, problem=dataclasses.replace(s.problem, args={}, extra={})) for s in made]
-    bare = dataclasses.replace(checks[name], make=None, call=None, scales=None)
-    return Asked(bare, solved, given, known, points)
+    bare = dataclasses.replace(exercise, make=None, call=None, scales=None)
+    return Asked(bare, solved, given, before, known, points)
 
 
 def _imports(released: nbformat.NotebookNode) -> tuple[str, ...]:

@@ -177,10 +177,12 @@ class Checks:
                 # Only the test itself is told the graded problems.
                 self.run._kernel.answer(problems=asked.given[graded and name == self.test])
                 return True
-            case {"kind": "outcome", "number": int(number), "outcome": sent}:
+            case {"kind": "outcome", "number": int(number), "outcome": sent, **more}:
                 if self.open is not None:
+                    asked = self.run.paper.exercises[self.open["name"]]
+                    before = asked.before[self.open["graded"] and self.open["name"] == self.test]
                     try:
-                        outcome = decode_outcome(sent)
+                        outcome = decode_outcome(sent, before[number] if 0 <= number < len(before) else {}, more.get("after"))
                     except (WireError, RecursionError) as error:
                         raise self.run._kernel.kill(f"a result that cannot be read ({error})") from None
                     if 0 <= number < len(self.run.paper.exercises[self.open["name"]].solved[self.open["graded"]]):

@@ -30,7 +30,7 @@ from byhand.grading import sandbox, student
 USUAL = (
     "matplotlib.figure", "matplotlib.backends.backend_agg", "matplotlib.backends.registry", "matplotlib.font_manager",
     "matplotlib.projections", "matplotlib.image", "matplotlib.style", "stack_data", "executing", "asttokens", "pure_eval",
-    "pygments.formatters.terminal256", "pygments.lexers.python", "IPython.core.pylabtools", "PIL.PngImagePlugin",
+    "pygments.formatters.terminal256", "pygments.lexers.python", "IPython.core.pylabtools", "PIL.PngImagePlugin", "cloudpickle",
 )  # fmt: skip
 CHANNEL_FD = 3
 WATCH_EVERY = 0.1  # seconds between two looks at the memory
@@ -38,8 +38,11 @@ WATCH_EVERY = 0.1  # seconds between two looks at the memory
 
 @dataclass(frozen=True)
 class Request:
+    """`files` lie in `folder`, where the notebook runs; `exercises` are the names of what the unit asks."""
+
     files: dict[str, bytes]
     folder: str
+    exercises: tuple[str, ...]
     limits: sandbox.Limits
     sandboxed: bool = True
     torch: bool = False
@@ -111,6 +114,8 @@ def keep(shell: student.Shell, parent: int, request_fd: int, channel_fd: int, ke
 
 
 def become_student(shell, request: Request, user, scratch: str | None, channel_fd: int) -> None:
+    os.dup2(channel_fd, CHANNEL_FD)
+    student.CHANNEL.open(CHANNEL_FD)
     try:
         if user:
             sandbox.enter(user, request.files, request.folder, request.limits)
@@ -120,7 +125,6 @@ def become_student(shell, request: Request, user, scratch: str | None, channel_f
             sandbox.write_files(request.files, Path(scratch, request.folder))
             os.chdir(Path(scratch, request.folder))
             os.setpgid(0, 0)
-        os.dup2(channel_fd, CHANNEL_FD)
         null = os.open(os.devnull, os.O_RDWR)
         for fd in (0, 1, 2):
             os.dup2(null, fd)
@@ -132,8 +136,7 @@ def become_student(shell, request: Request, user, scratch: str | None, channel_f
             )
         os.environ.update(request.env)
         sandbox.limit_memory(request.limits)
-        student.CHANNEL.open(CHANNEL_FD)
-        student.serve(shell, request.torch)
+        student.serve(shell, request.exercises, request.torch)
     except BaseException as error:
         student.CHANNEL.send(kind="broken", why=f"{type(error).__name__}: {error}")
     finally:

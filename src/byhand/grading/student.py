@@ -23,10 +23,8 @@ import subprocess
 import sys
 import threading
 import traceback
-import types
 import warnings
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -37,7 +35,6 @@ from traitlets import Type
 from traitlets.config import Config
 
 import byhand
-from byhand.checking.exercise import Checks, load_checks
 from byhand.grading import wire
 
 LARGEST_OUTPUT = 3 << 20  # bytes of a picture or a text that a cell shows
@@ -183,53 +180,23 @@ def nobody_there(prompt=""):
     raise RuntimeError("input() has nobody to ask while a notebook is graded.")
 
 
-class NoTorch(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    """torch as far as `checks.py` needs it, to be loaded; and for the student's code a sentence."""
-
-    def __init__(self) -> None:
-        self.loading_checks = False
+class NoTorch(importlib.abc.MetaPathFinder):
+    """A sentence for the student's code that looks for torch where an answer is to be written without it."""
 
     def find_spec(self, name, path=None, target=None):
-        if name.split(".")[0] != "torch":
-            return None
-        if not self.loading_checks:
+        if name.split(".")[0] == "torch":
             raise ModuleNotFoundError("torch is not there when this unit is graded: its answers are written in numpy.")
-        return importlib.machinery.ModuleSpec(name, self, is_package=True)
-
-    def create_module(self, spec):
-        return Absent(spec.name)
-
-    def exec_module(self, module):
-        pass
-
-    @contextlib.contextmanager
-    def for_checks(self):
-        self.loading_checks = True
-        try:
-            yield
-        finally:
-            self.loading_checks = False
-            for name in [n for n in sys.modules if n.split(".")[0] == "torch"]:
-                del sys.modules[name]
-
-
-class Absent(types.ModuleType):
-    """Stands where torch, or anything of it, would be."""
-
-    def __getattr__(self, name):
-        if name.startswith("__"):
-            raise AttributeError(name)
-        return Absent(f"{self.__name__}.{name}")
-
-    def __call__(self, *args, **kwargs):
-        raise ModuleNotFoundError(f"{self.__name__} is not there when this unit is graded.")
+        return None
 
 
 class Collector:
-    """`check`, as the student's process has it: it asks for problems, calls the function, sends what comes back."""
+    """`check`, as the student's process has it: it asks for problems, calls the function, sends what comes back.
 
-    def __init__(self) -> None:
-        self.checks: Checks | None = None
+    It has no `checks.py` and no answer. How a function is called comes with the problems, and what became of their arguments
+    is sent as it is, for the judge to see whether they were changed.
+    """
+
+    exercises: tuple[str, ...] = ()
 
     def check(self, name: str, function: Callable, points: float | None = None) -> None:
         """Compare `function` with torch; the points come from outside."""
@@ -237,22 +204,30 @@ class Collector:
             raise TypeError(
                 f"check needs your function itself: check({name!r}, {name}), without brackets after the name."
             )
-        exercise = self.checks[name]
+        if name not in self.exercises:
+            raise ValueError(f"There is no exercise {name!r} in this unit; it has {', '.join(self.exercises)}.")
         graded = points is not None
         flush()
         CHANNEL.send(kind="check", name=name, graded=graded, uses=self._used(function))
-        problems = pickle.loads(base64.b64decode(CHANNEL.receive()["problems"]))
+        call, torch, problems = pickle.loads(base64.b64decode(CHANNEL.receive()["problems"]))
         for number, args in enumerate(problems):
-            outcome = collecting.collect(function, args, exercise.call, exercise.torch)
+            given: list[Any] = []
+
+            def calling(answer, *values, given=given):
+                given[:] = values
+                return call(answer, *values) if call else answer(*values)
+
+            outcome = collecting.collect(function, args, calling, torch)
             flush()
-            CHANNEL.send(kind="outcome", name=name, graded=graded, number=number, outcome=wire.encode_outcome(outcome))
+            after = wire.encode_arguments(dict(zip(args, given, strict=False)))
+            CHANNEL.send(kind="outcome", number=number, outcome=wire.encode_outcome(outcome), after=after)
         CHANNEL.send(kind="checked", name=name, graded=graded)
 
     def _used(self, function: Callable) -> list[str]:
         """The other exercises whose answers this function calls by name."""
         code, space = getattr(function, "__code__", None), getattr(function, "__globals__", {})
         names = code.co_names if code else ()
-        return [n for n in self.checks.exercises if n in names and space.get(n) is not function]
+        return [n for n in self.exercises if n in names and space.get(n) is not function]
 
 
 class Snapshot:
@@ -284,7 +259,6 @@ class Snapshot:
 
 
 COLLECTOR = Collector()
-NO_TORCH = NoTorch()
 
 
 def prepare() -> Shell:
@@ -312,15 +286,14 @@ def run_check(shell: Shell, source: str) -> None:
         shell.showtraceback()
 
 
-def serve(shell: Shell, torch: bool) -> None:
+def serve(shell: Shell, exercises: tuple[str, ...], torch: bool) -> None:
     """In the forked child, in its folder: run what is asked until the grader hangs up. Never returns."""
     random.seed()
     np.random.seed()
     sys.path.insert(0, "")
     if not torch:
-        sys.meta_path.insert(0, NO_TORCH)
-    with contextlib.nullcontext() if torch else NO_TORCH.for_checks():
-        COLLECTOR.checks = load_checks(Path.cwd())
+        sys.meta_path.insert(0, NoTorch())
+    COLLECTOR.exercises = exercises
     sys.stdout, sys.stderr = Stream("stdout"), Stream("stderr")
     builtins.input = getpass.getpass = nobody_there
     signal.signal(signal.SIGINT, signal.SIG_IGN)

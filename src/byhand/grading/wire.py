@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from byhand.checking.collect import Failure, Outcome
+from byhand.checking.collect import Failure, Outcome, _same
 
 DEEPEST = 8  # lists in lists in lists
 LONGEST = 2000  # characters of a text that a report may quote
@@ -97,18 +97,50 @@ def encode_outcome(outcome: Outcome) -> dict:
     return {
         "returned": returned,
         "failure": failure and [str(t)[:LONGEST] for t in (failure.kind, failure.message, failure.where)],
-        "mutated": list(outcome.mutated),
         "warned": [str(w)[:LONGEST] for w in outcome.warned],
     }
 
 
-def decode_outcome(sent: Any) -> Outcome:
+def encode_arguments(values: Mapping[str, Any]) -> dict[str, Any]:
+    """JSON for the arguments of a call. One in which there is suddenly more than an argument holds is sent as an object."""
+    sent = {}
+    for name, value in values.items():
+        try:
+            sent[name] = encode(value)
+            if len(json.dumps(sent[name])) > LARGEST // 16:
+                raise ValueError("too large")
+        except Exception as error:
+            sent[name] = {"object": [type(error).__name__, ""]}
+    return sent
+
+
+def comparable(sent: Mapping[str, Any]) -> dict[str, Any]:
+    """Those arguments of which it can be told from outside whether they have changed: no objects in them."""
+    return {name: value for name, value in sent.items() if _equal(value, value)}
+
+
+def changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[str, ...]:
+    """The arguments that did not come back as they went."""
+    return tuple(name for name in before if name not in after or not _equal(before[name], after[name]))
+
+
+def _equal(one: Any, other: Any) -> bool:
+    try:
+        return _same(decode(one), decode(other))
+    except TypeError:  # arrays of objects
+        return False
+
+
+def decode_outcome(sent: Any, before: Mapping[str, Any], after: Any) -> Outcome:
+    """What one call gave; `before` and `after` are its arguments by `encode_arguments`."""
+    if not isinstance(after, dict):
+        raise WireError("no arguments")
     match sent:
-        case {"returned": returned, "failure": None | [str(), str(), str()] as failure, "mutated": list(mutated), "warned": list(warned)}:  # fmt: skip
-            if not all(isinstance(t, str) for t in (*mutated, *warned)):
+        case {"returned": returned, "failure": None | [str(), str(), str()] as failure, "warned": list(warned)}:
+            if not all(isinstance(t, str) for t in warned):
                 raise WireError("an outcome with no text where text should be")
             failed = Failure(*(t[:LONGEST] for t in failure)) if failure else None
-            return Outcome(decode(returned), failed, tuple(mutated[:50]), tuple(w[:LONGEST] for w in warned[:5]))
+            return Outcome(decode(returned), failed, changed(before, after), tuple(w[:LONGEST] for w in warned[:5]))
     raise WireError("no outcome")
 
 

@@ -47,8 +47,8 @@ def server(paper: Paper) -> Server:
 
 
 def _start(paper: Paper, submission: Submission, conditions: Conditions) -> Kernel:
-    files = {**submission.files, **paper.files}
-    request = Request(files, paper.unit, conditions.limits, conditions.sandboxed, paper.torch, conditions.hidden)
+    files, names = paper.beside(submission.files), tuple(paper.exercises)
+    request = Request(files, paper.unit, names, conditions.limits, conditions.sandboxed, paper.torch, conditions.hidden)
     return server(paper).start(request)
 
 
