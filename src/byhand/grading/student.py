@@ -286,7 +286,7 @@ def run_check(shell: Shell, source: str) -> None:
         shell.showtraceback()
 
 
-def serve(shell: Shell, exercises: tuple[str, ...], torch: bool) -> None:
+def serve(shell: Shell, exercises: tuple[str, ...], torch: bool, layers: list[str]) -> None:
     """In the forked child, in its folder: run what is asked until the grader hangs up. Never returns."""
     random.seed()
     np.random.seed()
@@ -298,7 +298,7 @@ def serve(shell: Shell, exercises: tuple[str, ...], torch: bool) -> None:
     builtins.input = getpass.getpass = nobody_there
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     snapshot = Snapshot()
-    CHANNEL.send(kind="ready")
+    CHANNEL.send(kind="ready", layers=layers)
     while True:
         message = CHANNEL.receive()
         signal.signal(signal.SIGINT, signal.default_int_handler)
