@@ -10,7 +10,7 @@ import torch
 
 from byhand.checking import Exercise
 
-NEEDS_TORCH = True  # a Cell is one of torch's
+
 
 
 class Cell:

@@ -16,7 +16,7 @@ import pytest
 from classes import ROOT, copy_course, run
 
 from byhand.checking import _seed
-from byhand.checking.exercise import Exercise, load_checks, make_problems, module_name
+from byhand.checking.exercise import Exercise, load_checks, make_problems
 from byhand.checking.seed import BYTES, ensure_seed, fresh, of_unit, random_state, read_seed
 from byhand.grading.kernel import Ended, Server
 from byhand.grading.paper import WITHHELD, Paper, ReleaseCell, with_problems
@@ -192,7 +192,7 @@ def paper_of(unit, seed):
     """The paper of a unit as it stands, without nbgrader."""
     cells = [ReleaseCell(f"{name}-check", "code", "", "", True, False, True, 1.0) for name in Sheet(unit).exercises]
     files = {str(path.relative_to(unit.course)): path.read_bytes() for path in unit.materials}
-    torch = b"NEEDS_TORCH = True" in files["checks.py"]
+    torch = b"torch=True" in files["checks.py"]
     fields = dict.fromkeys((field.name for field in dataclasses.fields(Paper)), ())
     paper = Paper(**fields | dict(unit=unit.name, cells=tuple(cells), files=files, torch=torch, exercises={}))
     return with_problems(paper, unit, seed)
@@ -214,9 +214,9 @@ def test_no_answer_no_solution_and_no_secret_is_in_the_memory_of_a_students_proc
     answers = {
         piece
         for asked in paper.exercises.values()
-        for solved in asked.solved.values()
-        for one in solved
-        for piece in telling(one.answer.values())
+        for problems in asked.solved.values()
+        for solved in problems
+        for piece in telling(solved.answer.values())
         if piece not in given  # an argument that is to come back as it went
     }
     lines = [line.strip() for text in Sheet(unit).solution.values() for line in text.splitlines()]
@@ -247,11 +247,9 @@ def test_no_answer_no_solution_and_no_secret_is_in_the_memory_of_a_students_proc
 
 @pytest.mark.parametrize("name", sorted(path.parent.name for path in (ROOT / "course").glob("*/checks.py")))
 def test_how_an_answer_is_called_takes_no_answer_along(name):
-    """Where a unit has its answers in reference.py, nothing of that file travels with its problems."""
-    folder = ROOT / "course" / name
-    if not (folder / "reference.py").exists():
-        pytest.skip(f"{name} has its answers beside its problems")
-    checks = load_checks(folder)
-    cloudpickle.register_pickle_by_value(sys.modules[module_name(folder)])
+    """Nothing of reference.py travels with the problems."""
+    checks = load_checks(ROOT / "course" / name)
+    cloudpickle.register_pickle_by_value(sys.modules[f"checks_of_{name}"])
     for exercise in checks.exercises.values():
         assert b"reference" not in cloudpickle.dumps(exercise.call)
+    assert f"reference_of_{name}" not in sys.modules  # nobody has asked for an answer

@@ -100,7 +100,8 @@ class Grading:
             tried = executor.submit(work.try_out, self.paper, self.conditions)
             if todo:
                 self.paper = with_problems(self.paper, self.unit, self.seed)
-            tried.result()
+            if layers := tried.result():
+                bar.write(f"Sandbox: {', '.join(layers)}.")
             jobs = self._jobs(folders, list(todo), list(marked))
             pending: dict[Future, Job] = {}
             while True:

@@ -95,7 +95,8 @@ class Kernel:
         self._channel.setblocking(False)
         self._deadline = time.monotonic() + START
         match self._receive(self._deadline):
-            case {"kind": "ready"}:
+            case {"kind": "ready", "layers": list(layers)}:
+                self.layers = layers  # of its sandbox; nothing of a student's has run yet
                 return
             case {"kind": "broken", "why": str(why)}:
                 raise Ended({"exit": None, "why": why[:500]})

@@ -104,8 +104,8 @@ def read_paper(unit: Unit, cells: Sequence[ReleaseCell], seed: Seed) -> Paper:
     notebook = nbformat.read(release / f"{NOTEBOOK}.ipynb", as_version=4)
     imports = _imports(notebook)
     skipped = frozenset(c.source for c in notebook.cells if SKIP in c.metadata.get("tags", []))
-    torch = bool(re.search(rb"^NEEDS_TORCH = True\b|\btorch=True\b", files["checks.py"], re.M))
     given = frozenset(c.source for c in notebook.cells if c.cell_type != "code")
+    torch = bool(re.search(rb"\btorch=True\b", files["checks.py"]))
     imports = [name for name in imports if name.split(".")[0] != "torch"] + ["torch"] * torch
     digest = hashlib.sha256(repr((cells, sorted(files.items()), seed)).encode()).hexdigest()
     return Paper(unit.name, tuple(cells), files, tuple(imports), torch, skipped, given, digest)

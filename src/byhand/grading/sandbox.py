@@ -1,32 +1,36 @@
-"""A sandbox for one submission, entered by a forked child: Linux namespaces and nothing else.
+"""A sandbox for one submission, entered by a forked child, of what Linux has by itself.
 
 Inside there is no network; the system and Python are read-only; the only place to write is a small disk in memory that goes
 with the process; nothing of the course, the gradebook, other students or the grader's environment is to be seen; there are no
-privileges and none to be had; memory, processes and files are limited. It needs Linux 5.12, as root or as an ordinary
-user where user namespaces are allowed.
+privileges and none to be had; few calls to the kernel are there; memory, processes and files are limited. It needs Linux
+5.12 on x86_64 or aarch64, as root or as an ordinary user where user namespaces are allowed. book/sandbox.md has each layer.
 """
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import fcntl
 import os
 import resource
 import signal
-import socket
 import struct
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from byhand.grading import landlock, seccomp
+
 HOME = Path("/disk/student")
+ADDRESSES = 16 << 30  # bytes that a process may reserve beyond the memory it may use: libraries, stacks, arenas
 
 NEWNS, NEWCGROUP, NEWUTS, NEWIPC = 0x20000, 0x2000000, 0x4000000, 0x8000000
 NEWUSER, NEWPID, NEWNET = 0x10000000, 0x20000000, 0x40000000
 RDONLY, NOSUID, NODEV, NOEXEC, REMOUNT, BIND, REC, PRIVATE = 1, 2, 4, 8, 32, 4096, 16384, 1 << 18
 MOUNT_SETATTR, PIVOT_ROOT = 442, {"x86_64": 155, "aarch64": 41}
 KEYCTL, KEYCTL_JOIN_SESSION_KEYRING = {"x86_64": 250, "aarch64": 219}, 1
+DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
 AT_FDCWD, AT_RECURSIVE, MNT_DETACH = -100, 0x8000, 2
 PR_SET_PDEATHSIG, PR_SET_NO_NEW_PRIVS = 1, 38
 
@@ -64,13 +68,13 @@ def enclose(visible: Sequence[str], hidden: Sequence[str], disk: int) -> tuple[i
     if uid:
         for name, text in (("setgroups", "deny"), ("uid_map", f"{uid} {uid} 1"), ("gid_map", f"{gid} {gid} 1")):
             Path("/proc/self", name).write_text(text)
+        with contextlib.suppress(OSError):  # no more of them inside; the filter of calls says so too
+            Path("/proc/sys/user/max_user_namespaces").write_text("0")
     # Opened before the new root covers /tmp, where some of them may lie.
     links = [p for p in SYSTEM if os.path.islink(p)]
     paths = [p for p in dict.fromkeys((*SYSTEM, *visible)) if os.path.exists(p) and p not in links]
     opened = [(p, os.open(p, os.O_PATH)) for p in paths]
-    devices = [
-        (p, os.open(p, os.O_PATH)) for p in ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
-    ]
+    devices = [(p, os.open(p, os.O_PATH)) for p in DEVICES]
     root = "/tmp"
     _mount(None, "/", None, REC | PRIVATE)
     _mount("tmpfs", root, "tmpfs", NOSUID | NODEV, "size=1m,mode=755")
@@ -100,8 +104,11 @@ def enclose(visible: Sequence[str], hidden: Sequence[str], disk: int) -> tuple[i
     return student
 
 
-def enter(student: tuple[int, int], files: Mapping[str, bytes], folder: str, limits: Limits) -> None:
+def enter(student: tuple[int, int], files: Mapping[str, bytes], folder: str, limits: Limits) -> list[str]:
     """Move into the root that `enclose` made, write `files` into `HOME/folder`, and give up every privilege.
+
+    Returns the layers that hold from now on. Raises OSError where one of the least that there must be does not:
+    namespaces, no privileges, the filter of calls.
 
     The calling process is the first of a new pid namespace: when it ends, everything that it started ends.
     """
@@ -125,22 +132,25 @@ def enter(student: tuple[int, int], files: Mapping[str, bytes], folder: str, lim
     _check(_libc().prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "prctl")
     header = ctypes.create_string_buffer(struct.pack("Ii", 0x20080522, 0))
     _check(_libc().capset(header, ctypes.create_string_buffer(24)), "capset")
-    for name, value in (("NPROC", limits.processes), ("FSIZE", limits.disk), ("NOFILE", 512)):
+    most = dict(NPROC=limits.processes, FSIZE=limits.disk, NOFILE=512, RTPRIO=0, NICE=0, MSGQUEUE=0)
+    for name, value in most.items():
         resource.setrlimit(getattr(resource, f"RLIMIT_{name}"), (value, value))
     os.chdir(HOME / folder)
-
-
-def talk_to_oneself() -> None:
-    """After `enclose`: a network that ends at this machine's own sandbox, for programs that need one."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
-        SIOCSIFFLAGS, IFF_UP = 0x8914, 1
-        fcntl.ioctl(any_socket, SIOCSIFFLAGS, struct.pack("16sh14x", b"lo", IFF_UP))
+    holds = ["namespaces", "no privileges"]
+    if landlock.apply((str(HOME.parent), "/tmp", "/dev/shm"), DEVICES):
+        holds.append(f"Landlock {landlock.version()}")
+    seccomp.apply()
+    return [*holds, "filter of calls"]
 
 
 def limit_memory(limits: Limits) -> None:
-    """So that one process that takes too much gets a MemoryError instead of being killed."""
-    if hasattr(resource, "RLIMIT_DATA"):
-        resource.setrlimit(resource.RLIMIT_DATA, (limits.memory, limits.memory))
+    """So that one process that takes too much gets a MemoryError instead of being killed.
+
+    Addresses are limited too, far above: what is only reserved costs tables of pages.
+    """
+    for name, most in (("RLIMIT_DATA", limits.memory), ("RLIMIT_AS", limits.memory + ADDRESSES)):
+        if hasattr(resource, name):
+            resource.setrlimit(getattr(resource, name), (most, most))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
@@ -155,6 +165,20 @@ def write_files(files: Mapping[str, bytes], folder: Path) -> None:
 def die_with_parent() -> None:
     if sys.platform == "linux":
         _check(_libc().prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0), "prctl")
+
+
+def one_processor(taken: int) -> None:
+    """This process and all that it starts on one processor, which no other submission has while there are enough: whoever
+    burns time in sixty processes burns his own. `taken` is a file whose bytes are locked, one for each processor."""
+    processors = sorted(os.sched_getaffinity(0))
+    for number, processor in enumerate(processors):
+        try:
+            fcntl.lockf(taken, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, number)  # until this process ends
+        except OSError:
+            continue
+        os.sched_setaffinity(0, {processor})
+        return
+    os.sched_setaffinity(0, {processors[os.getpid() % len(processors)]})
 
 
 def leave_keys_behind() -> None:

@@ -20,6 +20,7 @@ import signal
 import socket
 import sys
 import tempfile
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -56,6 +57,7 @@ def main(control_fd: int, imports: list[str]) -> None:
             importlib.import_module(name)
     shell = student.prepare()
     sandbox.leave_keys_behind()
+    taken = tempfile.TemporaryFile()  # noqa: SIM115 - as long as this process
     control = socket.socket(fileno=control_fd)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the grader
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
@@ -71,6 +73,8 @@ def main(control_fd: int, imports: list[str]) -> None:
         if os.fork() == 0:
             control.close()
             try:
+                if hasattr(os, "sched_setaffinity"):
+                    sandbox.one_processor(taken.fileno())
                 keep(shell, parent, *fds)
             finally:
                 os._exit(1)
@@ -87,13 +91,14 @@ def keep(shell: student.Shell, parent: int, request_fd: int, channel_fd: int, ke
     with os.fdopen(request_fd, "rb") as file:
         request: Request = pickle.load(file)
     line = socket.socket(fileno=keeper_fd)
-    proc = os.open("/proc", os.O_PATH) if sys.platform == "linux" else None
+    sight = OfTheTree("/proc") if sys.platform == "linux" else None
     scratch = None
     os.setsid()
     try:
         if request.sandboxed:
             hidden = (*request.hidden, *([] if request.torch else _where("torch")))
             user = sandbox.enclose(sandbox.what_python_needs(), hidden, request.limits.disk)
+            sight = OfTheNamespace("/tmp")
         else:
             user, scratch = None, tempfile.mkdtemp(prefix="byhand-")
         pid = os.fork()
@@ -103,7 +108,7 @@ def keep(shell: student.Shell, parent: int, request_fd: int, channel_fd: int, ke
         line.send(json.dumps({"trouble": str(error)}).encode())
         os._exit(0)
     os.close(channel_fd)
-    end = watch(pid, line, proc, request.limits.memory)
+    end = watch(pid, line, sight, request.limits.memory)
     if scratch:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(pid, signal.SIGKILL)
@@ -118,10 +123,10 @@ def become_student(shell, request: Request, user, scratch: str | None, channel_f
     student.CHANNEL.open(CHANNEL_FD)
     try:
         if user:
-            sandbox.enter(user, request.files, request.folder, request.limits)
+            layers = sandbox.enter(user, request.files, request.folder, request.limits)
             home, tmp = str(sandbox.HOME), "/tmp"
         else:
-            home = tmp = scratch
+            layers, home, tmp = [], scratch, scratch
             sandbox.write_files(request.files, Path(scratch, request.folder))
             os.chdir(Path(scratch, request.folder))
             os.setpgid(0, 0)
@@ -136,14 +141,14 @@ def become_student(shell, request: Request, user, scratch: str | None, channel_f
             )
         os.environ.update(request.env)
         sandbox.limit_memory(request.limits)
-        student.serve(shell, request.exercises, request.torch)
+        student.serve(shell, request.exercises, request.torch, layers)
     except BaseException as error:
         student.CHANNEL.send(kind="broken", why=f"{type(error).__name__}: {error}")
     finally:
         os._exit(70)
 
 
-def watch(pid: int, line: socket.socket, proc: int | None, memory: int) -> dict[str, Any]:
+def watch(pid: int, line: socket.socket, sight: Sight | None, memory: int) -> dict[str, Any]:
     """Wait for the student's process to end; interrupt or kill it when told, or when it takes too much memory."""
     ended = os.pidfd_open(pid) if hasattr(os, "pidfd_open") else None
     killed_for = None
@@ -159,29 +164,75 @@ def watch(pid: int, line: socket.socket, proc: int | None, memory: int) -> dict[
         done, status = os.waitpid(pid, os.WNOHANG)
         if done:
             return {"exit": os.waitstatus_to_exitcode(status), "killed_for": killed_for}
-        if proc is not None and killed_for is None and _memory_of(pid, proc) > memory:
+        if sight is not None and killed_for is None and sight.memory(pid) > memory:
             killed_for = "memory"
             os.kill(pid, signal.SIGKILL)
 
 
-def _memory_of(pid: int, proc: int) -> int:
-    """Bytes that a process and all that it started take. In its own pid namespace nothing gets away."""
-    total, todo = 0, [pid]
-    while todo:
-        one = todo.pop()
-        with contextlib.suppress(OSError, StopIteration):
-            todo += map(int, _read(proc, f"{one}/task/{one}/children").split())
-            lines = _read(proc, f"{one}/smaps_rollup").splitlines()
-            total += 1024 * next(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
-    return total
+class Sight:
+    """What a keeper sees of the processes that it keeps."""
+
+    def __init__(self, path: str) -> None:
+        self._at = os.open(path, os.O_PATH)
+
+    def processes(self, pid: int) -> Iterable[str]:
+        """Where each of them is described, relative to the path."""
+        raise NotImplementedError
+
+    def memory(self, pid: int) -> int:
+        """Bytes that they take together, tables of pages included; what several share counts once."""
+        total = 0
+        for one in self.processes(pid):
+            with contextlib.suppress(OSError, ValueError):  # it has just ended
+                status = self._fields(f"{one}/status")
+                total += status.get("VmPTE", 0)
+                try:
+                    total += self._fields(f"{one}/smaps_rollup")["Pss"]
+                except (OSError, KeyError):
+                    total += status.get("RssAnon", 0) + status.get("RssShmem", 0)
+        return total
+
+    def _fields(self, name: str) -> dict[str, int]:
+        """The sizes in a file of /proc, in bytes."""
+        pairs = (line.split(":", 1) for line in self.read(name).splitlines() if line.endswith(" kB"))
+        return {key: 1024 * int(value.split()[0]) for key, value in pairs}
+
+    def read(self, name: str) -> str:
+        fd = os.open(name, os.O_RDONLY, dir_fd=self._at)
+        try:
+            return os.read(fd, 1 << 16).decode(errors="replace")
+        finally:
+            os.close(fd)
 
 
-def _read(proc: int, name: str) -> str:
-    fd = os.open(name, os.O_RDONLY, dir_fd=proc)
-    try:
-        return os.read(fd, 1 << 16).decode()
-    finally:
-        os.close(fd)
+class OfTheNamespace(Sight):
+    """All processes of a sandbox, through its own /proc: nothing gets away. `path` is its root."""
+
+    def processes(self, pid: int) -> Iterable[str]:
+        with contextlib.suppress(OSError):
+            fd = os.open("proc", os.O_RDONLY | os.O_DIRECTORY, dir_fd=self._at)
+            try:
+                return [f"proc/{name}" for name in os.listdir(fd) if name.isdecimal()]
+            finally:
+                os.close(fd)
+        return []
+
+
+class OfTheTree(Sight):
+    """Where there is no sandbox: a process and what it and its threads have started. What has left the tree is not seen."""
+
+    def processes(self, pid: int) -> Iterable[str]:
+        todo = [pid]
+        while todo:
+            yield str(one := todo.pop())
+            with contextlib.suppress(OSError):
+                fd = os.open(f"{one}/task", os.O_RDONLY | os.O_DIRECTORY, dir_fd=self._at)
+                try:
+                    threads = os.listdir(fd)
+                finally:
+                    os.close(fd)
+                for thread in threads:
+                    todo += map(int, self.read(f"{one}/task/{thread}/children").split())
 
 
 def _where(package: str) -> list[str]:

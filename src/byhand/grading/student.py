@@ -23,7 +23,6 @@ import subprocess
 import sys
 import threading
 import traceback
-import types
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -317,7 +316,7 @@ def run_check(shell: Shell, source: str) -> None:
         shell.showtraceback()
 
 
-def serve(shell: Shell, exercises: tuple[str, ...], torch: bool) -> None:
+def serve(shell: Shell, exercises: tuple[str, ...], torch: bool, layers: list[str]) -> None:
     """In the forked child, in its folder: run what is asked until the grader hangs up. Never returns."""
     random.seed()
     np.random.seed()
@@ -329,7 +328,7 @@ def serve(shell: Shell, exercises: tuple[str, ...], torch: bool) -> None:
     builtins.input = getpass.getpass = nobody_there
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     snapshot = Snapshot()
-    CHANNEL.send(kind="ready")
+    CHANNEL.send(kind="ready", layers=layers)
     while True:
         message = CHANNEL.receive()
         if "source" not in message:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -73,9 +74,14 @@ def decode(sent: Any) -> Any:
             except (TypeError, ValueError) as error:
                 raise WireError(f"no dict: {error}") from None
         case {"object": [str(name), str(module)]}:
-            # An empty object whose type has that name: all that a report says of it.
-            return type(taken_in(name, NAME) or "object", (), {"__module__": taken_in(module, NAME)})()
+            return _named(taken_in(name, NAME) or "object", taken_in(module, NAME))()
     raise WireError("a value of no known kind")
+
+
+@lru_cache(maxsize=1000)
+def _named(name: str, module: str) -> type:
+    """An empty type of that name: all that a report says of an object."""
+    return type(name, (), {"__module__": module})
 
 
 def _array(kind: str, shape: list, data: str) -> np.ndarray:
@@ -123,7 +129,11 @@ def comparable(sent: Mapping[str, Any]) -> dict[str, Any]:
 
 def changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[str, ...]:
     """The arguments that did not come back as they went."""
-    return tuple(name for name in before if name not in after or not _equal(before[name], after[name]))
+    return tuple(
+        name
+        for name, value in before.items()
+        if name not in after or (value != after[name] and not _equal(value, after[name]))
+    )
 
 
 def _equal(one: Any, other: Any) -> bool:

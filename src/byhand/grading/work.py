@@ -62,10 +62,11 @@ def _start(paper: Paper, submission: Submission, conditions: Conditions) -> Kern
     return server(paper).start(request)
 
 
-def try_out(paper: Paper, conditions: Conditions) -> None:
-    """Start a process and end it. Raises SandboxError where there can be no sandbox."""
+def try_out(paper: Paper, conditions: Conditions) -> list[str]:
+    """Start a process and end it. Returns the layers of its sandbox. Raises SandboxError where there can be none."""
     try:
-        _start(paper, Submission("nobody", ""), conditions).close()
+        with _start(paper, Submission("nobody", ""), conditions) as kernel:
+            return kernel.layers
     except Ended as end:
         raise SandboxError(end.how.get("why") or "a process in it does not start") from None
 

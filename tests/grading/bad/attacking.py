@@ -150,6 +150,85 @@ if os.getppid() > 1:
 """)
 
 
+@bad("prints the environment that its process began with", succeeded=carried_out)
+def reads_the_first_environment(desk):
+    return desk.solved("""
+import ctypes
+
+ctypes.CDLL(None).prctl(4, 1, 0, 0, 0)  # may be looked into
+print(open("/proc/self/environ", errors="replace").read())
+""")
+
+
+def reaches(name: str, does: str, *tries: str, before: str = "") -> None:
+    """An attack on the kernel: each try is an expression that is true where it has reached what it wants."""
+
+    @bad(does, succeeded=lambda scene: "in reach: " in scene.text(), student=name)
+    def make(desk):
+        return desk.solved(f"""
+import ctypes, os, socket, struct
+
+libc = ctypes.CDLL(None, use_errno=True)
+call = libc.syscall
+{before}
+for number, attempt in enumerate({tries!r}):
+    try:
+        if eval(attempt):
+            print("in", "reach:", number)
+    except OSError as error:
+        print(error)
+""")
+
+
+# The numbers of the calls are those of x86_64. Each asks for what the kernel has, and leaves nothing behind.
+reaches(
+    "reaches-for-the-kernel", "asks for io_uring, userfaultfd, bpf, perf",
+    "call(425, 1, ctypes.create_string_buffer(120)) >= 0", "call(323, 1) >= 0",
+    "call(321, 0, struct.pack('4I112x', 2, 4, 4, 1), 128) >= 0",
+    "call(298, struct.pack('2I104x', 1, 112), 0, -1, -1, 0) >= 0",
+)  # fmt: skip
+reaches(
+    "reaches-for-keys", "adds a key to a keyring and looks for others",
+    "call(248, b'user', b'byhand', b'planted', 7, -3) >= 0", "call(250, 6, -3, 0, 0, 0) >= 0",
+)  # fmt: skip
+reaches(
+    "reaches-past-the-network", "makes sockets that no network namespace holds, or that talk to the kernel",
+    "socket.socket(40, socket.SOCK_STREAM)", "socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0)",
+    "socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)",
+)  # fmt: skip
+# In a child, so that nothing of it stays.
+IN_A_CHILD = """
+def in_a_child(*flags):
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if all(call(272, flag) == 0 for flag in flags) else 1)
+    return os.waitpid(child, 0)[1] == 0
+"""
+reaches(
+    "makes-a-namespace", "makes a user namespace of its own, with all rights in it, and mounts in that",
+    "in_a_child(0x10000000)", "in_a_child(0x10000000, 0x20000)", before=IN_A_CHILD,
+)  # fmt: skip
+reaches(
+    "reads-other-memory", "traces, and copies from, another process",
+    "call(101, 0x4206, os.getppid() or 1, 0, 0) == 0",
+    "call(310, os.getpid(), None, 0, None, 0, 0) == 0",
+)  # fmt: skip
+reaches(
+    "takes-other-processors", "leaves the processor that it has been given",
+    "os.sched_setaffinity(0, range(os.cpu_count())) is None and len(os.sched_getaffinity(0)) > 1",
+)  # fmt: skip
+
+
+@bad("takes back that it dies with its keeper", succeeded=lambda scene: "will live on" in scene.text())
+def outlives_its_keeper(desk):
+    return desk.solved("""
+import ctypes
+
+if ctypes.CDLL(None).prctl(1, 0, 0, 0, 0) == 0:
+    print("will live", "on")
+""")
+
+
 # Where it is read by the grader, an object that runs a command when it is unpickled.
 PICKLE = """
 class Bomb:

@@ -336,6 +336,44 @@ return tuple(checks.forward(x=x, h0=h0, U=U, W=W, V=V, b=b, c=c).values())
     )
 
 
+@bad("changes an argument and denies it", earns={**CHEAT, "rnn_forward": 2 / 3})
+def change_denied(desk):
+    return desk.cheat(
+        rnn_forward="""
+import sys
+
+sys.modules["byhand.checking.collect"]._same = lambda before, after: True
+h = np.empty((len(x), *h0.shape))
+for t in range(len(x)):
+    h0[:] = rnn_step(x[t], h0, U, W, b)
+    h[t] = h0
+return h, h @ V.T + c
+""".strip()
+    )
+
+
+@bad("looks for the course's checks in its folder, its modules and its memory", earns=CHEAT)
+def checks_looked_for(desk):
+    return desk.cheat(
+        rnn_forward="""
+import gc, glob
+
+for path in glob.glob("*.py"):
+    space = {}
+    try:
+        exec(open(path).read(), space)
+        return tuple(space["forward"](x=x, h0=h0, U=U, W=W, V=V, b=b, c=c).values())
+    except (Exception, SystemExit):
+        pass
+for found in gc.get_objects():
+    if type(found).__name__ == "Exercise":
+        return tuple(found.reference(x=x, h0=h0, U=U, W=W, V=V, b=b, c=c).values())
+    if type(found).__name__ == "function" and found.__name__ == "forward" and "checks" in found.__module__:
+        return tuple(found(x=x, h0=h0, U=U, W=W, V=V, b=b, c=c).values())
+""".strip()
+    )
+
+
 @bad("calls the graded check by itself, with points of its own", earns=CHEAT)
 def graded_check_called(desk):
     return desk.cheat("""

@@ -72,6 +72,68 @@ def answer_memory_bomb(desk):
     return desk.solved(rnn_forward="hoard = [np.empty(2**25) for _ in range(12)]\nraise ValueError(len(hoard))")
 
 
+@bad("hides 3 GB of memory in files that have no name", "graded", ALL, lambda scene: "has 3 GB" in scene.text())
+def memory_in_files(desk):
+    return desk.solved("""
+import os
+
+files = []
+for number in range(12):  # 256 MB each, and no more
+    files.append(os.memfd_create(str(number)))
+    os.posix_fallocate(files[-1], 0, 2**28)
+print("has", len(files) // 4, "GB")
+for file in files:
+    os.close(file)
+""")
+
+
+@bad("hides 2.4 GB of memory in processes that a thread has started", "out of memory", ALL,
+     lambda scene: "has 3 processes" in scene.text())  # fmt: skip
+def memory_in_processes_of_a_thread(desk):
+    return desk.solved("""
+import os, signal, threading, time
+
+import numpy as np
+
+children, line = [], os.pipe()
+
+def start():
+    for _ in range(3):
+        children.append(os.fork())
+        if children[-1] == 0:
+            hoard = np.ones(100 << 20)  # 800 MB, and no more
+            os.write(line[1], b"x")
+            time.sleep(30)
+            os._exit(0)
+    for _ in children:
+        os.read(line[0], 1)
+    time.sleep(1)
+    print("has", len(children), "processes")
+
+try:
+    thread = threading.Thread(target=start)
+    thread.start()
+    thread.join()
+finally:
+    for child in children:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+""")
+
+
+@bad("hides 1 GB in the tables of pages that hold nothing", "graded", ALL, lambda scene: "has 1 GB" in scene.text())
+def memory_in_tables(desk):
+    return desk.solved("""
+import mmap
+
+wide = mmap.mmap(-1, 1 << 39, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS, prot=mmap.PROT_READ)  # 4 kB for each 2 MB
+for at in range(0, 1 << 39, 1 << 21):
+    wide[at]
+print("has", (1 << 39 >> 21 << 12) >> 30, "GB")
+wide.close()
+""")
+
+
 @bad("forks 100 processes", "graded", ALL, lambda scene: "has 100 processes" in scene.text())
 def fork_bomb(desk):
     return desk.solved("""
