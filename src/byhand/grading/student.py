@@ -23,6 +23,7 @@ import subprocess
 import sys
 import threading
 import traceback
+import types
 import warnings
 from collections.abc import Callable
 from typing import Any
