@@ -1,19 +1,34 @@
-"""Unit 13: the right answers to the problems of checks.py, most of them torch's. No grading process that runs your code has them."""
+"""Unit 13: torch's answers to the problems of checks.py: `torch.distributions` for the values, autograd for the gradients.
+
+The hidden layer that mlp_backward is given is made up, so autograd is made to run at it: the sum before the tanh gets the
+value that belongs to it, and keeps its derivatives.
+"""
 
 import numpy as np
 import torch
 from torch.distributions import Bernoulli, Independent, Normal, kl_divergence
 
-from checks import GAUSSIAN, NAMES, means, network, tensors
+from checks import GAUSSIAN, NAMES, means
+
+
+def tensors(*arrays):
+    return [torch.tensor(a, dtype=torch.float64, requires_grad=True) for a in arrays]
+
+
+def network(x, W1, b1, W2, b2):
+    h = torch.tanh(torch.nn.functional.linear(x, W1, b1))
+    return h, torch.nn.functional.linear(h, W2, b2)
 
 
 def numbers(**results):
     return {name: value.detach().numpy() for name, value in results.items()}
 
 
-def mlp(dy, x, h, W1, W2, b1, b2):
-    x, W1, b1, W2, b2 = tensors(x, W1, b1, W2, b2)
-    network(x, W1, b1, W2, b2)[1].backward(torch.tensor(dy))
+def mlp(dy, x, h, W1, W2):
+    x, W1, b1, W2, b2 = tensors(x, W1, np.zeros(len(W1)), W2, np.zeros(len(W2)))
+    a = torch.nn.functional.linear(x, W1, b1)
+    a = a + (torch.atanh(torch.tensor(h)) - a).detach()
+    torch.nn.functional.linear(torch.tanh(a), W2, b2).backward(torch.tensor(dy))
     return numbers(dx=x.grad, dW1=W1.grad, db1=b1.grad, dW2=W2.grad, db2=b2.grad)
 
 
@@ -49,8 +64,8 @@ def reparameterise(mu, lv, eps):
     return numbers(z=z)
 
 
-def reparameterise_backward(dz, lv, eps, mu):
-    mu, lv = tensors(mu, lv)
+def reparameterise_backward(dz, lv, eps):
+    mu, lv = tensors(np.zeros_like(lv), lv)
     z = mu + torch.exp(lv / 2) * torch.tensor(eps)
     z.backward(torch.tensor(dz))
     return numbers(dmu=mu.grad, dlv=lv.grad)

@@ -1,36 +1,36 @@
-"""Unit 14: the problems that the exercises are checked on, and torch's answers to them.
+"""Unit 14: the problems that the exercises are checked on. The right answers stand in reference.py.
 
-Values are compared with exact solutions of the Bellman equations, gradients with torch's autograd under
-`torch.no_grad()` for the target, and a whole agent with `torch.nn`, `huber_loss` and `torch.optim.Adam`.
-Reading this file is allowed; it holds no answer in numpy.
+In every batch some transitions terminated, some were truncated, some both (the pole falls at the very step at which the
+time is over), and most neither. Reading this file is allowed; it holds no answer.
 """
 
 import numpy as np
-import torch
 
-from byhand.checking import Exercise
+from byhand.checking import Edge, Exercise
 
-# N, D, H and A differ; among the transitions of every batch some are terminated, some truncated, and most neither.
+# N, D, H and A differ, so that a wrong transpose or a mean over the wrong axis cannot hide.
 SIZES = dict(N=9, D=4, H=5, A=3)
-EDGES = [dict(N=1), dict(D=1), dict(H=1), dict(A=1), dict(N=30, D=3, H=8, A=2), dict(scale=0.0), dict(scale=6.0)]
+ONE, ONE_ACTION = Edge(dict(N=1), "with one transition, which was truncated"), Edge(dict(A=1), "with one action")
+NETWORK = [
+    ONE, Edge(dict(D=1), "with one number for a state"), Edge(dict(H=1), "with one hidden unit"), ONE_ACTION,
+    dict(N=30, D=3, H=8, A=2), Edge(dict(scale=0.0), "with all weights and biases zero"), dict(scale=6.0),
+]  # fmt: skip
+BELOW_ZERO = "The largest of negative values is negative. Does your maximum begin with 0?"
 FIELDS = ["phi", "a", "r", "phi_next", "terminated", "truncated"]
 
 
-def tensor(array, **kwargs):
-    return torch.tensor(np.asarray(array, dtype=float), **kwargs)
-
-
-def endings(rng, N):
-    """terminated and truncated (N,): at most one of them is True, and where N allows it each occurs."""
-    kind = np.concatenate([[1, 2, 0, 1, 2], rng.choice(4, size=N)])[:N] if N > 1 else rng.choice(3, size=1)
-    kind = rng.permutation(kind)
-    return kind == 1, kind == 2
+def endings(N):
+    """terminated and truncated (N,): one, the other, neither, both, and again."""
+    kind = np.arange(N) % 4 if N > 1 else np.array([1])
+    return (kind == 0) | (kind == 3), (kind == 1) | (kind == 3)
 
 
 def transitions(rng, N, D, A):
-    terminated, truncated = endings(rng, N)
+    terminated, truncated = endings(N)
+    r = rng.normal(size=N)
+    r[: min(3, N)] = (0.3, -2.0, 50.0)[: min(3, N)]  # where all values are 0: an error below 1, and one above
     return dict(
-        phi=rng.normal(size=(N, D)), a=rng.randint(A, size=N), r=rng.normal(size=N),
+        phi=rng.normal(size=(N, D)), a=rng.randint(A, size=N), r=r,
         phi_next=rng.normal(size=(N, D)), terminated=terminated, truncated=truncated,
     )  # fmt: skip
 
@@ -45,34 +45,36 @@ def parameters(rng, D, H, A, scale=1.0):
 # value_iteration ---------------------------------------------------------------------------------
 
 
-def make_world(rng, S, A, gamma, ends=2):
+def make_world(rng, S, A, gamma, ends=2, cost=0.0):
     """A random world with `ends` terminal states; 400 sweeps are enough for any of the gammas used here."""
     P = rng.uniform(size=(S, A, S)) ** 4
     P /= P.sum(axis=-1, keepdims=True)
     terminal = np.zeros(S, dtype=bool)
     terminal[rng.permutation(S)[:ends]] = True
-    return dict(P=P, R=rng.normal(size=(S, A)), terminal=terminal, gamma=gamma, sweeps=400)
+    return dict(P=P, R=np.clip(rng.normal(size=(S, A)), -3, 3) - cost, terminal=terminal, gamma=gamma, sweeps=400)
 
 
 # q_update ----------------------------------------------------------------------------------------
 
 
-def make_walk(rng, T, S, A, alpha, gamma):
+def make_walk(rng, T, S, A, alpha, gamma, lift=0.0):
     """A walk of T transitions. The table is not zero, and each pair of state and action may come again."""
-    terminated, truncated = endings(rng, T)
+    s, s_next = rng.randint(S, size=T), rng.randint(S, size=T)
+    s[1 % T], s_next[1 % T] = 0, S - 1  # goes on, and elsewhere
     return dict(
-        Q=rng.normal(size=(S, A)), s=rng.randint(S, size=T), a=rng.randint(A, size=T), r=rng.normal(size=T),
-        s_next=rng.randint(S, size=T), terminated=terminated, alpha=alpha, gamma=gamma,
+        Q=np.clip(rng.normal(size=(S, A)), -3, 3) + lift, s=s, a=rng.randint(A, size=T), r=rng.normal(size=T),
+        s_next=s_next, terminated=endings(T)[0], alpha=alpha, gamma=gamma,
     )  # fmt: skip
 
 
 def walk(answer, Q, s, a, r, s_next, terminated, alpha, gamma):
     """The table after each of the transitions. In place or not: both are right."""
-    Q, tables = Q.copy(), []
+    Q, shape, tables = Q.copy(), Q.shape, []
     for t in range(len(s)):
         Q = answer(Q, int(s[t]), int(a[t]), float(r[t]), int(s_next[t]), bool(terminated[t]), alpha, gamma)
-        if not isinstance(Q, np.ndarray):
+        if np.shape(Q) != shape:
             return Q
+        Q = np.array(Q, dtype=float)
         tables.append(Q.copy())
     return np.stack(tables)
 
@@ -81,31 +83,39 @@ def walk(answer, Q, s, a, r, s_next, terminated, alpha, gamma):
 
 
 def make_choices(rng, N, A):
-    """Values with ties; the first rows have epsilon 0 and 1, and random numbers at the edge."""
+    """Values with ties, and what stands in the first rows: random numbers at the edge, near-ties, values below zero."""
     q = rng.randint(-2, 1 + max(1, A // 2), size=(N, A)).astype(float)
-    q[3::4] = 0.0  # all equal
-    q[0, -1] -= 9.0  # the last action is not the best one of the first row
     epsilon, u, v = rng.choice([0.1, 0.4, 0.7], size=N), rng.uniform(size=N), rng.uniform(size=N)
-    edge = [(0.0, 0.0, 0.999), (1.0, 0.999, 0.2), (0.0, 0.5, 0.0), (1.0, 0.0, 0.999)]
-    for n, values in enumerate(edge[: max(0, N - 4)]):
-        epsilon[n], u[n], v[n] = values
+    last, second, steps = A - 1, 1 % A, np.arange(A)
+    rows = [  # values, epsilon, u, v
+        (-9.0 * (steps == last), 0.0, 0.0, 0.999),  # the last action is not a best one; never explores
+        (-9.0 * (steps == last), 1.0, 0.999, 0.999),  # always explores
+        (0.0 * steps, 0.0, 0.5, 0.999),  # all equal
+        (1e-4 * (steps == 0), 0.1, 0.9, 0.999),  # the first is better by a hair
+        (1.0 + 1e-12 * (steps == second), 0.1, 0.9, 0.0),  # the second is, by a smaller one
+        (-1.0 - (steps != last), 0.1, 0.9, 0.0),  # all below zero
+        (1.0 * (steps == last), 0.4, 0.4, 0.0),  # u is epsilon
+        (1.0 * (steps == last), 0.7, 0.1, 0.0),  # explores, and what it picks is no best action
+        (1.0 * (steps == 0), 0.7, 0.1, 0.0),  # explores, and what it picks is the best action
+        (0.0 * steps, 0.1, 0.9, 0.7),  # a share of the equals that rounding misses
+        (0.0 * steps, 0.1, 0.9, 0.1),
+    ]
+    for n, (values, *numbers) in enumerate(rows[:N]):
+        q[n], (epsilon[n], u[n], v[n]) = values, numbers
     return dict(q=q, epsilon=epsilon, u=u, v=v)
 
 
 def choose(answer, q, epsilon, u, v):
-    chosen = [answer(*row) for row in zip(q, epsilon.tolist(), u.tolist(), v.tolist(), strict=True)]
-    if all(isinstance(c, (int, np.integer)) and not isinstance(c, bool) for c in chosen):
-        return np.array(chosen)
-    return next(c for c in chosen if isinstance(c, bool) or not isinstance(c, (int, np.integer)))
-
-
-def chosen(q, epsilon, u, v):
+    """The action for each row: an integer, of Python's or numpy's, or an array of no axes that holds one."""
     actions = []
-    for n in range(len(q)):
-        allowed = torch.ones(q.shape[1]) if u[n] < epsilon[n] else (tensor(q[n]) == tensor(q[n]).max()).double()
-        which = allowed.nonzero()[:, 0]
-        actions.append(which[int(v[n] * len(which))].item())
-    return dict(a=np.array(actions))
+    for row in zip(q, epsilon.tolist(), u.tolist(), v.tolist(), strict=True):
+        action = answer(*row)
+        if action is None:
+            return None
+        if np.ndim(action) or np.asarray(action).dtype.kind not in "iu":
+            raise TypeError(f"the function should return the index of one action, an integer; it returned {action!r}")
+        actions.append(int(action))
+    return np.array(actions)
 
 
 # ReplayBuffer ------------------------------------------------------------------------------------
@@ -135,9 +145,8 @@ class Stored:
     def __init__(self, columns, capacity):
         self.size, self.capacity = len(columns["phi"]), capacity
         for field, values in columns.items():
-            slots = np.full(
-                (capacity, *values.shape[1:]), values.dtype.type(1) if values.dtype == bool else -99, values.dtype
-            )
+            empty = True if values.dtype == bool else -99
+            slots = np.full((capacity, *values.shape[1:]), empty, values.dtype)
             slots[: self.size] = values
             setattr(self, field, slots)
 
@@ -146,8 +155,9 @@ class Stored:
 
 
 def make_draws(rng, size, capacity, N, D):
-    u = rng.uniform(size=N)
-    u[0], u[-1] = 0.0, 1 - 1e-9
+    """Every slot is drawn, if N allows it, and u lies exactly at the borders of slots and just below 1."""
+    u = (rng.permutation(max(size, N))[:N] % size + rng.uniform(0.1, 0.9, size=N)) / size
+    u[: min(3, N)] = (1 - 1e-9, 0.5, 0.0)[: min(3, N)]
     return dict(u=u, capacity=capacity, **transitions(rng, size, D, 4))
 
 
@@ -161,26 +171,31 @@ def draw(answer, u, capacity, *columns):
 # dqn_targets and double_dqn_targets --------------------------------------------------------------
 
 
-def make_targets(rng, N, A, gamma, scale=1.0):
+def make_targets(rng, N, A, gamma, scale=1.0, lift=0.0):
     batch = transitions(rng, N, 1, A)
     return dict(
-        q_next=3 * scale * rng.normal(size=(N, A)), r=batch["r"], terminated=batch["terminated"],
+        q_next=3 * scale * np.clip(rng.normal(size=(N, A)), -3, 3) + lift, r=batch["r"], terminated=batch["terminated"],
         truncated=batch["truncated"], gamma=gamma,
     )  # fmt: skip
 
 
 def make_double(rng, N, A, gamma, scale=1.0):
-    return dict(q_online=3 * scale * rng.normal(size=(N, A)), **make_targets(rng, N, A, gamma, scale))
+    """In the first rows the two networks do not agree which action is best."""
+    q_online, args = 3 * scale * rng.normal(size=(N, A)), make_targets(rng, N, A, gamma, scale)
+    q_online[:3, 0], args["q_next"][:3, -1] = 20.0, 30.0
+    return dict(q_online=q_online, **args)
 
 
 # q_loss ------------------------------------------------------------------------------------------
 
 
-def make_loss(rng, N, D, H, A, scale=1.0):
+def make_loss(rng, N, D, H, A, scale=1.0, shock=0.0):
     """A batch, the Q-network and an older copy of it that differs."""
     p = parameters(rng, D, H, A, scale)
     old = {name: value + 0.3 * scale * rng.normal(size=value.shape) for name, value in p.items()}
-    return dict(**transitions(rng, N, D, A), p=p, p_target=old, gamma=0.9)
+    batch = transitions(rng, N, D, A)
+    batch["r"][0] += shock
+    return dict(**batch, p=p, p_target=old, gamma=0.9)
 
 
 def use_loss(answer, *args):
@@ -211,45 +226,70 @@ def use_agent(DQN, p, sync_every, rate, *columns):
     return np.array(losses, dtype=float), agent.p["W1"], agent.p["b2"], agent.target["W1"], agent.target["b2"]
 
 
-def edges(*names):
-    return [e for e in EDGES if set(e) <= {*names, "scale"}]
-
-
 EXERCISES = {
     "value_iteration": Exercise(
         make_world, ["Q"], dict(S=6, A=3, gamma=0.9),
-        [dict(gamma=0.0), dict(A=1), dict(S=2, ends=1), dict(S=5, ends=0), dict(S=4, ends=4), dict(S=12, A=4, gamma=0.8)],
+        [
+            dict(gamma=0.0), ONE_ACTION, Edge(dict(S=2, ends=1), "with two states, one of them terminal"),
+            Edge(dict(S=5, ends=0), "without terminal states"), Edge(dict(S=4, ends=4), "where all states are terminal"),
+            dict(S=12, A=4, gamma=0.8), Edge(dict(cost=9.0), "where every reward is negative", BELOW_ZERO),
+        ],
     ),
     "q_update": Exercise(
         make_walk, ["Q"], dict(T=12, S=4, A=3, alpha=0.3, gamma=0.9),
-        [dict(T=1), dict(A=1), dict(S=1), dict(alpha=1.0), dict(alpha=0.0), dict(gamma=0.0), dict(gamma=1.0, T=20)],
+        [
+            Edge(dict(T=1), "with one transition"), ONE_ACTION, Edge(dict(S=1), "with one state"), dict(alpha=1.0), dict(alpha=0.0),
+            dict(gamma=0.0), dict(gamma=1.0, T=20), Edge(dict(lift=-9.0), "where all values are negative", BELOW_ZERO),
+        ],
         call=walk, forward=["Q"],
     ),
     "epsilon_greedy": Exercise(
-        make_choices, ["a"], dict(N=24, A=5), [dict(A=1), dict(A=2), dict(N=200, A=9)], call=choose,
+        make_choices, ["a"], dict(N=24, A=5), [ONE_ACTION, dict(A=2), dict(N=200, A=9)], call=choose, judge="the reference",
     ),
     "ReplayBuffer": Exercise(
         make_pushes, ["size", *FIELDS], dict(pushes=11, capacity=4, D=3),
-        [dict(pushes=1), dict(pushes=3), dict(pushes=4), dict(pushes=5), dict(pushes=12), dict(capacity=1), dict(D=1)],
-        call=fill,
+        [
+            Edge(dict(pushes=1), "after one push"), dict(pushes=3), dict(pushes=4), dict(pushes=5), dict(pushes=12),
+            Edge(dict(capacity=1), "with room for one transition"), Edge(dict(D=1), "with one number for a state"),
+        ],
+        call=fill, judge="the reference", groups=[("size", "phi", "phi_next"), ("a", "r"), ("terminated", "truncated")],
     ),
     "sample": Exercise(
         make_draws, FIELDS, dict(size=6, capacity=10, N=8, D=3),
-        [dict(size=1), dict(size=10), dict(N=1), dict(D=1), dict(size=40, capacity=50, N=30)], call=draw,
+        [
+            Edge(dict(size=1), "with one transition stored"), Edge(dict(size=10), "where the buffer is full"), Edge(dict(N=1), "with one draw"),
+            Edge(dict(D=1), "with one number for a state"), dict(size=40, capacity=50, N=30),
+        ],
+        call=draw, judge="the reference",
     ),
     "dqn_targets": Exercise(
         make_targets, ["y"], dict(N=9, A=3, gamma=0.9),
-        [dict(N=1), dict(A=1), dict(gamma=0.0), dict(gamma=1.0), dict(N=40, A=5), dict(scale=0.0), dict(scale=1e6)],
+        [
+            ONE, ONE_ACTION, dict(gamma=0.0), dict(gamma=1.0), dict(N=40, A=5), dict(scale=0.0), dict(scale=1e6),
+            Edge(dict(lift=-20.0), "where all values are negative", BELOW_ZERO),
+        ],
     ),
     "q_loss": Exercise(
-        make_loss, ["J", "dW1", "db1", "dW2", "db2"], SIZES, EDGES, call=use_loss, as_dict=True,
+        make_loss, ["J", "dW1", "db1", "dW2", "db2"], SIZES,
+        [
+            *NETWORK,
+            Edge(
+                dict(shock=1e9), "where one reward is a billion",
+                "The loss is huge beside a change of any one parameter, so differences of two losses have no digits left. The slope of the "
+                "Huber loss is 1 there, as it is at an error of 2.",
+            ),
+        ],
+        call=use_loss, as_dict=True, groups=[("dW1", "db1"), ("dW2", "db2")],
     ),
     "DQN": Exercise(
         make_agent, ["losses", "p W1", "p b2", "target W1", "target b2"], dict(T=7, sync_every=3, **SIZES),
-        [dict(sync_every=1), dict(sync_every=7), dict(sync_every=50), dict(T=1), dict(T=12, sync_every=5), *EDGES],
-        call=use_agent, forward=["losses"],
+        [
+            dict(sync_every=1), dict(sync_every=7), Edge(dict(sync_every=50), "before the first copy"), Edge(dict(T=1), "after one step"),
+            dict(T=12, sync_every=5), *NETWORK,
+        ],
+        call=use_agent, forward=["losses"], groups=[("p W1", "p b2"), ("target W1", "target b2")],
     ),
     "double_dqn_targets": Exercise(
-        make_double, ["y"], dict(N=9, A=3, gamma=0.9), [dict(N=1), dict(A=1), dict(gamma=0.0), dict(N=40, A=5)],
+        make_double, ["y"], dict(N=9, A=3, gamma=0.9), [ONE, ONE_ACTION, dict(gamma=0.0), dict(N=40, A=5)],
     ),
 }  # fmt: skip

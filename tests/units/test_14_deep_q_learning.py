@@ -181,13 +181,14 @@ def test_the_equation_holds(label, world, batch):
     EQUATIONS[label](world if label in ON_WORLD else batch)
 
 
-def test_every_batch_of_the_checks_holds_both_kinds_of_ending():
-    """A test whose flags are all False would let every mistake about the end of an episode pass."""
+def test_every_batch_of_the_checks_holds_both_kinds_of_ending_and_both_at_once():
+    """Flags that are all False, or never both True, would let a mistake about the end of an episode pass."""
     checks = load_checks(ROOT / "course" / UNIT)
     for seed in range(50):
         batch = checks["dqn_targets"].make(np.random.RandomState(seed), N=9, A=3, gamma=0.9)
         terminated, truncated = batch["terminated"], batch["truncated"]
-        assert terminated.any() and truncated.any() and not (terminated & truncated).any()
+        assert terminated.any() and truncated.any() and (terminated & truncated).any()
+        assert (terminated & ~truncated).any() and (truncated & ~terminated).any()
         assert not (terminated | truncated).all()
 
 
