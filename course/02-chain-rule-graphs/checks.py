@@ -4,7 +4,6 @@ Your numbers are compared with what torch's autograd gives for the same graph (i
 allowed; it holds no answer.
 """
 
-import contextlib
 import operator
 
 import numpy as np
@@ -415,34 +414,6 @@ def long_row(x, length):
 
 
 def call_engine(answer, x, xyz, program, chain):
-    with watched(answer):
-        return differentiate(answer, x, xyz, program, chain)
-
-
-@contextlib.contextmanager
-def watched(cls):
-    """While it lasts, the nodes of a class count how often their `parents` are looked at."""
-    reads = Reads(0, 0, 0)
-
-    def get(node):
-        reads.look()
-        return vars(node)["parents"]
-
-    def put(node, parents):
-        reads.nodes += 1
-        vars(node)["parents"] = parents
-
-    if "parents" in vars(cls):  # a class that has a way of its own to keep them
-        yield
-        return
-    cls.parents = property(get, put)
-    try:
-        yield
-    finally:
-        del cls.parents
-
-
-def differentiate(answer, x, xyz, program, chain):
     results = {}
     for name, expression in EXPRESSIONS.items():
         leaves = [answer(v) for v in xyz.tolist()]

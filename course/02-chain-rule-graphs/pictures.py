@@ -29,7 +29,7 @@ def one_route():
 
 
 def two_by_two(y1, y2):
-    """The routes of the article's second graph, for x1 = y1 y2, x2 = y1^2 + y2, J = x1 x2."""
+    """The routes of a graph with two variables and two children, for x1 = y1 y2, x2 = y1^2 + y2, J = x1 x2."""
     x1, x2 = y1 * y2, y1**2 + y2
     d = Drawing(600, 300)
     d.node("y1", 70, 70, "y_1", "input", size=60)

@@ -2,17 +2,19 @@
 
 import math
 import sys
+import textwrap
 
 import numpy as np
 import pytest
 import torch
 from equations import ROOT, labels, module, printed
 
-from byhand.checking import visible_report
+from byhand.checking import graded_report, visible_report
+from byhand.checking.collect import collect
 from byhand.checking.exercise import load_checks
 from byhand.teaching.course import Unit
 from byhand.teaching.execute import executed, executed_solution
-from byhand.teaching.misconceptions import Answers
+from byhand.teaching.misconceptions import Answers, Variant
 from byhand.teaching.notebooks import read_source
 
 UNIT = "02-chain-rule-graphs"
@@ -163,6 +165,19 @@ def cell(pictures):
     assert all(abs(term.item()) > 1e-4 for term in terms)
 
 
+def cell_children(pictures):
+    """The five formulas in which the cell stands: torch's derivative of each, all other arguments held."""
+    c, o, f, p = 0.3, 0.6, 0.8, dict(out=-0.4, **{"in": 0.5, "for": 0.9})
+    for formula, slope in (
+        (lambda c: o * torch.tanh(c), o * (1 - math.tanh(c) ** 2)),
+        (lambda c: 0.2 + p["out"] * c, p["out"]),
+        (lambda c: 0.1 + f * c, f),
+        (lambda c: 0.7 + p["in"] * c, p["in"]),
+        (lambda c: -0.3 + p["for"] * c, p["for"]),
+    ):
+        assert_close(gradients(formula, c)[0], slope)
+
+
 def layer_arrays():
     rng = np.random.default_rng(3)
     return [rng.normal(size=shape) for shape in ((4, 2), (4, 3), (2, 3), (2,))]
@@ -204,7 +219,7 @@ def central(pictures):
 EQUATIONS = {
     "eq-graph-one": one, "eq-graph-example": example, "eq-graph-two": two, "eq-graph-many": many, "eq-graph-routes": by_routes,
     "eq-graph-steps": two_steps, "eq-graph-sweep": sweep, "eq-graph-cost": cost, "eq-graph-gate": gate, "eq-graph-once": once,
-    "eq-graph-cell": cell, "eq-graph-layer": layer, "eq-graph-layer-back": layer_back, "eq-graph-central": central,
+    "eq-graph-cell": cell, "eq-graph-cell-children": cell_children, "eq-graph-layer": layer, "eq-graph-layer-back": layer_back, "eq-graph-central": central,
 }  # fmt: skip
 
 
@@ -253,6 +268,67 @@ def test_an_answer_that_lists_every_route_is_stopped_and_told_why():
 
     report = repr(visible_report("reverse_accumulation", checks, listing))
     assert "stopped after" in report and "again and again" in report
+
+
+STOPPED = {
+    "reverse_accumulation": ("""
+        totals = dict.fromkeys(graph, 0.0)
+        totals[end] = 1.0
+        unvisited = [n for n in graph if n[0] == "u"]
+        while unvisited:
+            unvisited.extend(child for child, _ in graph[unvisited.pop()])
+        return totals
+    """, "stopped after"),
+    "backward": ("""
+        unvisited = [J]
+        while unvisited:
+            node = unvisited.pop()
+            for parent, local in node.parents:
+                parent.grad += local
+                unvisited.append(parent)
+    """, "stopped after"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", STOPPED)
+def test_who_visits_a_node_at_each_arrow_is_stopped_with_a_sentence(name):
+    """On the long ladder such a to-do list would hold more nodes than any memory; in the visible check and in grading alike."""
+    checks = load_checks(ROOT / "course" / UNIT)
+    answers = Answers(read_source(ROOT / "solutions" / UNIT / "exercises.md").notebook, ROOT / "course" / UNIT)
+    body, says = STOPPED[name]
+    variant = Variant(name, "endless", textwrap.dedent(body))
+    function = answers.function(name, variant)
+    for problem in (s.problem for s in checks.solved(name)):
+        if problem.sizes["ladder"] == 40:
+            outcome = collect(function, problem.args, checks[name].call)
+            assert outcome.failure and says in outcome.failure.message and "again and again" in outcome.failure.message
+    assert graded_report(name, checks, function, 4.0, 5).points[0] == 0
+
+
+def test_an_honest_quadratic_search_is_not_stopped():
+    """A node is taken when all its parents are: found by looking through all nodes each time."""
+    checks = load_checks(ROOT / "course" / UNIT)
+
+    def slow(graph):
+        order, left = [], list(graph)
+        while left:
+            heads = {child for node in left for child, _ in graph[node]}
+            order += [node for node in left if node not in heads]
+            left = [node for node in left if node in heads]
+        return order
+
+    for problem in (s.problem for s in checks.solved("topological_order")):
+        if not problem.sizes["chain"]:
+            assert not collect(slow, problem.args, checks["topological_order"].call).failure
+
+
+def test_the_values_on_paper():
+    c, p = 0.5, -2.0
+    o, t = 1 / (1 + math.exp(-p * c)), math.tanh(c)
+    assert (f"{o:.4f}", f"{t:.4f}") == ("0.2689", "0.4621")
+    slot, route = o * (1 - t**2), t * p * o * (1 - o)
+    assert [f"{v:.2f}" for v in (slot, route, slot + route)] == ["0.21", "-0.18", "0.03"]
+    assert all(abs(100 * v - round(100 * v)) < 0.2 for v in (slot, route, slot + route))  # far from where rounding turns
 
 
 @pytest.mark.slow
