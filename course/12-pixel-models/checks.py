@@ -43,6 +43,14 @@ def both_kinds(answer, k):
     return [answer(k, "A"), answer(k, "B")]
 
 
+def make_colour(rng, k, C):
+    return dict(k=k, C=C)
+
+
+def both_colour_kinds(answer, k, C):
+    return [answer(k, "A", C), answer(k, "B", C)]
+
+
 def make_masked(rng, N, C, O, H, W, k, scale=1.0):
     """The mask is made up: it is not the same when it is turned or transposed, and it is neither A nor B."""
     m = rng.randint(2, size=(k, k)).astype(float)
@@ -176,6 +184,11 @@ EXERCISES = {
     "pixel_mask": Exercise(
         make_mask, ["A", "B"], dict(k=5), [Edge(dict(k=1), "with a kernel of one tap"), dict(k=3), dict(k=7)],
         call=both_kinds, judge="the reference",
+    ),
+    "colour_mask": Exercise(
+        make_colour, ["A", "B"], dict(k=5, C=3),
+        [Edge(dict(C=1), "with one colour"), Edge(dict(k=1), "with a kernel of one tap"), dict(k=3, C=4), dict(k=3, C=2)],
+        call=both_colour_kinds, judge="the reference",
     ),
     "masked_conv_backward": Exercise(make_masked, ["dx", "dw", "db"], SIZES, [*EDGES[:3], dict(k=1), dict(k=5), LARGE]),
     "receptive_field": Exercise(

@@ -40,6 +40,17 @@ def both_masks(k):
     return numbers(A=torch_mask(k, "A"), B=torch_mask(k, "B"))
 
 
+def colour_masks(k, C):
+    """Read off the triangle of unit 11 for all k * k * C values under the kernel, colours counted fastest."""
+    found = {}
+    for kind in "AB":
+        values = k * k * C
+        order = torch.ones(values, values, dtype=torch.float64).tril(-1 if kind == "A" else 0)
+        centre = (k * k // 2) * C
+        found[kind] = torch.stack([order[centre + o].view(k, k, C).permute(2, 0, 1) for o in range(C)])
+    return numbers(**found)
+
+
 def masked_backward(da, x, w, m):
     x, w, b = tensors(x, w, np.zeros(len(w)))
     same(x, w * torch.tensor(m), b).backward(torch.tensor(da))
@@ -114,6 +125,7 @@ REFERENCES = {
     "conv2d": conv,
     "conv2d_backward": conv_backward,
     "pixel_mask": both_masks,
+    "colour_mask": colour_masks,
     "masked_conv_backward": masked_backward,
     "receptive_field": field_of,
     "pixelcnn": with_the_world(cnn_logits),

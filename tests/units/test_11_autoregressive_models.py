@@ -366,7 +366,7 @@ def test_going_back_through_ones_own_forward_pass_earns_nothing():
     cheat = answers.function("made_backward", Variant("made_backward", "cheat", region + solution))
     report = visible_report("made_backward", checks, cheat)
     assert {row.name for row in report.verdict.rows if row.right} == {"dA", "dc"}  # they need no hidden layer
-    assert graded_report("made_backward", checks, cheat, 1.0, "0").points[0] == 0
+    assert graded_report("made_backward", checks, cheat, 1.0, 1).points[0] == 0
 
 
 # The numbers in the prose
