@@ -13,18 +13,20 @@ from nbgrader.api import Gradebook
 
 from byhand.grading.sheet import Sheet
 from byhand.teaching.course import Unit
+from byhand.teaching.notebooks import read_source
 
 ROOT = Path(__file__).parents[1]
 UNIT = "05-simple-rnn"
-EXERCISES = (
-    "rnn_step",
-    "rnn_forward",
-    "cross_entropy",
-    "rnn_step_backward",
-    "rnn_backward",
-    "truncated_bptt",
-    "sample",
-)
+
+
+def points(unit):
+    """Exercise -> its points, as the unit's source has them, in order."""
+    cells = (c.metadata.get("nbgrader", {}) for c in read_source(unit.exercises).notebook.cells)
+    return {m["grade_id"].removesuffix("-check"): m["points"] for m in cells if m.get("grade_id", "").endswith("-check")}
+
+
+POINTS = points(Unit(ROOT, UNIT))
+EXERCISES = tuple(POINTS)
 ESSAY = "Imagine one W for each step; moving the one real W moves them all, so the effects add. V and c stay exact."
 
 # Works for the sequence of the visible check and for no other length.

@@ -6,14 +6,10 @@ import re
 
 import nbformat
 import pytest
-from classes import ESSAY, EXERCISES, UNIT, Answers, run
+from classes import ESSAY, EXERCISES, POINTS, UNIT, Answers, run
 from nbgrader.api import Gradebook
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("class")]
-
-POINTS = dict(
-    rnn_step=4, rnn_forward=6, cross_entropy=6, rnn_step_backward=8, rnn_backward=10, truncated_bptt=8, sample=4
-)  # fmt: skip
 
 # The share of its points that an answer earns, by reasoning; what is not named here earns all. Each quantity counts the
 # same, so where one of six is wrong, 5/6 is earned. An exercise that calls a wrong one is wrong where it depends on it.
@@ -43,7 +39,7 @@ SHARES = {
     # overwritten for its caller too, so two of seven are wrong.
     "h0-overwritten": dict(rnn_forward=2 / 3, truncated_bptt=5 / 7),
     # Right for the ordinary five steps, and on all of the seven edge cases but T = 1 and T = 9. truncated_bptt has
-    # seven steps, for which the scores are too few.
+    # eight steps, for which the scores are too few.
     "hard-coded": dict(rnn_forward=6 / 8, truncated_bptt=0),
     # There is no rnn_step: who calls it fails, the others don't.
     "syntax-error": dict(rnn_step=0, rnn_forward=0, truncated_bptt=0, sample=0),

@@ -1,16 +1,12 @@
-"""Unit 04: the problems that the exercises are checked on, and torch's answers to them.
+"""Unit 04: the problems that the exercises are checked on.
 
-Your answers are compared with what torch does for the same task: `Tensor.unfold`, `one_hot`, `pad_sequence`, `mse_loss`
-with autograd, `torch.nn.RNN` with `torch.nn.Linear`, packed sequences. Reading this file is allowed; it holds no answer
-in numpy.
+Your answers are compared with what torch does for the same task: `Tensor.unfold`, `one_hot`, `pad_sequence`, `mse_loss` and other
+sums with autograd, `torch.nn.RNN` with `torch.nn.Linear`, packed sequences. Reading this file is allowed; it holds no answer.
 """
 
 import numpy as np
-import torch
 
-from byhand.checking import Exercise
-
-
+from byhand.checking import Edge, Exercise
 
 
 class Cell:
@@ -18,14 +14,9 @@ class Cell:
 
     def __init__(self, rng, D, H, scale=1.0):
         self.D, self.H = D, H
-        self.rnn = torch.nn.RNN(D, H, dtype=torch.float64)
-        values = {
-            "weight_ih_l0": scale * rng.normal(size=(H, D)) / np.sqrt(D),
-            "weight_hh_l0": scale * rng.normal(size=(H, H)) / np.sqrt(H),
-            "bias_ih_l0": scale * rng.normal(size=H) / 2,
-            "bias_hh_l0": np.zeros(H),
-        }
-        self.rnn.load_state_dict({name: torch.tensor(value) for name, value in values.items()})
+        self.U = scale * rng.normal(size=(H, D)) / np.sqrt(D)
+        self.W = scale * rng.normal(size=(H, H)) / np.sqrt(H)
+        self.b = scale * rng.normal(size=H) / 2
 
     def __call__(self, x, h):
         """One step for a batch. Raises ValueError where the shapes are not those of this cell."""
@@ -35,8 +26,7 @@ class Cell:
                 raise ValueError(f"cell(x, h) got {name} of shape {array.shape}; this cell wants (N, {last})")
         if len(x) != len(h):
             raise ValueError(f"cell(x, h) got {len(x)} rows in x and {len(h)} in h; both have one row per sequence")
-        with torch.no_grad():
-            return self.rnn(torch.tensor(x[None]), torch.tensor(h[None]))[1][0].numpy()
+        return np.tanh(x @ self.U.T + h @ self.W.T + self.b)
 
 
 # windows -----------------------------------------------------------------------------------------
@@ -47,7 +37,8 @@ def make_windows(rng, M, T, D, horizon, stride, gaps=True):
     if gaps:
         out = rng.randint(M // 4, M // 3)
         series[out : out + 2] = np.nan  # an outage
-        series[rng.randint(3 * M // 5, 2 * M // 3), -1] = np.nan  # one instrument alone
+        series[M - 4, -1] = np.nan  # one instrument alone, where it is in windows and beside a target
+        series[2 * (M // 3), 0] = np.nan  # and the one whose readings are targets
     return dict(series=series, T=T, horizon=horizon, stride=stride)
 
 
@@ -75,12 +66,16 @@ def _its_own(x, series):
 
 
 def make_text(rng, T, D, strangers=True):
-    letters = list("tesanrodhilumcgw ")
+    letters = list("tesanrodhilumcgw")
     rng.shuffle(letters)
+    letters = [letters[0], letters[0].upper(), " ", *letters[1:]]  # a letter and its capital: two characters
     alphabet = "".join(letters[:D])
     text = [alphabet[k] for k in rng.randint(D, size=T)]
     if strangers:
         text[rng.randint(T)] = "é"
+        if T > 3:
+            at = rng.permutation(T)[:3]
+            text[at[0]], text[at[1]], text[at[2]] = alphabet[0], alphabet[min(1, D - 1)], letters[3].upper()
     return dict(text="".join(text), alphabet=alphabet)
 
 
@@ -88,32 +83,25 @@ def make_text(rng, T, D, strangers=True):
 
 
 def random_lengths(rng, T, N):
-    """N lengths from 1 to T; the longest is T and does not come first where it can be helped."""
-    lengths = rng.randint(1, max(T, 2), size=N)
-    lengths[N // 2] = T
+    """N lengths from 1 to T; the longest is T and does not come first, one is 1, where it can be had."""
+    lengths = rng.randint(1, T + 1, size=N)
+    lengths[0], lengths[N // 2] = 1, T
     return lengths
 
 
 def make_pad(rng, T, N, D):
     sequences = [rng.normal(size=(length, D)) for length in random_lengths(rng, T, N)]
-    sequences[N // 2][T // 2] = 0.0  # a real vector that is zero, not padding
+    sequences[N // 2][T // 2] = 0.0  # real vectors that are zero, not padding
+    sequences[N // 2][-1] = 0.0
     return dict(sequences=sequences)
 
 
-def call_pad(answer, sequences):
-    returned = answer(sequences)
-    if isinstance(returned, (tuple, list)) and len(returned) == 2:
-        x, mask = returned
-        if isinstance(mask, np.ndarray) and mask.dtype == bool:  # as good as ones and zeros
-            mask = mask.astype(float)
-        return x, mask
-    return returned
-
-
-def make_mse(rng, T, N, O, garbage=np.nan):
+def make_mse(rng, T, N, O, garbage=np.nan, shift=0.0):
     lengths = random_lengths(rng, T, N)
+    lengths[-1] = T  # so that more than half of the steps are real
     mask = (np.arange(T)[:, None] < lengths).astype(float)
-    y_hat, y = rng.normal(size=(T, N, O)), rng.normal(size=(T, N, O))
+    y_hat, y = rng.normal(size=(2, T, N, O)) + shift
+    y_hat[0, 0, 0] = y[0, 0, 0]  # one prediction that is right
     y_hat[mask == 0] += 5.0  # whatever the network says there
     y[mask == 0] = garbage  # and nobody knows the truth
     return dict(y_hat=y_hat, y=y, mask=mask)
@@ -132,9 +120,13 @@ def make_many(rng, T, N, D, H, O, scale=1.0):
     )
 
 
-def make_one(rng, T, N, D, H, O, scale=1.0):
+def make_one(rng, T, N, D, H, O, scale=1.0, behind=None):
     args = make_many(rng, T, N, D, H, O, scale)
-    return dict(cell=args.pop("cell"), x=args.pop("x"), lengths=random_lengths(rng, T, N), **args)
+    lengths = random_lengths(rng, T, N)
+    x = args.pop("x")
+    if behind is not None:
+        x[np.arange(T)[:, None] >= lengths] = behind
+    return dict(cell=args.pop("cell"), x=x, lengths=lengths, **args)
 
 
 def make_generate(rng, n, N, D, H, scale=1.0):
@@ -143,54 +135,78 @@ def make_generate(rng, n, N, D, H, scale=1.0):
     )
 
 
-def make_translate(rng, T, N, D, H, O, n, scale=1.0):
-    encoder, decoder = Cell(rng, D, H, scale), Cell(rng, O, H, scale)
+def make_translate(rng, T, N, D, H, O, n, scale=1.0, behind=None):
+    args = make_one(rng, T, N, D, H, O, scale, behind)
+    decoder = Cell(rng, O, H, scale)
     return dict(
-        encoder=encoder, decoder=decoder, x=rng.normal(size=(T, N, D)), lengths=random_lengths(rng, T, N),
-        h0=rng.normal(size=(N, H)), start=rng.normal(size=(N, O)), **readout(rng, H, O), n=n,
+        encoder=args["cell"], decoder=decoder, x=args["x"], lengths=args["lengths"],
+        h0=args["h0"], start=rng.normal(size=(N, O)), V=args["V"], c=args["c"], n=n,
     )  # fmt: skip
 
 
-# ctc_collapse ------------------------------------------------------------------------------------
+# CTC ---------------------------------------------------------------------------------------------
 
 
-def make_path(rng, L, labels, blank, ends="labels"):
-    """L labels, each one or more times, with blanks between some of them and between any two that are equal.
-
-    ends  what the path begins and ends with: "labels", "blanks", or "only blanks" for a path that holds nothing else
-    """
-    others = [k for k in range(labels + 1) if k != blank]
-    word = [others[k] for k in rng.randint(labels, size=L)]
-    if L > 3:
-        word[2] = word[1]  # a double letter, with a blank between
-        word[3] = next(k for k in others if k != word[2] or labels == 1)
-    path = []
-    for before, label in zip([None, *word], word, strict=False):
-        if before == label or (before is not None and rng.uniform() < 0.4):
-            path += [blank] * rng.randint(1, 3)
-        path += [label] * rng.randint(1, 4)
-    if ends == "blanks":
-        path = [blank, *path, blank, blank]
-    return dict(path=np.full(len(path), blank) if ends == "only blanks" else np.array(path), blank=blank)
+def make_path(rng, kind, blank=0):
+    """A path of labels from 0 to 4. Where the letters are not given, `rng` says which label is which."""
+    a, b, c = rng.permutation([k for k in range(5) if k != blank and (k or kind != "a leading 0")])[:3]
+    if kind == "a leading 0":
+        a = 0
+    path = {
+        "ordinary": [a, a, a, blank, a, b, b, blank, blank, b, c, c, a, b, blank],
+        "leading blanks": [blank, blank, a, a, b],
+        "a leading 0": [a, a, b, blank, b, b, c],
+        "equal ends": [a, b, b, blank, c, a],
+        "no blanks": [b, a, a, c, c, c, b],
+        "only blanks": [blank] * 4,
+        "one label": [a],
+        "one blank": [blank],
+    }.get(kind)
+    return dict(path=np.array(path if path else rng.randint(5, size=60)), blank=blank)
 
 
-def call_collapse(answer, path, blank):
-    returned = answer(path, blank)
-    return np.array(returned, dtype=int) if isinstance(returned, list) else returned
+def make_word(rng, T, K, word, blank):
+    """Probabilities (T, K), rows that add up to 1; `word` holds places among the labels that are not blank."""
+    labels = np.array([k for k in range(K) if k != blank])
+    y_hat = rng.uniform(0.1, 1, size=(T, K))
+    return dict(y_hat=y_hat / y_hat.sum(axis=1, keepdims=True), word=labels[list(word)].astype(int), blank=blank)
+
+
+def make_word_backward(rng, T, K, word, blank):
+    args = make_word(rng, T, K, word, blank)
+    return dict(**args, alpha=rng.uniform(size=(T, 2 * len(word) + 1)))
 
 
 # bidirectional -----------------------------------------------------------------------------------
 
 
-def make_both(rng, T, N, D, H, scale=1.0):
+def make_both(rng, T, N, D, H, scale=1.0, behind=None):
+    args = make_one(rng, T, N, D, H, 1, scale, behind)
     return dict(
-        forward=Cell(rng, D, H, scale), backward=Cell(rng, D, H, scale), x=rng.normal(size=(T, N, D)),
-        lengths=random_lengths(rng, T, N), h0_forward=rng.normal(size=(N, H)), h0_backward=rng.normal(size=(N, H)),
+        forward=args["cell"], backward=Cell(rng, D, H, scale), x=args["x"], lengths=args["lengths"],
+        h0_forward=args["h0"], h0_backward=rng.normal(size=(N, H)),
     )  # fmt: skip
 
 
 SIZES = dict(T=5, N=3, D=4, H=6, O=2)
-EDGES = [dict(T=1), dict(N=1), dict(H=1), dict(D=1), dict(T=9, N=2, D=3, H=8), dict(scale=0.0), dict(scale=6.0)]
+EDGES = [
+    Edge(dict(T=1), "with sequences of one step"), Edge(dict(N=1), "with one sequence in the batch"),
+    Edge(dict(H=1), "with one hidden unit"), Edge(dict(D=1), "with one input"),
+    Edge(dict(T=9, N=2, D=3, H=8), "with nine steps and other sizes"), Edge(dict(scale=0.0), "where all parameters are zero"),
+    Edge(dict(scale=6.0), "where the parameters are large"),
+]  # fmt: skip
+BEHIND = Edge(
+    dict(behind=np.nan), "where nan stands behind the end of a sequence",
+    "What stands behind the end of a sequence means nothing, and it can be nan. Multiplying by 0 does not remove a nan: choose what is real.",
+)  # fmt: skip
+# Words by the places of their letters. T = 6 steps hold three letters and a blank.
+WORDS = [
+    Edge(dict(word=(1, 1)), "with a word of two equal letters"), Edge(dict(word=(0, 0, 2)), "with a double letter at the beginning"),
+    Edge(dict(word=(2,)), "with a word of one letter"), Edge(dict(word=()), "with the empty word"),
+    Edge(dict(word=(0, 1), blank=2), "where the blank is label 2"), Edge(dict(T=3), "with as many steps as letters"),
+    Edge(dict(T=1, word=(1,)), "with one step"), Edge(dict(T=30, word=(0, 1, 1, 2, 0, 1, 0)), "with thirty steps",
+         "There are more than 10^18 paths of thirty steps: listing them never ends."),
+]  # fmt: skip
 
 
 def pick(*names, **more):
@@ -198,41 +214,69 @@ def pick(*names, **more):
 
 
 def edges(*names):
-    return [e for e in EDGES if set(e) <= {*names, "scale"}]
+    return [e for e in EDGES if set(e.sizes) <= {*names, "scale"}]
 
 
 EXERCISES = {
     "windows": Exercise(
-        make_windows, ["x", "y"], dict(M=40, T=5, D=3, horizon=3, stride=2),
-        [dict(T=1), dict(D=1), dict(stride=1), dict(stride=7), dict(horizon=1), dict(gaps=False), dict(M=8, gaps=False)],
-        call=call_windows,
+        make_windows, ["x", "y"], dict(M=44, T=5, D=3, horizon=6, stride=2),
+        [
+            Edge(dict(T=1), "with windows of one reading"), Edge(dict(D=1), "with one feature"), Edge(dict(stride=1), "with the stride 1"),
+            Edge(dict(stride=7), "with a stride longer than a window"), Edge(dict(horizon=1), "with the horizon 1"),
+            Edge(dict(gaps=False), "without gaps"), Edge(dict(M=11, gaps=False), "with a series for one window"),
+            Edge(dict(M=8, gaps=False), "with a series too short for a window",
+                 "Where no window fits, x has the shape (T, 0, D) and y the shape (0,)."),
+        ], call=call_windows,
     ),
     "one_hot": Exercise(
         make_text, ["x"], dict(T=9, D=6),
-        [dict(T=1), dict(T=1, strangers=False), dict(D=1), dict(strangers=False), dict(T=60, D=17)],
+        [
+            Edge(dict(T=1), "with a text of one unknown character"), Edge(dict(T=1, strangers=False), "with a text of one character"),
+            Edge(dict(D=1), "with an alphabet of one character"), Edge(dict(strangers=False), "without unknown characters"),
+            Edge(dict(T=60, D=17), "with a longer text"),
+        ],
     ),
     "pad": Exercise(
-        make_pad, ["x", "mask"], pick("T", "D", N=4),
-        [dict(T=1), dict(N=1), dict(D=1), dict(N=9, T=12)], call=call_pad,
+        make_pad, ["x", "mask"], pick("T", "D", N=3),
+        [
+            Edge(dict(T=1), "with sequences of one step"), Edge(dict(N=1), "with one sequence"), Edge(dict(D=1), "with one feature"),
+            Edge(dict(N=9, T=12), "with nine sequences"),
+        ],
     ),
     "masked_mse": Exercise(
-        make_mse, ["J", "dy_hat"], pick("T", "O", N=4),
-        [dict(T=1), dict(N=1), dict(O=1), dict(garbage=1e9), dict(garbage=np.inf), dict(garbage=0.0)],
+        make_mse, ["J", "dy_hat"], pick("T", N=4, O=3),
+        [
+            Edge(dict(T=1), "with sequences of one step"), Edge(dict(N=1), "with one sequence"), Edge(dict(O=1), "with one number a step"),
+            Edge(dict(garbage=1e9), "where large numbers stand behind the end"), Edge(dict(garbage=np.inf), "where inf stands behind the end"),
+            Edge(dict(garbage=0.0), "where zeros stand behind the end"),
+            Edge(dict(shift=1e5), "where targets and predictions lie near 100000",
+                 "If you compute gradients from differences of the loss: of so large numbers the differences have no digits left."),
+        ],
     ),
-    "many_to_many": Exercise(make_many, ["h", "o"], SIZES, EDGES, forward=["h", "o"], torch=True),
-    "many_to_one": Exercise(make_one, ["o"], SIZES, EDGES, torch=True),
+    "many_to_many": Exercise(make_many, ["h", "o"], SIZES, EDGES, forward=["h", "o"]),
+    "many_to_one": Exercise(make_one, ["o"], SIZES, [*EDGES, BEHIND]),
     "one_to_many": Exercise(
-        make_generate, ["y"], pick("N", "D", "H", n=5), [dict(n=1), *edges("N", "D", "H")], forward=["y"], torch=True,
+        make_generate, ["y"], pick("N", "D", "H", n=5), [Edge(dict(n=1), "with one output"), *edges("N", "D", "H")], forward=["y"],
     ),
     "encoder_decoder": Exercise(
-        make_translate, ["y"], dict(SIZES, n=4), [dict(n=1), dict(n=8), *EDGES], forward=["y"], torch=True,
+        make_translate, ["y"], dict(SIZES, n=7),
+        [Edge(dict(n=1), "with one output"), Edge(dict(n=8), "with eight outputs"), *EDGES, BEHIND], forward=["y"],
     ),
     "ctc_collapse": Exercise(
-        make_path, ["labels"], dict(L=7, labels=4, blank=0),
-        [dict(L=1), dict(labels=1), dict(blank=3), dict(ends="blanks"), dict(ends="only blanks"), dict(L=40)],
-        call=call_collapse,
+        make_path, ["labels"], dict(kind="ordinary"),
+        [
+            Edge(dict(kind="a leading 0", blank=3), "where the blank is not 0 and the path begins with the label 0",
+                 "No label is a safe stand-in for what comes before the first step, except the blank itself."),
+            Edge(dict(kind="equal ends"), "where the path begins and ends with the same label",
+                 "At t = 0 the index t - 1 is -1, and in Python that is the last step."),
+            Edge(dict(kind="leading blanks"), "where the path begins with blanks"), Edge(dict(kind="no blanks"), "without blanks"), Edge(dict(kind="only blanks"), "with nothing but blanks"),
+            Edge(dict(kind="one label"), "with one label"), Edge(dict(kind="one blank"), "with one blank"),
+            Edge(dict(kind="ordinary", blank=4), "where the blank is the last label"), Edge(dict(kind="any"), "with a long path"),
+        ],
     ),
+    "ctc_probability": Exercise(make_word, ["p", "alpha"], dict(T=6, K=4, word=(0, 1, 1), blank=0), WORDS, forward=["alpha"], elementwise=("p",)),
+    "ctc_backward": Exercise(make_word_backward, ["dy_hat"], dict(T=6, K=4, word=(0, 1, 1), blank=0), WORDS, backward=["dy_hat"]),
     "bidirectional": Exercise(
-        make_both, ["h"], pick("T", "N", "D", "H"), edges("T", "N", "D", "H"), torch=True,
+        make_both, ["h"], pick("T", "N", "D", "H"), [*edges("T", "N", "D", "H"), BEHIND],
     ),
 }  # fmt: skip

@@ -1,12 +1,12 @@
-"""Unit 06: the problems that the exercises are checked on, and torch's answers to them.
+"""Unit 06: the problems that the exercises are checked on.
 
-The perceptron is compared with gradient descent on its loss max(0, -y a), networks with what torch's autograd gives for them, initial
-weights with `torch.nn.init`. Reading this file is allowed; it holds no answer in numpy.
+The perceptron is compared with gradient descent on its loss max(0, -y a), networks with what torch's autograd gives for them.
+Reading this file is allowed; it holds no answer.
 """
 
 import numpy as np
 
-from byhand.checking import Exercise
+from byhand.checking import Edge, Exercise
 
 
 # perceptron_step ---------------------------------------------------------------------------------
@@ -16,10 +16,12 @@ def make_step(rng, cases, D):
     """Cases on the line, on the wrong side and on the right side, of both labels."""
     x, w, b = rng.normal(size=(cases, D)), rng.normal(size=(cases, D)), 2 * rng.normal(size=cases)
     y = np.where(np.arange(cases) % 2 == 0, 1, -1)
-    w[:2], b[:2] = 0, 0
-    for n in range(2, cases):
+    for n in range(4, cases):
         side = np.sign(x[n] @ w[n] + b[n])
         y[n] = side if n % 3 == 2 else -side
+    w[:2], b[:2] = 0, 0  # on the line: all weights zero, and a sum that cancels
+    x[2:4], w[2:4] = 0, 1
+    x[2:4, 0], b[2:4] = 2, -2
     return dict(x=x, y=y, w=w, b=b)
 
 
@@ -35,15 +37,21 @@ def call_step(answer, x, y, w, b):
 # perceptron --------------------------------------------------------------------------------------
 
 
+NOISE = 4  # of the data that no line separates
+
+
 def make_perceptron(rng, N, D, max_epochs, noise=0.0, xor=False):
     if xor:
         return dict(X=np.array([[0.0, 0], [0, 1], [1, 0], [1, 1]]), y=np.array([-1, 1, 1, -1]), max_epochs=max_epochs)
+    mirror = np.where(rng.uniform(size=D) < 0.5, -1, 1)
+    if noise:
+        rng = np.random.RandomState(NOISE)  # so that the last epoch is neither the best nor the worst; mirrored, it stays so
     w = rng.normal(size=D) + 0.5
     X = rng.normal(size=(N, D))
     a = X @ w + 0.8
     X += 0.1 * np.sign(a)[:, None] * w / np.sum(w * w)  # a margin, so that a few epochs are enough
     y = np.where(a > 0, 1, -1)
-    return dict(X=X, y=np.where(rng.uniform(size=N) < noise, -y, y), max_epochs=max_epochs)
+    return dict(X=mirror * X, y=np.where(rng.uniform(size=N) < noise, -y, y), max_epochs=max_epochs)
 
 
 # deep_gradients ----------------------------------------------------------------------------------
@@ -53,9 +61,11 @@ def make_deep(rng, L, N, H, O, scale=1.0, shift=0.0):
     c = rng.normal(size=O) + shift
     c[0] += 1000.0  # exp(1000) overflows; the softmax of such scores does not
     c[-1] += 1000.0
+    y = rng.randint(O, size=N) if O < 3 else rng.choice([0, O - 1], size=N)
+    y[0] = O // 2  # with three classes: its score lies 1000 below the best, its probability is 0 as a float
     return dict(
         x=rng.uniform(size=(N, H)),
-        y=rng.randint(O, size=N) if O < 3 else rng.choice([0, O - 1], size=N),
+        y=y,
         W=2 * scale * rng.normal(size=(L, H, H)) / np.sqrt(H),
         b=scale * rng.normal(size=(L, H)),
         V=scale * rng.normal(size=(O, H)),
@@ -63,25 +73,15 @@ def make_deep(rng, L, N, H, O, scale=1.0, shift=0.0):
     )
 
 
-# init_weights ------------------------------------------------------------------------------------
-
-
-def make_init(rng, n_out, n_in):
-    return dict(z=rng.normal(size=(n_out, n_in)))
-
-
-def call_init(answer, z):
-    return answer(z, "glorot"), answer(z, "he")
-
-
 # autoencoder -------------------------------------------------------------------------------------
 
 
-def make_autoencoder(rng, N, D, H, scale=1.0):
-    c = scale * rng.normal(size=D)
-    c[0] += 900.0  # exp(900) overflows, and sigmoid(900) is 1 to the last digit; the loss is harmless
+def make_autoencoder(rng, N, D, H, scale=1.0, far=900.0):
+    x, c = rng.uniform(size=(N, D)), scale * rng.normal(size=D)
+    x[0, 0], x[-1, -1] = 0.0, 1.0
+    c[0] += far  # exp(900) overflows, and sigmoid(900) is 1 to the last digit; the loss is harmless
     return dict(
-        x=rng.uniform(size=(N, D)),
+        x=x,
         W=scale * rng.normal(size=(H, D)),
         b=scale * rng.normal(size=H),
         V=scale * rng.normal(size=(D, H)),
@@ -119,48 +119,95 @@ def make_adding(rng, T, N):
 # rnn_last ----------------------------------------------------------------------------------------
 
 
-def make_rnn(rng, T, N, D, H, scale=1.0):
+def make_rnn(rng, T, N, D, H, scale=1.0, shift=0.0):
     return dict(
         x=rng.normal(size=(T, N, D)),
-        y=rng.normal(size=N),
+        y=rng.normal(size=N) + shift,
         U=scale * rng.normal(size=(H, D)) / np.sqrt(D),
         W=scale * rng.normal(size=(H, H)) / np.sqrt(H),
         V=scale * rng.normal(size=(1, H)),
         b=scale * rng.normal(size=H) / 2,
-        c=scale * rng.normal(size=1),
+        c=scale * rng.normal(size=1) + shift,
     )
+
+
+# carousel ----------------------------------------------------------------------------------------
+
+
+def make_carousel(rng, T, N, f, shift=0.0):
+    """Values and markers, some of which lie between 0 and 1, as a gate's do."""
+    values, markers = rng.normal(size=(T, N)), (rng.uniform(size=(T, N)) < 0.5).astype(float)
+    markers[T // 2] = rng.uniform(size=N)
+    return dict(
+        x=np.stack([values, markers], axis=2), y=rng.normal(size=N) + shift, f=f, v=rng.normal(), c=rng.normal() + shift,
+    )  # fmt: skip
 
 
 EXERCISES = {
     "perceptron_step": Exercise(
-        make_step, ["w", "b"], dict(cases=12, D=3), [dict(D=1), dict(cases=30, D=6)], call=call_step,
+        make_step, ["w", "b"], dict(cases=12, D=3),
+        [Edge(dict(D=1), "with one input"), Edge(dict(cases=30, D=6), "on thirty other cases")], call=call_step,
     ),
     "perceptron": Exercise(
         make_perceptron, ["w", "b", "mistakes"], dict(N=20, D=4, max_epochs=100),
-        [dict(N=1), dict(D=1), dict(noise=0.4, max_epochs=6), dict(max_epochs=1), dict(xor=True, max_epochs=9)],
+        [
+            Edge(dict(N=1), "with one example"), Edge(dict(D=1), "with one input"),
+            Edge(dict(noise=0.4, max_epochs=6), "where no line separates the classes",
+                 "Without a line that separates the classes there is no epoch without a mistake: your loop has to stop after max_epochs, with the weights of that moment."),
+            Edge(dict(max_epochs=1), "where one epoch is allowed"), Edge(dict(xor=True, max_epochs=9), "on XOR"),
+        ],
     ),
     "deep_gradients": Exercise(
         make_deep, ["J", "dW", "db", "dV", "dc", "norms"], dict(L=4, N=5, H=6, O=3),
-        [dict(L=1), dict(N=1), dict(H=1), dict(O=1), dict(L=9, N=2, H=3, O=5), dict(scale=0.0), dict(scale=6.0),
-         dict(shift=-3000.0)], as_dict=True,
-    ),
-    "init_weights": Exercise(
-        make_init, ["glorot", "he"], dict(n_out=4, n_in=7),
-        [dict(n_out=1), dict(n_in=1), dict(n_out=50, n_in=3)], call=call_init,
+        [
+            Edge(dict(L=1), "with one layer"), Edge(dict(N=1), "with one example"), Edge(dict(H=1), "with layers of one unit"),
+            Edge(dict(O=1), "with one class alone"), Edge(dict(L=9, N=2, H=3, O=5), "with nine layers"),
+            Edge(dict(scale=0.0), "where all weights are zero"), Edge(dict(scale=6.0), "where the weights are large"),
+            Edge(dict(shift=-3000.0), "where all scores lie near -3000"),
+            Edge(dict(shift=3e5), "where all scores lie near 300000",
+                 "If you compute gradients from differences of the loss: of so large scores the differences have no digits left."),
+        ], as_dict=True,
     ),
     "autoencoder": Exercise(
         make_autoencoder, ["J", "dW", "db", "dV", "dc"], dict(N=4, D=6, H=3),
-        [dict(N=1), dict(D=1), dict(H=1), dict(D=3, H=8), dict(scale=0.0), dict(scale=5.0)], as_dict=True,
+        [
+            Edge(dict(N=1), "with one example"), Edge(dict(D=1), "with one entry"), Edge(dict(H=1), "with a code of one unit"),
+            Edge(dict(D=3, H=8), "where the code is wider than the input"), Edge(dict(scale=0.0), "where all weights are zero"),
+            Edge(dict(scale=5.0), "where the weights are large"),
+            Edge(dict(far=3e5), "with a score near 300000",
+                 "If you compute gradients from differences of the loss: of so large a loss the differences have no digits left."),
+        ], as_dict=True,
     ),
     "pretrain": Exercise(
         make_pretrain, ["W", "b", "J"], dict(M=9, L=3, H=4, K=5, N=3),
-        [dict(L=1), dict(K=1), dict(H=1), dict(N=1), dict(M=1), dict(rate=0.0)],
+        [
+            Edge(dict(L=1), "with one layer"), Edge(dict(K=1), "with one mini-batch"), Edge(dict(H=1), "with layers of one unit"),
+            Edge(dict(N=1), "with mini-batches of one example"), Edge(dict(M=1), "with one example"),
+            Edge(dict(rate=0.0), "with the learning rate 0"),
+        ],
     ),
     "adding_problem": Exercise(
-        make_adding, ["x", "y"], dict(T=24, N=6), [dict(N=1), dict(T=10), dict(T=100, N=50)],
+        make_adding, ["x", "y"], dict(T=24, N=6),
+        [Edge(dict(N=1), "with one sequence"), Edge(dict(T=10), "with sequences of ten steps"), Edge(dict(T=100, N=50), "with fifty long sequences")],
     ),
     "rnn_last": Exercise(
-        make_rnn, ["J", "y_hat", "dU", "dW", "dV", "db", "dc"], dict(T=5, N=3, D=2, H=4),
-        [dict(T=1), dict(N=1), dict(H=1), dict(D=1), dict(T=30, N=2), dict(scale=0.0), dict(scale=6.0)], as_dict=True,
+        make_rnn, ["J", "y_hat", "dU", "dW", "dV", "db", "dc", "norms"], dict(T=5, N=3, D=2, H=4),
+        [
+            Edge(dict(T=1), "with sequences of one step"), Edge(dict(N=1), "with one sequence"), Edge(dict(H=1), "with one hidden unit"),
+            Edge(dict(D=1), "with one input"), Edge(dict(T=30, N=2), "with thirty steps"), Edge(dict(scale=0.0), "where all parameters are zero"),
+            Edge(dict(scale=6.0), "where the parameters are large"),
+            Edge(dict(shift=1e5), "where targets and answers lie near 100000",
+                 "If you compute gradients from differences of the loss: of so large answers the differences have no digits left."),
+        ], as_dict=True, backward=["norms"],
+    ),
+    "carousel": Exercise(
+        make_carousel, ["J", "y_hat", "df", "dv", "dc", "ds"], dict(T=6, N=4, f=0.9),
+        [
+            Edge(dict(f=1.0), "where f is 1"), Edge(dict(f=0.0), "where f is 0", "With f = 0 only the last step is left: is something divided by f, or by a power of it?"),
+            Edge(dict(f=-1.2), "where f is negative"), Edge(dict(T=1), "with sequences of one step"), Edge(dict(N=1), "with one sequence"),
+            Edge(dict(T=1000, f=1.0), "with a thousand steps"),
+            Edge(dict(shift=1e5), "where targets and answers lie near 100000",
+                 "If you compute gradients from differences of the loss: of so large answers the differences have no digits left."),
+        ], as_dict=True, backward=["ds"],
     ),
 }  # fmt: skip

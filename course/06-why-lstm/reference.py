@@ -57,18 +57,6 @@ def deep(x, y, W, b, V, c):
     return in_torch(dict(J=J, norms=torch.linalg.matrix_norm(W.grad)), W=W, b=b, V=V, c=c)
 
 
-def init(z):
-    """torch draws standard normal numbers and weights from the same generator; their ratio is the size it gives to weights."""
-
-    def drawn(fill, **kind):
-        return fill(torch.empty(z.shape, dtype=torch.float64), generator=torch.Generator().manual_seed(0), **kind)
-
-    plain = drawn(torch.nn.init.normal_)
-    glorot = drawn(torch.nn.init.xavier_normal_)
-    he = drawn(torch.nn.init.kaiming_normal_, nonlinearity="relu")
-    return dict(glorot=z * (glorot / plain).mean().item(), he=z * (he / plain).mean().item())
-
-
 def encode_decode(x, W, b, V, c):
     """The loss of an autoencoder, in torch."""
     h = torch.sigmoid(torch.nn.functional.linear(x, W, b))
@@ -114,27 +102,40 @@ def adding(values, first, second):
 
 
 def rnn_last(x, y, U, W, V, b, c):
-    H, D = U.shape
-    rnn = torch.nn.RNN(D, H, dtype=torch.float64)
-    linear = torch.nn.Linear(H, 1, dtype=torch.float64)
-    values = {"weight_ih_l0": U, "weight_hh_l0": W, "bias_ih_l0": b, "bias_hh_l0": np.zeros(H)}
-    rnn.load_state_dict({name: torch.tensor(value) for name, value in values.items()})
-    linear.load_state_dict({"weight": torch.tensor(V), "bias": torch.tensor(c)})
-    states, _ = rnn(torch.tensor(x))
-    y_hat = linear(states[-1])[:, 0]
-    J = mse_loss(y_hat, torch.tensor(y))
+    x, y = torch.tensor(x), torch.tensor(y)
+    U, W, V, b, c = tensors(U, W, V, b, c)
+    states = [torch.zeros(len(y), len(W), dtype=torch.float64)]
+    for x_t in x:
+        states.append(torch.tanh(b + states[-1] @ W.T + x_t @ U.T))
+        states[-1].retain_grad()
+    y_hat = torch.nn.functional.linear(states[-1], V, c)[:, 0]
+    J = mse_loss(y_hat, y)
     J.backward()
-    where = dict(U=rnn.weight_ih_l0, W=rnn.weight_hh_l0, V=linear.weight, b=rnn.bias_ih_l0, c=linear.bias)
-    return in_torch(dict(J=J, y_hat=y_hat), **where)
+    norms = torch.stack([torch.linalg.norm(state.grad) for state in states[1:]])
+    return in_torch(dict(J=J, y_hat=y_hat, norms=norms), U=U, W=W, V=V, b=b, c=c)
+
+
+def carousel(x, y, f, v, c):
+    x, y = torch.tensor(x), torch.tensor(y)
+    f, v, c = tensors(f, v, c)
+    states = [torch.zeros_like(y)]
+    for value, marker in zip(x[..., 0], x[..., 1], strict=True):
+        states.append(f * states[-1] + marker * value)
+        states[-1].retain_grad()
+    y_hat = v * states[-1] + c
+    J = mse_loss(y_hat, y)
+    J.backward()
+    ds = torch.stack([state.grad for state in states[1:]])
+    return in_torch(dict(J=J, y_hat=y_hat, ds=ds), f=f, v=v, c=c)
 
 
 REFERENCES = {
     "perceptron_step": step,
     "perceptron": perceptron,
     "deep_gradients": deep,
-    "init_weights": init,
     "autoencoder": autoencoder,
     "pretrain": pretrain,
     "adding_problem": adding,
     "rnn_last": rnn_last,
+    "carousel": carousel,
 }

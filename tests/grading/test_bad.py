@@ -112,7 +112,7 @@ def test_what_was_attacked_is_as_it_was(sandboxed):
 
 
 def test_the_honest_student_in_the_middle_of_all_this_has_full_marks(sandboxed):
-    assert verdict(sandboxed[0], HONEST)["score"] == sum(POINTS.values()) == 46
+    assert verdict(sandboxed[0], HONEST)["score"] == sum(POINTS.values())
 
 
 def test_what_the_grader_says_adds_up(sandboxed):

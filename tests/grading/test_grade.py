@@ -258,7 +258,7 @@ def test_a_full_disk_is_a_sentence_and_afterwards_the_same_command_goes_on(cours
     assert done.returncode == 2 and "Traceback" not in done.stderr
     assert "The results cannot be written" in done.stderr and "No space left" in done.stderr
     run(course, "byhand", "grade", UNIT)
-    assert {student: v["score"] for student, v in verdicts(course).items()}["solution"] == 46
+    assert {student: v["score"] for student, v in verdicts(course).items()}["solution"] == sum(POINTS.values())
     assert (course / "classroom/feedback/solution" / UNIT / "exercises.html").is_file()
 
 
@@ -276,7 +276,7 @@ def test_a_gradebook_that_another_program_writes_is_waited_for_and_then_named(co
     assert done.returncode == 2 and "The gradebook cannot be written (database is locked)" in done.stderr
     assert "Traceback" not in done.stderr and verdicts(course) == {}
     run(course, "byhand", "grade", UNIT)
-    assert verdicts(course)["solution"]["score"] == 46
+    assert verdicts(course)["solution"]["score"] == sum(POINTS.values())
 
 
 # With and without a sandbox ----------------------------------------------------------------------------------------
@@ -296,7 +296,7 @@ def test_where_there_can_be_no_sandbox_nothing_is_graded_unless_told(course):
     assert everything(course) == before
     done = tried(course, UNIT, "--no-sandbox", preexec_fn=no_namespaces)
     assert done.returncode == 0 and "3 graded" in done.stdout
-    assert verdicts(course)["solution"]["score"] == 46
+    assert verdicts(course)["solution"]["score"] == sum(POINTS.values())
 
 
 def test_on_a_system_that_cannot_fork_grading_is_one_sentence_and_all_else_can_be_imported(tmp_path):
@@ -330,7 +330,7 @@ def become_ordinary():
 def test_an_ordinary_user_can_grade_in_the_sandbox(course):
     done = tried(course, preexec_fn=become_ordinary)
     assert done.returncode == 0 and "3 graded" in done.stdout, done.stderr
-    assert verdicts(course)["solution"]["score"] == 46
+    assert verdicts(course)["solution"]["score"] == sum(POINTS.values())
 
 
 def test_some_are_compared_with_stock_nbgrader(course):

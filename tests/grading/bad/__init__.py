@@ -19,13 +19,11 @@ import nbformat
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell
 
+from classes import POINTS, UNIT
+
 from byhand.grading.sheet import Sheet
 from byhand.teaching.course import Unit
 
-UNIT = "05-simple-rnn"
-POINTS = dict(
-    rnn_step=4, rnn_forward=6, cross_entropy=6, rnn_step_backward=8, rnn_backward=10, truncated_bptt=8, sample=4
-)  # fmt: skip
 # Stands in the class's seed, in the honest student's notes, and in the grader's environment.
 SECRET = "13579bdf02468ace" * 4
 HONEST = "honest"

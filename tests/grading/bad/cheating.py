@@ -2,7 +2,7 @@
 
 from bad import CHEAT, bad, find
 
-REST = ("rnn_forward", "rnn_step_backward", "rnn_backward", "truncated_bptt", "sample")
+REST = tuple(CHEAT)  # what is not honestly solved
 
 
 @bad("writes points into the test cells", earns=CHEAT)
