@@ -63,9 +63,10 @@ def main(argv: list[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return 2
     except ModuleNotFoundError as error:
-        if error.name not in _NOT_FOR_STUDENTS:
+        package = error.name.partition(".")[0]
+        if package not in _NOT_FOR_STUDENTS:
             raise
-        print(f"{args.command} needs {error.name}: run python setup_course.py install all.", file=sys.stderr)
+        print(f"{args.command} needs {package}: run python setup_course.py install all.", file=sys.stderr)
         return 2
 
 

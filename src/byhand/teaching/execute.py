@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import sys
 import time
 from pathlib import Path
 
 import nbformat
+from filelock import FileLock
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from nbformat import NotebookNode
@@ -27,12 +27,12 @@ def executed(path: Path) -> NotebookNode:
     """
     root = find_root(path.parent)
     cached = root / ".cache" / "executed" / f"{_key(path, root)}.ipynb"
-    if not cached.exists():
-        notebook = run(path)
-        cached.parent.mkdir(parents=True, exist_ok=True)
-        half = cached.with_suffix(f".{os.getpid()}")  # of this process alone: another one may run the same notebook
-        nbformat.write(notebook, half)
-        half.rename(cached)
+    cached.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(cached.with_suffix(".lock")):  # whoever else wants the same notebook waits for it, and does not run it too
+        if not cached.exists():
+            half = cached.with_suffix(".part")
+            nbformat.write(run(path), half)
+            half.replace(cached)
     return nbformat.read(cached, as_version=4)
 
 
