@@ -16,9 +16,7 @@ PATTERN = "05-simple-rnn"  # the unit that the tests of a wrong source break in 
 UNITS = [unit.name for unit in find_units(ROOT)]
 
 
-@pytest.fixture
-def copy(tmp_path):
-    """A course with one unit, to break."""
+def course_of_one(tmp_path):
     for side in ("course", "solutions"):
         shutil.copytree(ROOT / side / PATTERN, tmp_path / side / PATTERN)
     shutil.copy(ROOT / "course" / "start.md", tmp_path / "course")
@@ -26,6 +24,26 @@ def copy(tmp_path):
     (tmp_path / "book").mkdir()
     shutil.copy(ROOT / "book" / "references.bib", tmp_path / "book")
     return Unit(tmp_path, PATTERN)
+
+
+@pytest.fixture
+def copy(tmp_path):
+    """A course with one unit, to break."""
+    return course_of_one(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def built_once(tmp_path_factory):
+    unit = course_of_one(tmp_path_factory.mktemp("built"))
+    build([unit], unit.root)
+    return unit
+
+
+@pytest.fixture
+def built(built_once, tmp_path):
+    """A course with one unit that has been built."""
+    shutil.copytree(built_once.root, tmp_path / "course-of-one")
+    return Unit(tmp_path / "course-of-one", PATTERN)
 
 
 def edit(path: Path, old: str, new: str) -> int:
@@ -53,35 +71,32 @@ def test_a_released_notebook_is_whole_and_shows_its_points(unit):
     assert len({cell.id for cell in released.cells}) == len(released.cells)
 
 
-def test_a_second_build_changes_no_byte(copy):
+def test_a_second_build_changes_no_byte(built):
     def everything():
         return {
-            p: p.read_bytes() for p in sorted(copy.course.rglob("*")) if p.is_file() and "__pycache__" not in p.parts
+            p: p.read_bytes() for p in sorted(built.course.rglob("*")) if p.is_file() and "__pycache__" not in p.parts
         }
 
-    build([copy], copy.root)
     first = everything()
-    build([copy], copy.root)
+    build([built], built.root)
     assert everything() == first
 
 
-def test_check_changes_nothing_and_names_what_is_out_of_step(copy, monkeypatch, capsys):
-    build([copy], copy.root)
-    monkeypatch.chdir(copy.root)
+def test_check_changes_nothing_and_names_what_is_out_of_step(built, monkeypatch, capsys):
+    monkeypatch.chdir(built.root)
     assert main(["build", "--check"]) == 0
-    edit(copy.lesson, "## Summary", "## In short")
-    before = (copy.course / "lesson.ipynb").read_bytes()
+    edit(built.lesson, "## Summary", "## In short")
+    before = (built.course / "lesson.ipynb").read_bytes()
     assert main(["build", "--check"]) == 1
     assert f"run byhand build: course/{PATTERN}/lesson.ipynb" in capsys.readouterr().err
-    assert (copy.course / "lesson.ipynb").read_bytes() == before
+    assert (built.course / "lesson.ipynb").read_bytes() == before
 
 
-def test_the_classroom_holds_what_nbgrader_needs_and_no_text_source(copy):
-    build([copy], copy.root)
-    source = copy.root / "classroom" / "source" / PATTERN
+def test_the_classroom_holds_what_nbgrader_needs_and_no_text_source(built):
+    source = built.root / "classroom" / "source" / PATTERN
     assert {p.name for p in source.iterdir()} >= {"exercises.ipynb", "checks.py", "mistakes.json", "tale.txt"}
-    assert not list((copy.root / "classroom").rglob("*.md")) and not list((copy.root / "classroom").rglob("*.yml"))
-    assert (source / "mistakes.json").read_bytes() == (copy.course / "mistakes.json").read_bytes()
+    assert not list((built.root / "classroom").rglob("*.md")) and not list((built.root / "classroom").rglob("*.yml"))
+    assert (source / "mistakes.json").read_bytes() == (built.course / "mistakes.json").read_bytes()
 
 
 def broken(unit: Unit) -> str:
