@@ -65,7 +65,12 @@ def make_update(rng, D, eta):
 
 
 def make_training(rng, N, D, eta, epochs, scale=1.0, before=0):
-    return dict(**data(rng, N, D, scale), eta=eta, epochs=epochs, before=before)
+    """Inputs of such a size that the limit of the learning rate lies between 0.4 and 1, whatever is drawn."""
+    given = data(rng, N, D, scale)
+    if scale:
+        design = np.column_stack([given["x"], np.ones(N)])
+        given["x"] *= np.sqrt(3 / np.linalg.eigvalsh(2 / N * design.T @ design)[-1])
+    return dict(**given, eta=eta, epochs=epochs, before=before)
 
 
 def use_neuron(answer, x, y, eta, epochs, before):
@@ -88,6 +93,7 @@ def make_features(rng, N, M, D, spread=3.0, constant=True):
     1, another one far above.
     """
     scales, shift = np.exp(spread * rng.uniform(-1, 1, size=D)), rng.normal(size=D)
+    scales = np.maximum(scales, 0.02)
     scales[0] = 0.02
     scales[1:2] = 40.0
     x_train = scales * (rng.normal(size=(N, D)) + shift)
@@ -176,15 +182,16 @@ EXERCISES = {
                 "The first call of fit is right. A later one should start from zeros again, with an empty list of losses: what of the "
                 "first call is still there?",
             ),
-            Edge(dict(epochs=1), "with a single epoch"), ONE, FEATURE, dict(N=20, D=5, epochs=30),
-            Edge(dict(eta=0.0), "with a learning rate of 0"),
+            Edge(dict(epochs=1, before=2), "with a single epoch"), ONE, Edge(dict(D=1, before=1), "with a single feature"),
+            Edge(dict(N=20, D=5, epochs=30, before=1), "with 20 examples and 5 features"),
+            Edge(dict(eta=0.0, before=1), "with a learning rate of 0"),
             Edge(
                 dict(eta=2.0), "where the loss grows",
                 "With this learning rate every step makes the loss larger. The plain method takes all its steps all the same, and keeps "
                 "the last weights.",
             ),
             Edge(
-                dict(D=1, eta=0.3, epochs=150), "with many epochs after the loss has come to rest",
+                dict(D=1, eta=0.3, epochs=150, before=1), "with many epochs after the loss has come to rest",
                 "The plain method takes as many steps as there are epochs, also when the loss hardly changes any more.",
             ),
             Edge(dict(scale=0.0), "where all inputs are 0"),

@@ -1,24 +1,33 @@
-"""Unit 03: the problems that the exercises are checked on, and torch's answers to them.
+"""Unit 03: the problems that the exercises are checked on.
 
-Your answers are compared with `torch.nn.Linear`, torch's activation functions and `torch.nn.functional.cross_entropy`,
-and your gradients with what torch's autograd gives for them. Reading this file is allowed; it holds no answer in numpy.
+The right answers are those of `torch.nn.Linear`, torch's activation functions and `torch.nn.functional.cross_entropy`, and your
+gradients are compared with what torch's autograd gives for them (in reference.py). Reading this file is allowed; it holds no answer.
 """
 
 import numpy as np
-import torch
 
-from byhand.checking import Exercise
+from byhand.checking import Edge, Exercise
 
 KINDS = ("sigmoid", "tanh", "relu", "linear")
-TORCH = {"sigmoid": torch.sigmoid, "tanh": torch.tanh, "relu": torch.relu, "linear": lambda a: a}
 
-# D, H1, H2 and O differ and N is none of them, so that a wrong transpose, layer or mean cannot hide.
+# The sizes of a problem differ from each other, so that a wrong transpose, layer or mean cannot hide.
 SIZES = dict(N=3, D=4, H=6)
 NETWORK = dict(N=7, D=4, H1=6, H2=5, O=3)
 
-
-def numbers(**results):
-    return {name: value.detach().numpy() for name, value in results.items()}
+ONE, UNIT = Edge(dict(N=1), "with a single example"), Edge(dict(H=1), "with a single unit")
+INPUT, ZERO = Edge(dict(D=1), "with a single input"), Edge(dict(scale=0.0), "where all weights are 0")
+LARGE = Edge(dict(scale=6.0), "with large weights")
+OTHER_KINDS = [Edge(dict(kind=kind), f"with the activation {kind}") for kind in ("sigmoid", "relu", "linear")]
+EDGES = [*OTHER_KINDS, ONE, UNIT, INPUT, dict(N=2, D=9, H=3), ZERO, LARGE]
+FAR = Edge(
+    dict(far=1e12), "where the loss is huge and its gradient is not",
+    "Here J is so large that the difference of two values of J has no digits left: a gradient that is measured by moving the "
+    "parameters a little is lost. Work it out with the chain rule.",
+)  # fmt: skip
+DEEP_EDGES = [
+    *OTHER_KINDS[:2], ONE, Edge(dict(H1=1), "with one unit in the first layer"), Edge(dict(H2=1), "with one unit in the second layer"),
+    INPUT, Edge(dict(O=8), "with eight classes"), ZERO, LARGE,
+]  # fmt: skip
 
 
 def weights(rng, *widths, scale=1.0):
@@ -30,66 +39,114 @@ def weights(rng, *widths, scale=1.0):
     return params
 
 
-def linear_with(W, b):
-    layer = torch.nn.Linear(W.shape[1], W.shape[0], dtype=torch.float64)
-    with torch.no_grad():
-        layer.weight.copy_(torch.tensor(W)), layer.bias.copy_(torch.tensor(b))
-    return layer
+def classes(rng, N, O):
+    """Right classes; the last class never occurs, so that nobody can count the classes by their largest number."""
+    return rng.randint(max(O - 1, 1), size=N)
+
+
+def outputs(rng, kind, shape):
+    """What a layer with this activation might have put out. Made up: it belongs to no input."""
+    if kind == "sigmoid":
+        return rng.uniform(0.02, 0.98, size=shape)
+    if kind == "tanh":
+        return rng.uniform(-0.98, 0.98, size=shape)
+    h = 2 * rng.normal(size=shape)
+    if kind == "relu":
+        h = np.abs(h) * (rng.uniform(size=shape) < 0.6)
+        h.flat[0] = 0.0  # at least one unit is shut, and (where there are more) one is open
+        h.flat[-1] = 0.8
+    return h
 
 
 # activate, activate_backward ---------------------------------------------------------------------
 
+SPECIAL = [800.0, 0.0, -800.0, 7.0, -9.0, 15.0, -15.0, 40.0, -40.0]
 
-def make_activate(rng, N, H, scale=1.0):
-    a = 2 * scale * rng.normal(size=(N, H))
-    if H > 1 and scale:
-        a[0, 0], a[-1, -1] = 800.0, -800.0  # exp(800) overflows; none of the activations does
+
+def make_activate(rng, shape, scale=1.0):
+    a = 2 * scale * rng.normal(size=shape)
+    if scale:
+        special = SPECIAL[: a.size - 2] if a.size > 2 else []
+        a.flat[: len(special)] = special
     return dict(a=a)
 
 
-def activate(a):
-    return numbers(**{kind: TORCH[kind](torch.tensor(a)) for kind in KINDS})
-
-
 def each_kind(function, a):
-    return tuple(function(a, kind) for kind in KINDS)
+    """Each kind gets a copy of its own, so that one which is changed does not spoil the next.
+
+    Afterwards the caller changes the array; who has returned it, and not a new one, will see.
+    """
+    given, results = a.copy(), []
+    for kind in KINDS:
+        copy = given.copy()
+        results.append(function(copy, kind))
+        if np.array_equal(copy, given):
+            copy += 1.0
+        else:
+            a[...] = copy  # where the check looks for arguments that have changed
+    return tuple(results)
 
 
-def make_activate_backward(rng, N, H, scale=1.0):
-    a = 2 * scale * rng.normal(size=(N, H))
-    h = activate(a)
-    return dict(dh=rng.normal(size=(N, H)), **{f"h_{kind}": h[kind] for kind in KINDS}, a=a)
+def make_activate_backward(rng, shape):
+    return dict(dh=rng.normal(size=shape), **{f"h_{kind}": outputs(rng, kind, shape) for kind in KINDS})
 
 
 def each_kind_backward(function, dh, *outputs):
-    return tuple(function(dh, h, kind) for h, kind in zip(outputs, KINDS, strict=True))
+    given, results = dh.copy(), []
+    for h, kind in zip(outputs, KINDS, strict=True):
+        copy = given.copy()
+        results.append(function(copy, h, kind))
+        if not np.array_equal(copy, given):
+            dh[...] = copy
+    return tuple(results)
 
 
-# dense_forward, dense_backward -------------------------------------------------------------------
+SHAPES = [
+    Edge(dict(shape=(1, 6)), "with a single example"), Edge(dict(shape=(5,)), "with an array of one axis", "The array may have any number of axes."),
+    Edge(dict(shape=(2, 3, 4)), "with an array of three axes", "The array may have any number of axes."),
+]  # fmt: skip
 
 
-def make_dense(rng, N, D, H, kind, scale=1.0):
-    p = weights(rng, D, H, scale=scale)
-    return dict(x=rng.normal(size=(N, D)), W=p["W1"], b=p["b1"], kind=kind)
-
-
-def dense(x, W, b, kind):
-    return numbers(h=TORCH[kind](linear_with(W, b)(torch.tensor(x))))
+# dense_backward ----------------------------------------------------------------------------------
 
 
 def make_dense_backward(rng, N, D, H, kind, scale=1.0):
-    args = make_dense(rng, N, D, H, kind, scale)
-    return dict(dh=rng.normal(size=(N, H)), x=args["x"], h=dense(**args)["h"], W=args["W"], kind=kind, b=args["b"])
+    """The saved output h is made up."""
+    p = weights(rng, D, H, scale=scale)
+    return dict(
+        dh=rng.normal(size=(N, H)), x=rng.normal(size=(N, D)), h=outputs(rng, kind, (N, H)), W=p["W1"], kind=kind, b=p["b1"]
+    )
+
+
+# skip_backward -----------------------------------------------------------------------------------
+
+
+def make_skip(rng, N, D, H, kind, scale=1.0):
+    """The saved values h are made up."""
+    p = weights(rng, D, H, D, scale=scale)
+    h = outputs(rng, kind, (N, H))
+    return dict(dy=rng.normal(size=(N, D)), x=rng.normal(size=(N, D)), h=h, W1=p["W1"], W2=p["W2"], kind=kind)
 
 
 # softmax_cross_entropy ---------------------------------------------------------------------------
 
 
-def make_loss(rng, N, O, shift=0.0):
-    o = 2 * rng.normal(size=(N, O))
+def make_loss(rng, N, O, smoothing, shift=0.0, far=0.0):
+    """Scores near 1000 and near -1000, a right class far below the others, equal scores; and scores as usual."""
+    o, y = 2 * rng.normal(size=(N, O)), classes(rng, N, O)
     o[0] += 1000.0  # exp(1000) overflows; the softmax of these scores does not
     o[-1] -= 1000.0
-    return dict(o=o + shift, y=rng.randint(O, size=N))
+    if N > 2 and O > 1:
+        o[1, y[1]] -= 800.0  # its probability is 0 in a float
+        o[2] = 0.7
+    if far:
+        o[:, 0] += far
+        y[:] = 1 % O
+    return dict(o=o + shift, y=y, smoothing=smoothing)
+
+
+def call_loss(answer, o, y, smoothing):
+    return answer(o, y, smoothing) if smoothing else answer(o, y)
 
 
 # network -----------------------------------------------------------------------------------------
@@ -97,22 +154,31 @@ def make_loss(rng, N, O, shift=0.0):
 GRADIENTS = [f"d{letter}{layer}" for layer in (1, 2, 3) for letter in "Wb"]
 
 
-def make_network(rng, N, D, H1, H2, O, kind, scale=1.0):
+def make_network(rng, N, D, H1, H2, O, kind, scale=1.0, far=0.0):
     params = weights(rng, D, H1, H2, O, scale=scale)
-    return dict(x=rng.normal(size=(N, D)), y=rng.randint(O, size=N), params=params, kind=kind)
+    params["b3"][0] += far
+    return dict(x=rng.normal(size=(N, D)), y=1 + classes(rng, N, O - 1) if far else classes(rng, N, O), params=params, kind=kind)
 
 
 # dropout -----------------------------------------------------------------------------------------
 
 
 def make_dropout(rng, N, H, p, scale=1.0):
-    return dict(h=scale * np.tanh(rng.normal(size=(N, H))), r=rng.uniform(size=(N, H)), p=p)
+    """One random number is p itself, another one is 0."""
+    r = rng.uniform(size=(N, H))
+    r.flat[0], r.flat[-1] = p, 0.0
+    if r.size > 3:
+        r.flat[1], r.flat[2] = 0.5 * p, 0.5 + 0.5 * p
+    return dict(h=scale * np.tanh(rng.normal(size=(N, H))), r=r, p=p)
 
 
 def both_modes(function, h, r, p):
-    results = []
+    given, results = h.copy(), []
     for training in (True, False):
-        returned = function(h, r, p, training)
+        copy = given.copy()
+        returned = function(copy, r, p, training)
+        if not np.array_equal(copy, given):
+            h[...] = copy
         if not isinstance(returned, (tuple, list)) or len(returned) != 2:
             raise TypeError("dropout should return two arrays, the output and the mask")
         results += returned
@@ -126,7 +192,10 @@ PARAMETERS = [f"{letter}{layer}" for layer in (1, 2, 3) for letter in "Wb"]
 
 def make_train_step(rng, N, D, H1, H2, O, kind, p, rate, scale=1.0):
     args = make_network(rng, N, D, H1, H2, O, kind, scale)
-    return dict(**args, r1=rng.uniform(size=(N, H1)), r2=rng.uniform(size=(N, H2)), p=p, rate=rate)
+    r1, r2 = rng.uniform(size=(N, H1)), rng.uniform(size=(N, H2))
+    for r in (r1, r2):  # in each layer some unit is dropped and some is not
+        r.flat[0], r.flat[-1] = 0.0, 0.999
+    return dict(**args, r1=r1, r2=r2, p=p, rate=rate)
 
 
 def loss_and_parameters(function, *args):
@@ -136,38 +205,49 @@ def loss_and_parameters(function, *args):
     return {"J": returned[0], **returned[1]}
 
 
-EDGES = [dict(N=1), dict(H=1), dict(D=1), dict(N=2, D=9, H=3), dict(scale=0.0), dict(scale=6.0)]
-DEEP_EDGES = [dict(N=1), dict(H1=1), dict(H2=1), dict(D=1), dict(O=7), dict(scale=0.0), dict(scale=6.0)]
-
 EXERCISES = {
     "activate": Exercise(
-        make_activate, KINDS, dict(N=3, H=6), [dict(N=1), dict(H=1), dict(scale=0.0)], call=each_kind,
+        make_activate, KINDS, dict(shape=(3, 5)), [*SHAPES, Edge(dict(scale=0.0), "where all entries are 0")], call=each_kind,
     ),
     "activate_backward": Exercise(
-        make_activate_backward, KINDS, dict(N=3, H=6),
-        [dict(N=1), dict(H=1), dict(scale=0.0), dict(scale=6.0)], withheld=["a"], call=each_kind_backward,
-    ),
-    "dense_forward": Exercise(
-        make_dense, ["h"], dict(SIZES, kind="tanh"), [*EDGES, *(dict(kind=kind) for kind in KINDS)],
+        make_activate_backward, KINDS, dict(shape=(3, 5)), SHAPES, call=each_kind_backward,
     ),
     "dense_backward": Exercise(
-        make_dense_backward, ["dx", "dW", "db"], dict(SIZES, kind="tanh"),
-        [*EDGES, *(dict(kind=kind) for kind in KINDS)], withheld=["b"],
+        make_dense_backward, ["dx", "dW", "db"], dict(SIZES, kind="tanh"), EDGES, withheld=["b"],
     ),
     "softmax_cross_entropy": Exercise(
-        make_loss, ["J", "do"], dict(N=5, O=3), [dict(N=1), dict(O=1), dict(O=7), dict(shift=-5000.0)],
+        make_loss, ["J", "do"], dict(N=5, O=3, smoothing=0.0),
+        [
+            Edge(
+                dict(smoothing=0.1), "with smoothing",
+                "Without smoothing you are right. Write the loss with t in place of the right class, and differentiate again: which of the steps has used "
+                "that the entries of t add up to 1?",
+            ),
+            Edge(dict(smoothing=1.0), "where the smoothing is complete"), ONE, Edge(dict(O=1), "with a single class"),
+            Edge(dict(O=7), "with seven classes"), Edge(dict(O=4, smoothing=0.3), "with four classes, and smoothing"),
+            Edge(dict(shift=-5000.0), "with all scores near -5000"), FAR,
+        ],
+        call=call_loss,
     ),
     "network": Exercise(
-        make_network, ["o", "J", *GRADIENTS], dict(NETWORK, kind="tanh"),
-        [dict(kind="sigmoid"), dict(kind="relu"), *DEEP_EDGES], as_dict=True,
+        make_network, ["o", "J", *GRADIENTS], dict(NETWORK, kind="tanh"), [*DEEP_EDGES, FAR], as_dict=True,
+        groups=[["o", "J"], ["dW3", "db3"], ["dW2", "db2"], ["dW1", "db1"]],
+    ),
+    "skip_backward": Exercise(
+        make_skip, ["dx", "dW1", "db1", "dW2", "db2"], dict(SIZES, kind="tanh"), [*OTHER_KINDS, ONE, UNIT, INPUT, ZERO, LARGE],
+        groups=[["dW1", "db1"], ["dW2", "db2"]],
     ),
     "dropout": Exercise(
         make_dropout, ["out_train", "mask_train", "out_eval", "mask_eval"], dict(N=4, H=6, p=0.3),
-        [dict(N=1), dict(H=1), dict(p=0.0), dict(p=0.8), dict(scale=0.0)], call=both_modes,
+        [
+            ONE, UNIT, Edge(dict(p=0.0), "where nothing is dropped, p = 0"), Edge(dict(p=0.8), "with p = 0.8"),
+            Edge(dict(scale=0.0), "where all of h is 0"),
+        ],
+        call=both_modes, groups=[["out_train", "mask_train"], ["out_eval", "mask_eval"]],
     ),
     "train_step": Exercise(
         make_train_step, ["J", *PARAMETERS], dict(NETWORK, kind="tanh", p=0.3, rate=0.5),
-        [dict(kind="sigmoid"), dict(kind="relu"), dict(p=0.0), dict(p=0.7), *DEEP_EDGES],
-        call=loss_and_parameters, as_dict=True,
+        [Edge(dict(p=0.0), "where nothing is dropped, p = 0"), Edge(dict(p=0.7), "with p = 0.7"), Edge(dict(rate=0.0), "with a learning rate of 0"), *DEEP_EDGES],
+        call=loss_and_parameters, as_dict=True, groups=[["W3", "b3"], ["W2", "b2"], ["W1", "b1"]],
     ),
 }  # fmt: skip

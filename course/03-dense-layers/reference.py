@@ -1,13 +1,34 @@
-"""Unit 03: the right answers to the problems of checks.py, most of them torch's. No grading process that runs your code has them."""
+"""Unit 03: the right answers to the problems of checks.py, all of them torch's. No grading process that runs your code has them."""
 
 import torch
+from checks import GRADIENTS, KINDS, PARAMETERS
 from torch.nn.functional import cross_entropy as torch_cross_entropy
 
-from checks import GRADIENTS, KINDS, PARAMETERS, TORCH, activate, dense, linear_with, numbers
+from byhand.checking import Terms
+
+TORCH = {"sigmoid": torch.sigmoid, "tanh": torch.tanh, "relu": torch.relu, "linear": lambda a: a}
+# The sum that belongs to a saved output. Where the ReLU has put out 0, any negative sum will do.
+INVERSE = {"sigmoid": torch.logit, "tanh": torch.arctanh, "relu": lambda h: torch.where(h > 0, h, -1.0), "linear": lambda h: h}
+
+
+def numbers(**results):
+    return {name: value.detach().numpy() for name, value in results.items()}
 
 
 def tensors(*arrays):
     return [torch.tensor(a, dtype=torch.float64, requires_grad=True) for a in arrays]
+
+
+def linear_with(W, b):
+    layer = torch.nn.Linear(W.shape[1], W.shape[0], dtype=torch.float64)
+    with torch.no_grad():
+        layer.weight.copy_(torch.tensor(W)), layer.bias.copy_(torch.tensor(b))
+    return layer
+
+
+def at_saved(a, h, kind):
+    """The activation of the sums `a`, run where its output is the saved h: torch's way back then has h's slopes."""
+    return TORCH[kind](a + (INVERSE[kind](torch.tensor(h)) - a).detach())
 
 
 def send_back(output, gradient):
@@ -15,24 +36,40 @@ def send_back(output, gradient):
     (output * torch.tensor(gradient)).sum().backward()
 
 
-def activate_backward(dh, a, **_):
+def activate(a):
+    return numbers(**{kind: TORCH[kind](torch.tensor(a)) for kind in KINDS})
+
+
+def activate_backward(dh, **saved):
     gradients = {}
     for kind in KINDS:
-        [leaf] = tensors(a)
-        send_back(TORCH[kind](leaf), dh)
-        gradients[kind] = leaf.grad
+        [a] = tensors(INVERSE[kind](torch.tensor(saved[f"h_{kind}"])).numpy())
+        send_back(TORCH[kind](a), dh)
+        gradients[kind] = a.grad
     return numbers(**gradients)
 
 
 def dense_backward(dh, x, h, W, kind, b):
     layer, [leaf] = linear_with(W, b), tensors(x)
-    send_back(TORCH[kind](layer(leaf)), dh)
+    send_back(at_saved(layer(leaf), h, kind), dh)
     return numbers(dx=leaf.grad, dW=layer.weight.grad, db=layer.bias.grad)
 
 
-def loss(o, y):
+def skip_backward(dy, x, h, W1, W2, kind):
+    [leaf, W1, W2, b1, b2] = tensors(x, W1, W2, 0 * W1[:, 0], 0 * W2[:, 0])
+    hidden = at_saved(leaf @ W1.T + b1, h, kind)
+    send_back(leaf + hidden @ W2.T + b2, dy)
+    return numbers(dx=leaf.grad, dW1=W1.grad, db1=b1.grad, dW2=W2.grad, db2=b2.grad)
+
+
+def terms_of_skip(dy, x, h, W1, W2, kind):
+    through = skip_backward(dy, x, h, W1, W2, kind)["dx"] - dy
+    return {"dx": Terms({"of the straight way": dy, "of the way through the two layers": through}, foreign={"x itself": x})}
+
+
+def softmax_cross_entropy(o, y, smoothing):
     [o] = tensors(o)
-    J = torch_cross_entropy(o, torch.tensor(y))
+    J = torch_cross_entropy(o, torch.tensor(y), label_smoothing=smoothing)
     J.backward()
     return numbers(J=J, do=o.grad)
 
@@ -84,10 +121,11 @@ def train_step(x, y, params, kind, r1, r2, p, rate):
 REFERENCES = {
     "activate": activate,
     "activate_backward": activate_backward,
-    "dense_forward": dense,
     "dense_backward": dense_backward,
-    "softmax_cross_entropy": loss,
+    "softmax_cross_entropy": softmax_cross_entropy,
     "network": network,
+    "skip_backward": skip_backward,
     "dropout": dropout,
     "train_step": train_step,
 }
+TERMS = {"skip_backward": terms_of_skip}
