@@ -1,21 +1,22 @@
-"""Unit 15: the problems that the exercises are checked on, and the answers to them.
+"""Unit 15: the problems that the exercises are checked on. The right answers stand in reference.py.
 
-Where torch has the thing (windows, softmax, gradients), your answers are compared with torch: the update of EG with
-autograd's gradient of the log return, the gradient of the loss with autograd's, the target held fixed. Where it has none
-(orders, fees, metrics, PAMR), plain loops follow the definitions: Cover (1991), Helmbold et al. (1998), Li et al. (2012).
-Reading this file is allowed; it holds no answer in numpy.
+Every rule of a statement has a kind of problem that needs it: a flat day, a curve with the same return each day, a tiny
+temperature, an asset that is listed later. Reading this file is allowed; it holds no answer.
 """
 
 import numpy as np
-import torch
 
-from byhand.checking import Exercise
+from byhand.checking import Edge, Exercise
+
+ONE_ASSET, ONE_DAY, NO_FEE = Edge(dict(m=1), "with one asset"), Edge(dict(T=1), "with one day"), Edge(dict(fee=0.0), "without fees")
+STILL = Edge(dict(size=0.0), "where no price moves")
 
 # history_blocks ----------------------------------------------------------------------------------
 
 
 def make_blocks(rng, T, m, w, late=True, flat=True, scale=1.0):
     candles = scale * np.exp(np.cumsum(0.1 * rng.normal(size=(T, m, 9)), axis=0))
+    candles[-1] *= 3.0  # what comes last is the highest of all, so that a scale that knows it shows
     if flat:
         candles[T // 2 :, -1, 6] = candles[T // 2, -1, 6]  # a property that stops moving
     if late:
@@ -26,26 +27,28 @@ def make_blocks(rng, T, m, w, late=True, flat=True, scale=1.0):
 # trade_day ---------------------------------------------------------------------------------------
 
 
-def make_day(rng, m, fee, N=None, move=0.1, full=False, scale=200.0):
-    a = np.arange(2 * m + 1) if N is None else rng.randint(2 * m + 1, size=N)
-    rng.shuffle(a)
+def make_day(rng, m, fee, N=None, move=0.1, full=False, scale=10.0):
+    a = np.arange(N or 2 * m + 1)[::-1] % (2 * m + 1)  # every order, if N allows it
     p = np.concatenate([[1.0], rng.uniform(0.5, 20, size=m)])
     amounts = rng.uniform(0.1, 2.0, size=(len(a), m + 1)) / p
     sigma = np.ones(len(a)) if full else rng.uniform(0.1, 0.9, size=len(a))
-    p_next = p * np.concatenate([[1.0], np.exp(move * rng.normal(size=m))])
+    steps = np.abs(rng.normal(size=m)) + 0.1
+    steps[::2] *= -1  # some prices rise and some fall
+    p_next = p * np.concatenate([[1.0], np.exp(move * np.minimum(steps, 3))])
     return dict(amounts=amounts, p=p, p_next=p_next, a=a, sigma=sigma, fee=fee, scale=scale)
 
 
 # metrics -----------------------------------------------------------------------------------------
 
 
-def make_curve(rng, T, size=0.05, drift=0.0, crash=True):
-    steps = drift + size * rng.normal(size=T)
+def make_curve(rng, T, size=0.05, drift=0.0, crash=True, curve=None):
+    """`curve` is what the values are in place of drawn ones."""
+    steps = drift + size * np.clip(rng.normal(size=T), -3, 3)
     if crash and T > 5:  # the worst fall comes early, from a peak that is not the highest of all
         steps[T // 3] -= 0.5
         steps[2 * T // 3] += 0.9
         steps[-2:] = -0.2, 0.1
-    return dict(V=3.0 * np.exp(np.cumsum(np.concatenate([[0.0], steps]))))
+    return dict(V=3.0 * np.array(curve) if curve else 3.0 * np.exp(np.cumsum(np.concatenate([[0.0], steps]))))
 
 
 # The benchmarks ----------------------------------------------------------------------------------
@@ -56,29 +59,34 @@ def make_ratios(rng, T, m, size=0.1, **more):
 
 
 def make_follow(rng, T, m, fee, size=0.1, corners=False):
-    b = torch.softmax(torch.tensor(rng.normal(size=(T, m))), dim=1).numpy()
-    if corners:
-        b = np.eye(m)[rng.randint(m, size=T)]
+    b = np.exp(rng.normal(size=(T, m)))
+    b /= b.sum(axis=1, keepdims=True)
+    if corners:  # everything in one asset, each day another one
+        b = np.eye(m)[np.arange(T) % m]
     return dict(b=b, **make_ratios(rng, T, m, size), fee=fee)
 
 
-def make_pamr(rng, T, m, eps, size=0.1, flat=False):
-    args = make_ratios(rng, T, m, size)
+def make_pamr(rng, T, m, eps, size=0.1, flat=0.0):
+    """The first days are one on which the return is above 1 whatever the shares are, one below, and one above again."""
+    x = make_ratios(rng, T, m, size)["x"]
+    if T > 3:
+        x[0] *= 1.01 / x[0].min()
+        x[1] *= 0.99 / x[1].max()
+        x[2] *= 1.01 / x[2].min()
     if flat:
-        args["x"][T // 2] = 1.02  # all assets move alike
-    return dict(args, eps=eps)
+        x[T // 2] = flat  # all assets move alike
+    return dict(x=x, eps=eps)
 
 
 # sarsa_loss --------------------------------------------------------------------------------------
 
 
-def make_sarsa(rng, N, A, tau, gamma=0.9, done=0.3, size=1.0, zero=True):
+def make_sarsa(rng, N, A, tau, gamma=0.9, done=0.5, size=1.0, zero=True):
     Q_next = size * (rng.normal(size=(N, A)) + 0.5)
+    Q_next[0] = -np.abs(Q_next[0])  # nothing is worth anything here
     if zero:
         Q_next[N // 2] = 0.0
-    ends = (rng.uniform(size=N) < done).astype(float)
-    if 0 < done < 1 and N > 2:
-        ends[0], ends[1], ends[N // 2] = 0.0, 1.0, 0.0
+    ends = np.full(N, done) if done in (0, 1) else np.arange(N) % 2.0
     return dict(
         Q=size * rng.normal(size=(N, A)), a=rng.randint(A, size=N), r=rng.uniform(-1, 1, size=N),
         Q_next=Q_next, done=ends, gamma=gamma, tau=tau,
@@ -88,38 +96,74 @@ def make_sarsa(rng, N, A, tau, gamma=0.9, done=0.3, size=1.0, zero=True):
 EXERCISES = {
     "history_blocks": Exercise(
         make_blocks, ["phi"], dict(T=12, m=3, w=5),
-        [dict(w=1), dict(w=12), dict(m=1), dict(late=False), dict(flat=False), dict(T=40, w=30), dict(scale=1e6)],
+        [
+            Edge(dict(w=1), "with a window of one day"), Edge(dict(w=12), "with a window of all days"), ONE_ASSET,
+            Edge(dict(late=False), "where every asset is listed from the first day"), dict(flat=False), dict(T=40, w=30), dict(scale=1e6),
+        ],
     ),
     "trade_day": Exercise(
         make_day, ["after", "value", "r"], dict(m=3, fee=0.02),
-        [dict(m=1), dict(fee=0.0), dict(full=True), dict(N=1), dict(N=20, m=5), dict(move=0.0), dict(fee=0.001)],
+        [
+            ONE_ASSET, NO_FEE, Edge(dict(full=True), "where every ratio is 1"), Edge(dict(N=1), "with one portfolio"), dict(N=20, m=5),
+            Edge(dict(move=0.0), "where no price moves"), dict(fee=0.001), Edge(dict(scale=1000.0), "where most rewards reach the limits"),
+        ],
+        judge="the reference",
     ),
     "metrics": Exercise(
         make_curve, ["profit", "sharpe", "drawdown"], dict(T=12),
-        [dict(T=1), dict(T=2), dict(size=0.0, crash=False), dict(size=0.01, drift=0.05, crash=False),
-         dict(size=0.01, drift=-0.05), dict(T=200), dict(T=60, crash=False)],
+        [
+            ONE_DAY, dict(T=2), Edge(dict(size=0.0, crash=False), "where the value never changes"),
+            Edge(
+                dict(size=0.0, drift=0.05, crash=False), "where every day has the same return",
+                "All returns are the same, so their standard deviation is 0, up to rounding: a number like 1e-16 is no spread. The statement "
+                "says from where on it counts as none.",
+            ),
+            Edge(
+                dict(curve=(1.0, 3.0, 1.8, 4.0, 3.9)), "where the lowest value comes first",
+                "The curve begins with its lowest value and falls later, from one of its peaks. The worst fall need not end at the lowest value of all.",
+            ),
+            dict(size=0.01, drift=0.05, crash=False), dict(size=0.01, drift=-0.05), dict(T=200), dict(T=60, crash=False),
+        ],
+        judge="the reference",
     ),
     "ubah": Exercise(
-        make_ratios, ["V"], dict(T=6, m=3, fee=0.02),
-        [dict(T=1), dict(m=1), dict(fee=0.0), dict(size=0.0), dict(T=40, m=7)], forward=["V"],
+        make_ratios, ["V"], dict(T=6, m=3, fee=0.02), [ONE_DAY, ONE_ASSET, NO_FEE, STILL, dict(T=40, m=7)], forward=["V"],
+        judge="the reference",
     ),
     "follow": Exercise(
         make_follow, ["V"], dict(T=6, m=3, fee=0.02),
-        [dict(T=1), dict(m=1), dict(fee=0.0), dict(size=0.0), dict(corners=True), dict(T=25, m=6), dict(fee=0.2)],
-        forward=["V"],
+        [
+            ONE_DAY, ONE_ASSET, NO_FEE, STILL, Edge(dict(corners=True), "where everything is swapped every day"), dict(T=25, m=6), dict(fee=0.2),
+        ],
+        forward=["V"], judge="the reference",
     ),
     "eg": Exercise(
         make_ratios, ["b"], dict(T=6, m=3, eta=0.5),
-        [dict(T=1), dict(m=1), dict(eta=0.0), dict(eta=0.05), dict(size=0.0), dict(T=40, m=7)], forward=["b"],
+        [ONE_DAY, ONE_ASSET, Edge(dict(eta=0.0), "with a learning rate of 0"), dict(eta=0.05), STILL, dict(T=40, m=7)], forward=["b"],
     ),
     "pamr": Exercise(
         make_pamr, ["b"], dict(T=9, m=4, eps=1.0),
-        [dict(T=1), dict(m=1), dict(eps=0.5), dict(eps=2.0), dict(flat=True), dict(size=0.0), dict(T=40, m=7)],
-        forward=["b"],
+        [
+            ONE_DAY, ONE_ASSET, dict(eps=0.5), dict(eps=2.0),
+            *(
+                Edge(
+                    dict(flat=ratio, m=m, eps=0.5), f"on a day on which all {m} ratios are {ratio}",
+                    "The mean of equal numbers may differ from them in the last digit, so what is left after it is taken off need not be exactly 0. "
+                    "Ask the ratios themselves whether they are equal; then the shares stay as they are.",
+                )
+                for m, ratio in ((4, 1.02), (3, 1.02), (5, 0.94), (6, 1.02))
+            ),
+            STILL, dict(T=40, m=7),
+        ],
+        forward=["b"], judge="the reference",
     ),
     "sarsa_loss": Exercise(
         make_sarsa, ["pi", "y", "J", "dQ"], dict(N=6, A=5, tau=1.5),
-        [dict(N=1), dict(A=1), dict(tau=0.25), dict(tau=0.002), dict(tau=50.0), dict(done=0.0), dict(done=1.0),
-         dict(gamma=0.0), dict(size=1e3), dict(size=1e-3), dict(zero=False)],
+        [
+            Edge(dict(N=1, zero=False), "with one experience"), Edge(dict(A=1), "with one action"), dict(tau=0.25),
+            Edge(dict(tau=0.002), "with a tiny temperature", "Q / tau is in the hundreds here, and its exponential is more than a float holds."),
+            dict(tau=50.0), Edge(dict(done=0.0), "where no state is terminal"), Edge(dict(done=1.0), "where every state is terminal"),
+            dict(gamma=0.0), dict(size=1e3), dict(size=1e-3), Edge(dict(zero=False), "where no state has all values 0"),
+        ],
     ),
 }  # fmt: skip

@@ -205,6 +205,8 @@ def test_five_agents_balance_the_pole():
         return 1 - (curve / np.maximum.accumulate(curve)).min()
 
     assert all(largest_loss(run) < 0.2 for run in whole)
+    early = [np.array(run["curve"][: at[4000]]) for run in whole]  # "Before that, when all are near 20, two do."
+    assert sum((curve / np.maximum.accumulate(curve)).min() < 0.8 for curve in early) == 2
     assert sum(run["last"] >= 400 for run in still) == 4 == sum(run["curve"][at[8000]] < 18 for run in still)
     assert sum(largest_loss(run) > 0.5 for run in still) == 4
     back = [run for run in fresh if largest_loss(run) > 1 / 3]
@@ -276,6 +278,10 @@ def test_the_prose_states_the_numbers_that_the_lesson_prints(lesson):
     assert "y = 1.4073   delta = -1.6130   J = 1.1130" in text
     dW2 = re.search(r"dW2 (.*)", text)[1]
     assert f"detached:     {dW2}" in text  # "the one that you have just computed by hand"
+    without, with_some = (
+        [float(v) for v in re.search(rf"epsilon {e}: (.*)", text)[1].split()] for e in ("0.0", "0.3")
+    )
+    assert min(without) < 0.1 and max(without) - min(without) > 0.2 and all(abs(v - 0.38) < 0.15 for v in with_some)
     bias, cured = re.findall(r"(?:estimate|another): +([+-][\d.]+)", text)
     assert float(bias) > 1.5 and abs(float(cured)) < 0.02
 

@@ -224,12 +224,29 @@ def remaining(s):
     assert s.remaining(np.array([1.0, 0.0]), np.array([0.0, 1.0]), 0.01) == pytest.approx(0.99**2, abs=1e-12)
 
 
+def bandit(_):
+    """Where the next state does not depend on the action, every policy's values are the rewards plus a number for the state."""
+    def softmax(q):
+        return torch.softmax(torch.tensor(q), dim=1).numpy()
+
+    rng = np.random.RandomState(3)
+    S, A = 6, 5
+    P, R = rng.dirichlet(np.ones(S), size=S), rng.normal(size=(S, A))
+    for gamma, tau in ((0.9, 0.0), (0.9, 0.3), (0.9, 3.0), (0.0, 0.0)):
+        Q = np.zeros((S, A))
+        for _ in range(500):
+            pi = softmax(Q / tau) if tau else np.eye(A)[Q.argmax(axis=1)]
+            Q = R + gamma * (P @ (pi * Q).sum(axis=1))[:, None]
+        np.testing.assert_allclose(Q - Q.mean(axis=1, keepdims=True), R - R.mean(axis=1, keepdims=True), atol=1e-12)
+        np.testing.assert_allclose(softmax(Q), softmax(R), atol=1e-12)
+
+
 EQUATIONS = {
     "eq-trade-value": value, "eq-trade-profit": profit, "eq-trade-block": block, "eq-trade-bellman": bellman,
     "eq-trade-ratio": ratio, "eq-trade-order": order, "eq-trade-reward": reward, "eq-trade-target": target,
     "eq-trade-temperature": temperature, "eq-trade-gradient": gradient, "eq-trade-sharpe": sharpe,
     "eq-trade-drawdown": drawdown, "eq-trade-ubah": held, "eq-trade-eg": exponential, "eq-trade-pamr": mean_reversion,
-    "eq-trade-remaining": remaining,
+    "eq-trade-remaining": remaining, "eq-trade-bandit": bandit,
 }  # fmt: skip
 
 
@@ -578,6 +595,11 @@ def test_the_prose_states_the_numbers_that_the_cells_print():
     assert "buy A with ratio 0.5110: spend 204.41, fee 2.04" in text and "204.41" in prose
     assert "assets exchanged, values exchanged: True" in text
     assert re.search(r"honest: .* beyond chance: False", text) and re.search(r"cheat: .* beyond chance: True", text)
+    assert "value 1000.00 -> 997.96" in text and "-> 1007.03 at the next close" in text and "holding would give 1003.00" in text
+    assert "holding gains 3.00, with the order it is 7.03" in prose
+    rows = re.findall(r"mean value +(\S+) .* for the reward alone: (\d+) of (\d+) days +ratios differ by (\S+)", text)
+    assert len(rows) == 4 and all(same == days and float(apart) < 1e-14 for _, same, days, apart in rows)
+    assert len({level for level, *_ in rows}) == 4
     seen = {k: re.search(rf"{k}: .* is (\S+), then (\S+)", text) for k in ("window only", "whole table")}
     assert seen["window only"][1] == seen["window only"][2] and seen["whole table"][1] != seen["whole table"][2]
 
@@ -600,7 +622,8 @@ def test_the_first_quick_question():
 def test_the_checks_have_the_edge_cases_that_matter():
     exercises = load_checks(FOLDER).exercises
     assert len(exercises) == 8
-    assert dict(flat=True) in exercises["pamr"].edges and dict(late=False) in exercises["history_blocks"].edges
+    flat = [edge["m"] for edge, _ in exercises["pamr"].kinds if edge.get("flat")]
+    assert flat == [4, 3, 5, 6] and any(not edge.get("late", True) for edge, _ in exercises["history_blocks"].kinds)
 
 
 @pytest.mark.slow
