@@ -86,9 +86,10 @@ def make_c(rng, N, H, saturated=False, peephole=0.8):
 
 def make_gates(rng, N, H, saturated=False):
     c_prev = rng.normal(size=(N, H))
-    c_prev[0, 0] = 0.0
-    s = made_up(rng, 1, c_prev, saturated)
-    return dict(dc=rng.normal(size=(N, H)), c_prev=c_prev, c=s["c"][0], z=s["z"][0], i=s["i"][0], f=s["f"][0])
+    c_prev[-1, 0] = 0.0
+    z, i, f = (values[0] for values in (made_up(rng, 1, c_prev, saturated)[name] for name in "zif"))
+    z[0, 0], i[0, 0] = 2 * NEARLY - 1, NEARLY  # small slopes, judged entry by entry
+    return dict(dc=rng.normal(size=(N, H)), c_prev=c_prev, c=z * i + c_prev * f, z=z, i=i, f=f)
 
 
 def make_y(rng, N, H, scale=1.0):
@@ -100,6 +101,7 @@ def make_coupled(rng, N, H, saturated=False, peephole=0.8):
     dc, c_prev = rng.normal(size=(2, N, H))
     i, z = gate(rng, (N, H), saturated), 2 * gate(rng, (N, H), saturated) - 1
     z[-1, -1] = 0.0
+    z[0, 0], i[0, 0] = 2 * NEARLY - 1, NEARLY  # small slopes, judged entry by entry
     return dict(dc=dc, c_prev=c_prev, z=z, i=i, p_i=peephole * rng.normal(size=H))
 
 
@@ -150,6 +152,7 @@ EXERCISES = {
     ),
     "delta_gates": Exercise(
         make=make_gates, results=["df_bar", "di_bar", "dz_bar"], sizes=pick("N", "H"), edges=[ONE_SEQUENCE, ONE_CELL, SHUT],
+        elementwise=("df_bar", "di_bar", "dz_bar"),
     ),
     "delta_y": Exercise(
         make=make_y, results=["dy_prev"], sizes=pick("N", "H"), edges=[ONE_SEQUENCE, ONE_CELL, NO_WEIGHTS],
@@ -168,7 +171,7 @@ EXERCISES = {
     ),
     "coupled_backward": Exercise(
         make=make_coupled, results=["dz_bar", "di_bar", "dc_prev"], sizes=pick("N", "H"),
-        edges=[ONE_SEQUENCE, ONE_CELL, SHUT, NO_PEEPHOLES],
+        edges=[ONE_SEQUENCE, ONE_CELL, SHUT, NO_PEEPHOLES], elementwise=("dz_bar", "di_bar", "dc_prev"),
     ),
     "adding_loss": Exercise(
         make=make_loss, results=["J", "Delta", "dv", "dd"], sizes=pick("T", "N", "H"),
