@@ -330,6 +330,7 @@ def become_ordinary():
 def test_an_ordinary_user_can_grade_in_the_sandbox(course):
     done = tried(course, preexec_fn=become_ordinary)
     assert done.returncode == 0 and "3 graded" in done.stdout, done.stderr
+    assert re.search("^Sandbox: namespaces, no privileges, (Landlock \\d+, )?filter of calls\\.$", done.stdout, re.M)
     assert verdicts(course)["solution"]["score"] == sum(POINTS.values())
 
 

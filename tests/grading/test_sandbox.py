@@ -6,7 +6,6 @@ import os
 import re
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -164,26 +163,21 @@ except PermissionError:
     assert ("no signal" in done.stdout) == (landlock.version() >= landlock.SCOPES_FROM)
 
 
-def test_each_submission_has_a_processor_of_its_own_while_there_are_enough(server):
-    look = "import os\nprint(*os.sched_getaffinity(0))"
-    request, there = Request({}, "unit", (), Limits()), sorted(os.sched_getaffinity(server._process.pid))
+def test_many_processes_weigh_as_much_as_one_and_a_few_as_they_are(server):
+    """Whoever burns time in forty processes takes none of it from a neighbour's."""
+    crowd = """
+import os, time
 
-    def processors(kernel):
-        return "".join(m["text"] for m in kernel.run(look, 30) if m["kind"] == "stream").split()
-
-    with server.start(request) as one:
-        first = processors(one)
-        assert len(first) == 1
-        if len(there) > 1:
-            with server.start(request) as other:
-                second = processors(other)
-            assert len(second) == 1 and second != first
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline:  # the first keeper lets go of it when it ends
-        with server.start(request) as again:
-            if processors(again) == [str(there[0])]:
-                return
-    pytest.fail("the first processor is never free again")
+for _ in range({count}):
+    if os.fork() == 0:
+        time.sleep(60)
+end = time.monotonic() + {wait}
+while os.getpriority(os.PRIO_PROCESS, 0) == 0 and time.monotonic() < end:
+    time.sleep(0.1)
+print("nice", os.getpriority(os.PRIO_PROCESS, 0))
+"""
+    assert said(server, crowd.format(count=40, wait=30)) == "nice 17\n"  # 1.25 ** 17 = 44
+    assert said(server, crowd.format(count=4, wait=1)) == "nice 0\n"
 
 
 def test_memory_of_processes_that_a_thread_has_started_counts(server):

@@ -20,7 +20,7 @@ from byhand.grading.sandbox import SandboxError
 from byhand.grading.server import Request
 from byhand.grading.wire import line
 
-START = 30  # seconds that a process may take until it is ready
+START = 120  # seconds that a process may take until it is ready, the warm parent included
 GRACE = 2  # seconds that an interrupted cell may take to end
 LARGEST = 16 << 20  # bytes of one message
 # Of the grader's environment, what the warm parent gets: no token, no seed.

@@ -167,20 +167,6 @@ def die_with_parent() -> None:
         _check(_libc().prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0), "prctl")
 
 
-def one_processor(taken: int) -> None:
-    """This process and all that it starts on one processor, which no other submission has while there are enough: whoever
-    burns time in sixty processes burns his own. `taken` is a file whose bytes are locked, one for each processor."""
-    processors = sorted(os.sched_getaffinity(0))
-    for number, processor in enumerate(processors):
-        try:
-            fcntl.lockf(taken, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, number)  # until this process ends
-        except OSError:
-            continue
-        os.sched_setaffinity(0, {processor})
-        return
-    os.sched_setaffinity(0, {processors[os.getpid() % len(processors)]})
-
-
 def leave_keys_behind() -> None:
     """A session keyring of this process's own, without the instructor's keys. Where there are no keyrings there are no keys."""
     if (number := KEYCTL.get(os.uname().machine)) is not None:

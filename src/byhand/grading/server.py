@@ -11,6 +11,7 @@ import contextlib
 import gc
 import importlib
 import json
+import math
 import os
 import pickle
 import resource
@@ -34,7 +35,8 @@ USUAL = (
     "pygments.formatters.terminal256", "pygments.lexers.python", "IPython.core.pylabtools", "PIL.PngImagePlugin", "cloudpickle",
 )  # fmt: skip
 CHANNEL_FD = 3
-WATCH_EVERY = 0.1  # seconds between two looks at the memory
+WATCH_EVERY = 0.1  # seconds between two looks at memory and processes
+A_FEW = 8  # processes and threads that nobody minds
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,6 @@ def main(control_fd: int, imports: list[str]) -> None:
             importlib.import_module(name)
     shell = student.prepare()
     sandbox.leave_keys_behind()
-    taken = tempfile.TemporaryFile()  # noqa: SIM115 - as long as this process
     control = socket.socket(fileno=control_fd)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the grader
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
@@ -73,8 +74,6 @@ def main(control_fd: int, imports: list[str]) -> None:
         if os.fork() == 0:
             control.close()
             try:
-                if hasattr(os, "sched_setaffinity"):
-                    sandbox.one_processor(taken.fileno())
                 keep(shell, parent, *fds)
             finally:
                 os._exit(1)
@@ -91,14 +90,13 @@ def keep(shell: student.Shell, parent: int, request_fd: int, channel_fd: int, ke
     with os.fdopen(request_fd, "rb") as file:
         request: Request = pickle.load(file)
     line = socket.socket(fileno=keeper_fd)
-    sight = OfTheTree("/proc") if sys.platform == "linux" else None
+    sight = Sight() if sys.platform == "linux" else None
     scratch = None
     os.setsid()
     try:
         if request.sandboxed:
             hidden = (*request.hidden, *([] if request.torch else _where("torch")))
             user = sandbox.enclose(sandbox.what_python_needs(), hidden, request.limits.disk)
-            sight = OfTheNamespace("/tmp")
         else:
             user, scratch = None, tempfile.mkdtemp(prefix="byhand-")
         pid = os.fork()
@@ -149,7 +147,8 @@ def become_student(shell, request: Request, user, scratch: str | None, channel_f
 
 
 def watch(pid: int, line: socket.socket, sight: Sight | None, memory: int) -> dict[str, Any]:
-    """Wait for the student's process to end; interrupt or kill it when told, or when it takes too much memory."""
+    """Wait for the student's process to end; interrupt or kill it when told, or when it takes too much memory. However many
+    processes it starts, they share one's time with the rest of the machine."""
     ended = os.pidfd_open(pid) if hasattr(os, "pidfd_open") else None
     killed_for = None
     while True:
@@ -164,75 +163,75 @@ def watch(pid: int, line: socket.socket, sight: Sight | None, memory: int) -> di
         done, status = os.waitpid(pid, os.WNOHANG)
         if done:
             return {"exit": os.waitstatus_to_exitcode(status), "killed_for": killed_for}
-        if sight is not None and killed_for is None and sight.memory(pid) > memory:
-            killed_for = "memory"
-            os.kill(pid, signal.SIGKILL)
+        if sight is not None and killed_for is None:
+            processes = list(sight.processes(pid))
+            sight.share_fairly(processes)
+            if sight.memory(processes) > memory:
+                killed_for = "memory"
+                os.kill(pid, signal.SIGKILL)
 
 
 class Sight:
-    """What a keeper sees of the processes that it keeps."""
+    """What a keeper sees of a process and of all that it and its threads have started.
 
-    def __init__(self, path: str) -> None:
-        self._at = os.open(path, os.O_PATH)
+    In a sandbox these are all processes of its pid namespace: what loses its parent becomes a child of the first one.
+    """
 
-    def processes(self, pid: int) -> Iterable[str]:
-        """Where each of them is described, relative to the path."""
-        raise NotImplementedError
+    def __init__(self) -> None:
+        self._proc = os.open("/proc", os.O_PATH)  # the keeper's own, before the new root covers it
+        self._nice = 0
 
-    def memory(self, pid: int) -> int:
+    def processes(self, pid: int) -> Iterable[tuple[int, list[int]]]:
+        """Each process, with its threads."""
+        todo = [pid]
+        while todo:
+            one = todo.pop()
+            with contextlib.suppress(OSError):  # it has just ended
+                threads = self._numbers(f"{one}/task")
+                yield one, threads
+                for thread in threads:
+                    todo += map(int, self._read(f"{one}/task/{thread}/children").split())
+
+    def memory(self, processes: Iterable[tuple[int, list[int]]]) -> int:
         """Bytes that they take together, tables of pages included; what several share counts once."""
         total = 0
-        for one in self.processes(pid):
-            with contextlib.suppress(OSError, ValueError):  # it has just ended
-                status = self._fields(f"{one}/status")
+        for one, _ in processes:
+            with contextlib.suppress(OSError, ValueError):
+                status = self._sizes(f"{one}/status")
                 total += status.get("VmPTE", 0)
                 try:
-                    total += self._fields(f"{one}/smaps_rollup")["Pss"]
+                    total += self._sizes(f"{one}/smaps_rollup")["Pss"]
                 except (OSError, KeyError):
                     total += status.get("RssAnon", 0) + status.get("RssShmem", 0)
         return total
 
-    def _fields(self, name: str) -> dict[str, int]:
-        """The sizes in a file of /proc, in bytes."""
-        pairs = (line.split(":", 1) for line in self.read(name).splitlines() if line.endswith(" kB"))
+    def share_fairly(self, processes: Iterable[tuple[int, list[int]]]) -> None:
+        """Many processes and threads together weigh as much as one: each step of niceness is a factor of 1.25."""
+        threads = [thread for _, several in processes for thread in several]
+        nice = min(19, round(math.log(len(threads), 1.25))) if len(threads) > A_FEW else 0
+        if nice or self._nice:
+            for thread in threads:
+                with contextlib.suppress(OSError):  # it has ended; or an ordinary user would give priority back
+                    os.setpriority(os.PRIO_PROCESS, thread, nice)
+        self._nice = nice
+
+    def _numbers(self, name: str) -> list[int]:
+        fd = os.open(name, os.O_RDONLY | os.O_DIRECTORY, dir_fd=self._proc)
+        try:
+            return [int(entry) for entry in os.listdir(fd)]
+        finally:
+            os.close(fd)
+
+    def _sizes(self, name: str) -> dict[str, int]:
+        pairs = (line.split(":", 1) for line in self._read(name).splitlines() if line.endswith(" kB"))
         return {key: 1024 * int(value.split()[0]) for key, value in pairs}
 
-    def read(self, name: str) -> str:
-        fd = os.open(name, os.O_RDONLY, dir_fd=self._at)
+    def _read(self, name: str) -> str:
+        fd = os.open(name, os.O_RDONLY, dir_fd=self._proc)
         try:
             return os.read(fd, 1 << 16).decode(errors="replace")
         finally:
             os.close(fd)
-
-
-class OfTheNamespace(Sight):
-    """All processes of a sandbox, through its own /proc: nothing gets away. `path` is its root."""
-
-    def processes(self, pid: int) -> Iterable[str]:
-        with contextlib.suppress(OSError):
-            fd = os.open("proc", os.O_RDONLY | os.O_DIRECTORY, dir_fd=self._at)
-            try:
-                return [f"proc/{name}" for name in os.listdir(fd) if name.isdecimal()]
-            finally:
-                os.close(fd)
-        return []
-
-
-class OfTheTree(Sight):
-    """Where there is no sandbox: a process and what it and its threads have started. What has left the tree is not seen."""
-
-    def processes(self, pid: int) -> Iterable[str]:
-        todo = [pid]
-        while todo:
-            yield str(one := todo.pop())
-            with contextlib.suppress(OSError):
-                fd = os.open(f"{one}/task", os.O_RDONLY | os.O_DIRECTORY, dir_fd=self._at)
-                try:
-                    threads = os.listdir(fd)
-                finally:
-                    os.close(fd)
-                for thread in threads:
-                    todo += map(int, self.read(f"{one}/task/{thread}/children").split())
 
 
 def _where(package: str) -> list[str]:

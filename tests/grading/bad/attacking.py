@@ -213,11 +213,6 @@ reaches(
     "call(101, 0x4206, os.getppid() or 1, 0, 0) == 0",
     "call(310, os.getpid(), None, 0, None, 0, 0) == 0",
 )  # fmt: skip
-reaches(
-    "takes-other-processors", "leaves the processor that it has been given",
-    "os.sched_setaffinity(0, range(os.cpu_count())) is None and len(os.sched_getaffinity(0)) > 1",
-)  # fmt: skip
-
 
 @bad("takes back that it dies with its keeper", succeeded=lambda scene: "will live on" in scene.text())
 def outlives_its_keeper(desk):
