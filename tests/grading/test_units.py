@@ -1,45 +1,64 @@
-"""Units of other kinds through the engine: classes as answers, checks that need torch, functions among the arguments, an
-optional exercise."""
+"""Every unit the whole way: built, a made-up class graded by `byhand grade` and by stock nbgrader, report, feedback, export."""
 
-import shutil
+import csv
+import json
 
+import nbformat
 import pytest
-from classes import ROOT, UNIT, copy_course, run
+from classes import ROOT, copy_course, fresh, run
+from nbgrader.api import Gradebook
 
-from byhand.grading import record, stock, work
-from byhand.grading.paper import read_paper, seed_of, with_problems
-from byhand.grading.submission import Submission
-from byhand.grading.work import Conditions
-from byhand.teaching.course import Unit
+from byhand.teaching.course import Unit, find_units
 
 pytestmark = pytest.mark.slow
-OTHERS = ("02-chain-rule-graphs", "04-sequence-data", "14-deep-q-learning")
+UNITS = [unit.name for unit in find_units(ROOT)]
+STUDENTS = 3
+SEED = 2  # of the made-up class: nobody in it does the machine harm, which stock nbgrader could not withstand
 
 
-@pytest.fixture(scope="module")
-def course(tmp_path_factory):
-    root = copy_course(tmp_path_factory.mktemp("units"))
-    for side in ("course", "solutions"):
-        shutil.rmtree(root / side / UNIT)
-        for unit in OTHERS:
-            shutil.copytree(ROOT / side / unit, root / side / unit, ignore=shutil.ignore_patterns("__pycache__"))
-    run(root, "byhand", "build")
-    return root
+def gradebook(root, unit):
+    """Student -> graded cell -> (score, whether it waits for a human)."""
+    with Gradebook(f"sqlite:///{root}/classroom/gradebook.db") as book:
+        return {
+            submission.student.id: {g.name: (g.auto_score, g.needs_manual_grade) for g in submission.notebooks[0].grades}
+            for submission in book.assignment_submissions(unit)
+        }
 
 
-@pytest.mark.parametrize("name", OTHERS)
-def test_the_solution_earns_all_and_the_blank_stub_nothing_as_with_stock(course, name):
-    unit, conditions, seed = Unit(course, name), Conditions(), seed_of(course / "classroom")
-    with record.open_gradebook(course) as book:
-        paper = with_problems(read_paper(unit, record.release_cells(book, unit), seed), unit, seed)
-    for kind, share in (("source", 1), ("release", 0)):
-        notebook = (course / "classroom" / kind / name / "exercises.ipynb").read_bytes()
-        submission = Submission("someone", "", notebook)
-        verdict = work.grade(paper, submission, conditions).verdict
-        points = {exercise: found["points"] for exercise, found in verdict["exercises"].items()}
-        assert verdict["status"] == "graded" and not verdict["message"]
-        assert points == {exercise: share * asked.points for exercise, asked in paper.exercises.items()}
-        stocks = stock.stock_scores(unit, paper, submission, conditions, seed)
-        # An optional exercise has no points, and is none of nbgrader's.
-        assert {exercise: stocks.get(f"{exercise}-check", 0) for exercise in points} == points
-        assert all(found["right"] == bool(share) for found in verdict["exercises"].values())
+@pytest.mark.parametrize("unit", UNITS)
+def test_a_made_up_class_from_the_build_to_the_exported_marks(unit, tmp_path):
+    ours = copy_course(tmp_path / "ours", unit)
+    run(ours, "byhand", "build")
+    run(ours, "byhand", "class", unit, f"--students={STUDENTS}", f"--seed={SEED}")
+    stock = fresh(tmp_path / "stock", ours)
+
+    said = run(ours, "byhand", "grade", unit)
+    assert f"{STUDENTS} graded." in said
+    found = gradebook(ours, unit)
+    verdicts = {p.stem: json.loads(p.read_text()) for p in (ours / "classroom/verdicts" / unit).glob("*.json")}
+    assert found.keys() == verdicts.keys() and len(found) == STUDENTS
+
+    run(stock, "nbgrader", "autograde", unit)
+    assert found == gradebook(stock, unit)
+
+    run(ours, "byhand", "report", unit)
+    assert f"{STUDENTS} submissions" in (ours / f"classroom/reports/{unit}.html").read_text()
+    exchange = tmp_path / "exchange"
+    exchange.mkdir()
+    exchange.chmod(0o777)
+    run(ours, "nbgrader", "release_feedback", unit, f"--Exchange.root={exchange}")
+    assert len(list((exchange / "byhand/feedback").iterdir())) == STUDENTS
+    run(ours, "nbgrader", "export")
+    with (ours / "grades.csv").open() as file:
+        scores = {row["student_id"]: float(row["score"]) for row in csv.DictReader(file)}
+    assert scores == pytest.approx({student: verdict["score"] for student, verdict in verdicts.items()})
+    run(ours, "nbgrader", "generate_feedback", unit, "--force")
+
+
+@pytest.mark.parametrize("unit", UNITS)
+def test_every_cell_of_a_released_unit_is_one_that_nbgrader_keeps(unit):
+    """Without it the release could not be put back, and nobody could be graded."""
+    released = nbformat.read(Unit(ROOT, unit).course / "exercises.ipynb", as_version=4)
+    for cell in released.cells:
+        if meta := cell.metadata.get("nbgrader"):
+            assert meta["grade"] or meta["solution"] or meta["locked"], meta["grade_id"]

@@ -1,0 +1,290 @@
+"""Accidents around a submission: what lies in its way, when it came, where its essay stands. The others never notice."""
+
+import contextlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+from classes import ESSAY, UNIT, Answers, clean_environment, copy_course, run
+from nbformat.v4 import new_code_cell, new_markdown_cell
+from nbgrader.api import Gradebook
+from test_grade import become_ordinary
+
+from byhand.grading import feedback, grade, record
+from byhand.grading.grade import Grading
+from byhand.grading.work import Conditions
+from byhand.teaching.course import Unit
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("accidents")]
+BYHAND = Path(sys.executable).parent / "byhand"
+
+
+@pytest.fixture(scope="module")
+def released(tmp_path_factory):
+    root = copy_course(tmp_path_factory.mktemp("accidents"))
+    run(root, "byhand", "build")
+    return root
+
+
+@pytest.fixture
+def course(released, tmp_path):
+    root = tmp_path / "course"
+    shutil.copytree(released, root)
+    hand_in(root, "honest", Answers(root).solved())
+    return root
+
+
+def hand_in(root, student, notebook, **files):
+    folder = root / "classroom/submitted" / student / UNIT
+    shutil.copytree(root / "classroom/release" / UNIT, folder)
+    nbformat.write(notebook, folder / "exercises.ipynb")
+    for name, text in files.items():
+        (folder / f"{name}.txt").write_text(text)
+    return folder
+
+
+def graded(root, *options, code=0, **how):
+    done = subprocess.run(
+        [BYHAND, "grade", UNIT, *options], cwd=root, env=clean_environment(root), capture_output=True, text=True, **how
+    )
+    assert done.returncode == code and "Traceback" not in done.stderr, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def verdict(root, student):
+    return json.loads((root / "classroom/verdicts" / UNIT / f"{student}.json").read_text())
+
+
+def in_gradebook(root, student):
+    with Gradebook(f"sqlite:///{root}/classroom/gradebook.db") as book:
+        submission = book.find_submission(UNIT, student)
+        notebook = submission.notebooks[0]
+        [written] = [g for g in notebook.grades if g.name == "written"]
+        return {
+            "score": submission.score,
+            "penalty": notebook.late_submission_penalty,
+            "late": submission.total_seconds_late,
+            "waits": submission.needs_manual_grade,
+            "written": written.auto_score,
+        }
+
+
+# In its way ---------------------------------------------------------------------------------------------------------
+
+
+def test_what_lies_among_the_students_folders_stops_nobody(course):
+    submitted = course / "classroom/submitted"
+    (submitted / "Thumbs.db").write_bytes(b"\0")
+    (submitted / "all.zip").write_bytes(b"PK")
+    os.symlink(course / "nowhere", submitted / "gone")
+    (submitted / "bert").mkdir()
+    (submitted / "bert" / UNIT).write_text("a notebook?")
+    (submitted / "cleo").mkdir()
+    os.symlink(course / "nowhere", submitted / "cleo" / UNIT)
+    said = graded(course)
+    assert "'all.zip'" in said and "'gone'" in said and "Thumbs" not in said
+    assert verdict(course, "honest")["score"] == 46
+    assert verdict(course, "bert")["status"] == verdict(course, "cleo")["status"] == "refused"
+    assert "is no folder" in verdict(course, "bert")["message"] and "link" in verdict(course, "cleo")["message"]
+
+
+def test_files_that_must_not_be_read_are_named(course):
+    answers = Answers(course)
+    (hand_in(course, "bert", answers.solved(), data="1") / "data.txt").chmod(0)
+    (hand_in(course, "cleo", answers.solved()) / "exercises.ipynb").chmod(0)
+    (hand_in(course, "dora", answers.solved()) / "exercises.ipynb").parent.chmod(0)
+    try:
+        if os.getuid() == 0:
+            pytest.skip("root may read everything")
+        graded(course)
+    finally:
+        (course / "classroom/submitted/dora" / UNIT).chmod(0o755)
+    assert verdict(course, "honest")["score"] == verdict(course, "bert")["score"] == 46
+    assert "data.txt was left out: it cannot be read (Permission denied)." in verdict(course, "bert")["notes"]
+    assert verdict(course, "cleo")["message"].startswith("exercises.ipynb cannot be read (Permission denied)")
+    assert verdict(course, "dora")["status"] in ("refused", "damaged")
+
+
+@pytest.mark.parametrize("earlier", ["{", "[]", '{"student": "honest"}', '{"status": "graded", "digest": 3}', "[" * 100_000])
+def test_a_verdict_of_another_version_is_made_anew_and_left_out_of_the_report(course, earlier):
+    hand_in(course, "bert", Answers(course).notebook({}))
+    graded(course)
+    path = course / "classroom/verdicts" / UNIT / "honest.json"
+    path.write_text(earlier)
+    assert "Left out" in run(course, "byhand", "report", UNIT)
+    assert "1 graded" in graded(course) and verdict(course, "honest")["score"] == 46
+
+
+def test_a_verdict_that_lacks_a_key_is_made_anew(course):
+    graded(course)
+    path = course / "classroom/verdicts" / UNIT / "honest.json"
+    whole = json.loads(path.read_text())
+    for key in set(whole) - {"feedback", "late"}:
+        path.write_text(json.dumps({k: v for k, v in whole.items() if k != key}))
+        assert "nothing has changed" not in graded(course), key
+
+
+@pytest.mark.parametrize(
+    "module, function",
+    [(record, "write_autograded"), (record, "write_grades"), (record, "write_feedback"), (feedback, "page"), (grade.work, "grade")],
+)
+def test_whatever_a_stage_raises_costs_that_submission_alone(course, monkeypatch, module, function):
+    """The stages run in this process, so that one of them can be made to fail over one student."""
+    hand_in(course, "bert", Answers(course).solved())
+    real = getattr(module, function)
+
+    def fails_over_bert(*args):
+        if "bert" in args or any(getattr(arg, "student", "") == "bert" for arg in args):
+            raise IndexError("a fault of the grader's")
+        return real(*args)
+
+    class Here:
+        def submit(self, function, *args):
+            from concurrent.futures import Future
+
+            future = Future()
+            try:
+                future.set_result(function(*args))
+            except Exception as error:
+                future.set_exception(error)
+            return future
+
+    @contextlib.contextmanager
+    def here():
+        yield Here()
+
+    monkeypatch.setattr(module, function, fails_over_bert)
+    if module is grade.work:
+        monkeypatch.setattr(grade.work, "grade", fails_over_bert)
+    verdicts = {v["student"]: v for v in Grading(Unit(course, UNIT), Conditions(), 1, here)()}
+    assert verdicts["honest"]["status"] == "graded" and verdicts["honest"]["score"] == 46
+    if module is feedback or function == "write_feedback":
+        assert verdicts["bert"]["status"] == "graded" and verdicts["bert"]["score"] == 46
+    else:
+        assert verdicts["bert"]["status"] == "failed" and "a fault of the grader's" in verdicts["bert"]["message"]
+
+
+# When it came -------------------------------------------------------------------------------------------------------
+
+
+def due(root, date):
+    with Gradebook(f"sqlite:///{root}/classroom/gradebook.db") as book:
+        book.update_or_create_assignment(UNIT, duedate=date)
+
+
+def test_an_extension_takes_the_penalty_back_and_an_earlier_date_gives_it_again(course):
+    with (course / "nbgrader_config.py").open("a") as file:
+        file.write('\nc.LateSubmissionPlugin.penalty_method = "zero"\n')
+    hand_in(course, "bert", Answers(course).solved(), timestamp="2026-05-02 12:00:00 UTC")
+    due(course, "2026-05-01 12:00:00 UTC")
+    graded(course)
+    assert in_gradebook(course, "bert")["penalty"] == 46
+    due(course, "2026-06-01 12:00:00 UTC")
+    graded(course)
+    assert in_gradebook(course, "bert")["late"] == 0 and not in_gradebook(course, "bert")["penalty"]
+    page = (course / "classroom/feedback/bert" / UNIT / "exercises.html").read_text()
+    assert "Late submission penalty" not in page
+    assert "nothing has changed" in graded(course)
+    due(course, "2026-05-01 12:00:00 UTC")
+    graded(course)
+    assert in_gradebook(course, "bert")["penalty"] == 46
+    due(course, "2026-06-01 12:00:00 UTC")
+    graded(course, "--again")
+    assert not in_gradebook(course, "bert")["penalty"]
+
+
+def test_a_time_that_cannot_be_read_is_said(course):
+    hand_in(course, "bert", Answers(course).solved(), timestamp="on Friday, I think")
+    graded(course)
+    assert "timestamp.txt cannot be read as a time (on Friday, I think): whether it came late is not known." in verdict(course, "bert")["notes"]
+
+
+# Where the essay stands ---------------------------------------------------------------------------------------------
+
+
+def essay_cell(notebook):
+    [cell] = [c for c in notebook.cells if c.metadata.get("nbgrader", {}).get("grade_id") == "written"]
+    return cell
+
+
+def in_a_new_cell(answers):
+    notebook = answers.solved()
+    notebook.cells.append(new_markdown_cell(ESSAY))
+    return notebook
+
+
+def below_its_question(answers):
+    notebook = answers.solved()
+    place = notebook.cells.index(essay_cell(notebook))
+    text = next(c for c in reversed(notebook.cells[:place]) if c.cell_type == "markdown")
+    text.source += f"\n\n{ESSAY}"
+    return notebook
+
+
+def without_metadata(answers):
+    notebook = answers.solved(written=ESSAY)
+    for cell in notebook.cells:
+        cell.metadata = nbformat.from_dict({})
+        cell["id"] = cell["id"][:3] + str(id(cell))
+    return notebook
+
+
+def above_an_untouched_copy(answers):
+    notebook = answers.solved()
+    copy = nbformat.from_dict({**essay_cell(notebook), "id": "copy", "source": ESSAY})
+    notebook.cells.insert(notebook.cells.index(essay_cell(notebook)), copy)
+    return notebook
+
+
+def as_raw_text(answers):
+    notebook = answers.solved()
+    notebook.cells.append(nbformat.v4.new_raw_cell(ESSAY))
+    return notebook
+
+
+@pytest.mark.parametrize("where", [in_a_new_cell, below_its_question, without_metadata, above_an_untouched_copy, as_raw_text])
+def test_an_essay_waits_for_a_human_wherever_it_stands(course, where):
+    notebook = where(Answers(course))
+    hand_in(course, "bert", notebook)
+    graded(course)
+    found = in_gradebook(course, "bert")
+    assert found["waits"] and found["written"] is None and verdict(course, "bert")["score"] == 46
+    assert not in_gradebook(course, "honest")["waits"]
+    if where is not above_an_untouched_copy:
+        assert any("text elsewhere" in note for note in verdict(course, "bert")["notes"])
+
+
+def test_headings_and_remarks_of_a_word_are_no_essay(course):
+    notebook = Answers(course).solved()
+    notebook.cells += [new_markdown_cell("## My tests"), new_code_cell("1"), new_markdown_cell("Todo!")]
+    hand_in(course, "bert", notebook)
+    graded(course)
+    assert not in_gradebook(course, "bert")["waits"]
+
+
+# What is said of it -------------------------------------------------------------------------------------------------
+
+
+def test_of_several_causes_the_first_is_named(course):
+    notebook = Answers(course).solved()
+    for cell in notebook.cells:
+        if cell.metadata.get("nbgrader", {}).get("grade_id") == "rnn_step":
+            cell.source = "import a_module_that_nobody_has\n" + cell.source
+    hand_in(course, "bert", notebook)
+    graded(course)
+    failure = {name: entry["failure"] for name, entry in verdict(course, "bert")["exercises"].items()}
+    for name in ("rnn_step", "rnn_forward", "sample"):
+        assert failure[name].startswith("ModuleNotFoundError: No module named 'a_module_that_nobody_has'"), failure[name]
+    assert failure["cross_entropy"] is None
+    assert "Every wrong answer is a listed one." in run(course, "byhand", "report", UNIT, "--unlisted")
+
+
+def test_no_folder_of_an_ordinary_user_is_in_the_way(course):
+    hand_in(course, "bert", Answers(course).solved())
+    graded(course, preexec_fn=become_ordinary)
+    assert verdict(course, "bert")["score"] == 46
