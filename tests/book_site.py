@@ -8,6 +8,7 @@ import threading
 from pathlib import Path
 
 import pytest
+from waiting import LONG
 
 from byhand.teaching.book import build_book
 
@@ -53,6 +54,7 @@ def visitor(browser, address, **options):
     from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
     context = browser.new_context(**options)
+    context.set_default_timeout(1000 * LONG)
     context.route(lambda url: not url.startswith(address), lambda route: route.abort())
     page = context.new_page()
     faults = []
@@ -70,7 +72,7 @@ def visitor(browser, address, **options):
         # On a page with hundreds of formulas the first promise can be kept before they are set, so ask until they are;
         # formulas that never are set fail the test that counts them.
         with contextlib.suppress(PlaywrightTimeout):
-            page.wait_for_function(ALL_SET, timeout=30_000)
+            page.wait_for_function(ALL_SET, timeout=1000 * LONG)
         page.evaluate("document.fonts.ready.then(() => null)")
         return page
 

@@ -2,7 +2,7 @@ import os
 import shutil
 
 import pytest
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import expect, sync_playwright
 
 # The problems of the checks are tiny, and tests may run side by side: one thread each. Set before numpy is imported.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -10,6 +10,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 from book_site import address, pages, site, visit  # noqa: F401 - fixtures
 from book_visit import book  # noqa: F401 - a fixture
 from classes import UNIT, copy_course, make_class, run, submit
+from waiting import LONG
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 CHROMIUM_ARGS = (
@@ -26,6 +27,7 @@ def browser():
     if executable is None:
         says = f"no browser on this machine: none of {', '.join(BROWSERS)} is on the PATH"
         (pytest.fail if os.environ.get("CI") else pytest.skip)(says)
+    expect.set_options(timeout=1000 * LONG)
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=executable, args=CHROMIUM_ARGS)
         yield chromium
@@ -45,6 +47,7 @@ def standalone(browser, tmp_path):
             encoding="utf-8",
         )
         contexts.append(browser.new_context(viewport={"width": width, "height": 700}, **options))
+        contexts[-1].set_default_timeout(1000 * LONG)
         page = contexts[-1].new_page()
         page.on("console", lambda message: messages.append(message.text))
         page.on("pageerror", lambda error: messages.append(str(error)))

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import psutil
 from classes import clean_environment
+from waiting import LONG
 
-SECONDS_TO_START = 60
+SECONDS_TO_START = 2 * LONG
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from classes import ESSAY, EXERCISES, UNIT, Answers, copy_course
 from lab import running_lab
 from nbgrader.api import Gradebook
 from playwright.sync_api import expect
+from waiting import LONG
 
 from byhand.start import write_start_page
 
@@ -16,8 +17,8 @@ pytestmark = pytest.mark.slow
 WRONG = ("cross_entropy/gradient-of-the-sum", "rnn_backward/paired-with-the-same-step")
 MATHJAX = re.compile(r"^https://cdnjs\.cloudflare\.com/ajax/libs/mathjax/2\.")
 MATHJAX_STAND_IN = "MathJax = {Hub: {Config() {}, Queue() {}, Startup: {signal: {Interest() {}}}}}"
-TO_OPEN = 60_000  # milliseconds, for the first page of a server and for a kernel to start
-TO_RUN = 120_000  # for all cells of a notebook, training included
+TO_OPEN = 1000 * LONG  # milliseconds, for the first page of a server and for a kernel to start
+TO_RUN = 4000 * LONG  # for all cells of a notebook, training included
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +46,7 @@ def page(browser):
     MathJax, without which it shows TeX and has no keyboard shortcuts. It gets a stand-in that typesets nothing.
     """
     context = browser.new_context(viewport={"width": 1300, "height": 1000})
+    context.set_default_timeout(1000 * LONG)
     page, troubles = context.new_page(), []
     context.route(lambda url: not url.startswith("http://127.0.0.1:"), lambda route: route.abort())
     context.route(MATHJAX, lambda route: route.fulfill(content_type="text/javascript", body=MATHJAX_STAND_IN))
