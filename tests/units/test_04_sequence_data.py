@@ -23,7 +23,7 @@ def rng():
 
 
 def cell_of(cell):
-    """The cell of checks.py, which is torch's, for one column vector."""
+    """The cell of checks.py for one column vector; the references compare it with torch's."""
     return lambda x, h: cell(x[None], h[None])[0]
 
 
@@ -162,6 +162,37 @@ def ctc(rng):
             torch.tensor([5]), torch.tensor([len(word)]), reduction="sum",
         )  # fmt: skip
         assert_close(-np.log(total), loss.numpy())
+
+
+def test_the_reference_of_ctc_is_the_sum_over_all_paths_and_torchs_loss(rng):
+    """p is what torch's ctc_loss gives, and alpha[t, s] the sum over the beginnings of paths that say so much of the word."""
+    for word, blank in (((1, 2), 0), ((1, 1), 0), ((0, 3), 2), ((), 1)):
+        y_hat, word = rng.dirichlet(np.ones(4), size=4), np.array(word, dtype=int)
+        found = reference.ctc_probability(y_hat, word, blank)
+        row = [blank, *(k for letter in word for k in (letter, blank))]
+        alpha = np.zeros((4, len(row)))
+        for t in range(4):
+            for path in itertools.product(range(4), repeat=t + 1):
+                said = reference.collapse(np.array(path), blank)["labels"]
+                s = 2 * len(said) - (path[-1] != blank)
+                if s < len(row) and list(said) == list(word[: len(said)]):
+                    alpha[t, s] += np.prod([y_hat[i, k] for i, k in enumerate(path)])
+        assert_close(found["alpha"], alpha)
+        assert_close(found["p"], alpha[-1, -2:].sum())
+        if len(word):
+            loss = torch.nn.functional.ctc_loss(
+                torch.tensor(np.log(y_hat))[:, None], torch.tensor(word)[None], torch.tensor([4]), torch.tensor([len(word)]),
+                blank=blank, reduction="sum",
+            )  # fmt: skip
+            assert_close(np.exp(-loss.numpy()), found["p"])
+
+
+def test_the_gradient_of_a_words_probability_is_autograds_at_the_true_sums(rng):
+    y_hat, word = rng.dirichlet(np.ones(4), size=6), np.array([1, 1, 3])
+    alpha = reference.ctc_probability(y_hat, word, 0)["alpha"]
+    leaf = torch.tensor(y_hat, requires_grad=True)
+    reference.ctc(leaf, word, 0)[0].backward()
+    assert_close(reference.ctc_backward(y_hat, word, 0, alpha)["dy_hat"], leaf.grad.numpy())
 
 
 EQUATIONS = {

@@ -247,6 +247,9 @@ def test_the_students_network_learns_to_write():
     for line in losses:
         assert float(line[2].rstrip(",")) < 0.5  # training, from 3.8
         assert float(line[5]) < 1.3  # held out; a bigram model reaches 1.90
+    left = re.findall(r"alpha = ([\d.]+): the gradient at h\(1\) is (\S+) of", printed(notebook))
+    fast, middle, slow = (float(size) for _, size in left)  # alpha = 1, 0.3, 0.1
+    assert 1e-11 < fast < 1e-9 and 1e-4 < middle < 1e-3 and 1e-2 < slow < 1e-1
     words = set((ROOT / "course" / UNIT / "tale.txt").read_text().split())
     text = printed(notebook).rsplit("per character\n", 1)[1].split()
     assert sum(word in words for word in text) > 0.7 * len(text)
