@@ -107,6 +107,9 @@ def line(name: str, c: Counter) -> str:
 def measure(unit: Unit, show: bool, brief: bool) -> Counter:
     checks, define, counts = load_checks(unit.course), spaces(unit), Counter()
     for answer in load_answers(unit):
+        if answer.exercise not in checks.exercises:
+            print(f"  {answer.exercise}/{answer.id} answers an exercise that the unit no longer has")
+            continue
         counts["wrong" if answer.wrong else "right"] += 1
         try:
             function = define(answer)[answer.exercise]

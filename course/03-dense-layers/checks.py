@@ -25,8 +25,9 @@ FAR = Edge(
     "parameters a little is lost. Work it out with the chain rule.",
 )  # fmt: skip
 DEEP_EDGES = [
-    *OTHER_KINDS[:2], ONE, Edge(dict(H1=1), "with one unit in the first layer"), Edge(dict(H2=1), "with one unit in the second layer"),
-    INPUT, Edge(dict(O=8), "with eight classes"), ZERO, LARGE,
+    *OTHER_KINDS[:2], ONE, Edge(dict(H1=1, kind="sigmoid"), "with one unit in the first layer"),
+    Edge(dict(H2=1, kind="sigmoid"), "with one unit in the second layer"), Edge(dict(D=1, kind="relu"), "with a single input"),
+    Edge(dict(O=8, kind="relu"), "with eight classes"), ZERO, LARGE,
 ]  # fmt: skip
 
 
@@ -225,7 +226,8 @@ EXERCISES = {
             ),
             Edge(dict(smoothing=1.0), "where the smoothing is complete"), ONE, Edge(dict(O=1), "with a single class"),
             Edge(dict(O=7), "with seven classes"), Edge(dict(O=4, smoothing=0.3), "with four classes, and smoothing"),
-            Edge(dict(shift=-5000.0), "with all scores near -5000"), FAR,
+            Edge(dict(N=1, smoothing=0.5), "with a single example, and smoothing"),
+            Edge(dict(shift=-5000.0, smoothing=0.2), "with all scores near -5000, and smoothing"), FAR,
         ],
         call=call_loss,
     ),
