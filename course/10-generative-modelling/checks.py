@@ -64,7 +64,7 @@ def make_gaussian_fit(rng, N, D, spread=0.6):
 
 def make_sampling(rng, N, K, D, tenths=False):
     # Sixty-fourths are exact in binary, and so are their sums: a draw can hit the border between two components.
-    pi = (1 + rng.multinomial(64 - K, np.full(K, 1 / K))) / 64
+    pi = (1 + rng.multinomial(64 - K, np.arange(1, K + 1) / (K * (K + 1) / 2))) / 64  # far from all alike
     theta, u, v = rng.uniform(0.05, 0.95, size=(K, D)), rng.uniform(size=N), rng.uniform(size=(N, D))
     u[0] = pi[0] if K > 1 else 0.0
     v[0, 0] = theta[min(1, K - 1), 0]  # a draw that hits the probability of its pixel exactly
@@ -112,7 +112,7 @@ EXERCISES = {
         make_categorical, ["kl"], dict(N=4, K=5),
         [
             Edge(dict(N=1), "with one pair"), Edge(dict(K=1), "with one outcome"), Edge(dict(K=2, zeros=False), "with two outcomes, all possible"),
-            Edge(dict(zeros=False), "where p has no zeros"), dict(sharp=5.0), dict(N=30, K=12),
+            Edge(dict(zeros=False), "where p has no zeros"), dict(sharp=2.5), dict(N=30, K=12),
             Edge(
                 dict(tiny=1e-200), "where an entry of q is 1e-200",
                 "A tiny number that is added to a probability, or a bound below which it may not fall, changes the result where the "
@@ -158,7 +158,7 @@ EXERCISES = {
         make_mixture, ["log_p", "r"], dict(N=5, K=3, D=1200),
         [
             Edge(dict(N=1), "with one image"), Edge(dict(K=1), "with one component"), Edge(dict(D=1), "with one pixel"), dict(D=4, sharp=0.0),
-            dict(D=4, sharp=5.0), dict(K=20, D=2000),
+            dict(D=4, sharp=3.0), dict(K=20, D=2000),
             Edge(
                 dict(D=6, tiny=1e-30), "where a black pixel has a probability near 1e-30",
                 "A probability may be as small as 1e-30. A tiny number added to it, or a bound below which it may not fall, is far larger than that.",

@@ -205,8 +205,8 @@ def make_degrees(rng, D, H1, H2):
     if D > 2 and (m0 == 1 + np.argsort(m0)).all():
         m0 = np.roll(np.arange(1, D + 1), 1)  # so that places and pixels are never the same list
     m1, m2 = (1 + rng.randint(max(D - 1, 1), size=H) for H in (H1, H2))
-    if min(H1, H2) > 2:  # every relation between a unit and the next occurs
-        m1[:3], m2[:3] = (1, max(D - 1, 1), max(D // 2, 1)), (max(D // 2, 1), max(D - 1, 1), 1)
+    if 2 < D <= min(H1, H2) + 1:  # every degree occurs in both layers, and in another order
+        m1[: D - 1], m2[: D - 1] = np.arange(1, D), np.arange(D - 1, 0, -1)
     return dict(m0=m0, m1=m1, m2=m2)
 
 

@@ -204,7 +204,7 @@ EXERCISES = {
         [
             Edge(dict(N=1), "with one image"), Edge(dict(K=1), "with one hidden channel"), Edge(dict(H=1, W=1), "on images of one pixel"),
             Edge(dict(k=3, k2=5, k3=1), "where the kernels' sides are 3, 5 and 1"), Edge(dict(k=7, H=4), "where k = 7 and H = 4"),
-            dict(scale=0.0), dict(scale=8.0),
+            dict(scale=0.0), dict(scale=1.5),
             Edge(dict(bias=1000.0), "where the logits are near 1000", OVERFLOW), Edge(dict(bias=-1000.0), "where the logits are near -1000", OVERFLOW),
             Edge(dict(N=2, H=12, W=11, K=24, k=7, k2=5, k3=1), "with 24 channels"),
         ],
@@ -214,7 +214,7 @@ EXERCISES = {
         make_row, ["logits", "J", "dV", "dd", "dL", *LSTM, "total", "sees"], dict(N=3, H=4, W=5, K=6),
         [
             Edge(dict(N=1), "with one image"), Edge(dict(K=1), "with one cell"), Edge(dict(H=1), "with one row"), Edge(dict(W=1), "with one column"),
-            dict(scale=0.0), dict(scale=8.0),
+            dict(scale=0.0), dict(scale=2.0),
             Edge(dict(bias=1000.0), "where the logits are near 1000", OVERFLOW), Edge(dict(bias=-1000.0), "where the logits are near -1000", OVERFLOW),
             Edge(dict(N=2, H=5, W=20, K=100), "with 100 cells"),
         ],
