@@ -51,7 +51,9 @@ def make_world(rng, S, A, gamma, ends=2, cost=0.0):
     P /= P.sum(axis=-1, keepdims=True)
     terminal = np.zeros(S, dtype=bool)
     terminal[rng.permutation(S)[:ends]] = True
-    return dict(P=P, R=np.clip(rng.normal(size=(S, A)), -3, 3) - cost, terminal=terminal, gamma=gamma, sweeps=400)
+    R = np.clip(rng.normal(size=(S, A)), -3, 3) - cost
+    R[np.flatnonzero(~terminal)[:1]] -= 100.0  # a state in which whatever one does is bad
+    return dict(P=P, R=R, terminal=terminal, gamma=gamma, sweeps=400)
 
 
 # q_update ----------------------------------------------------------------------------------------
@@ -60,9 +62,11 @@ def make_world(rng, S, A, gamma, ends=2, cost=0.0):
 def make_walk(rng, T, S, A, alpha, gamma, lift=0.0):
     """A walk of T transitions. The table is not zero, and each pair of state and action may come again."""
     s, s_next = rng.randint(S, size=T), rng.randint(S, size=T)
-    s[1 % T], s_next[1 % T] = 0, S - 1  # goes on, and elsewhere
+    Q, r = np.clip(rng.normal(size=(S, A)), -3, 3) + lift, rng.normal(size=T)
+    # The second one goes on, in another state, in which all values are negative.
+    s[0], r[0], s[1 % T], s_next[1 % T], Q[-1] = 0, -1.0, 0, S - 1, -0.1 - np.abs(Q[-1])
     return dict(
-        Q=np.clip(rng.normal(size=(S, A)), -3, 3) + lift, s=s, a=rng.randint(A, size=T), r=rng.normal(size=T),
+        Q=Q, s=s, a=rng.randint(A, size=T), r=r,
         s_next=s_next, terminated=endings(T)[0], alpha=alpha, gamma=gamma,
     )  # fmt: skip
 
@@ -156,9 +160,11 @@ class Stored:
 
 def make_draws(rng, size, capacity, N, D):
     """Every slot is drawn, if N allows it, and u lies exactly at the borders of slots and just below 1."""
-    u = (rng.permutation(max(size, N))[:N] % size + rng.uniform(0.1, 0.9, size=N)) / size
+    n = np.arange(N)
+    u = ((N - 1 - n) % size + np.where(n % 2, 0.2, 0.8)) / size
     u[: min(3, N)] = (1 - 1e-9, 0.5, 0.0)[: min(3, N)]
-    return dict(u=u, capacity=capacity, **transitions(rng, size, D, 4))
+    columns = transitions(rng, size, D, 4) | dict(a=np.arange(size) % 4)  # neighbours never have the same action
+    return dict(u=u, capacity=capacity, **columns)
 
 
 def draw(answer, u, capacity, *columns):
@@ -172,9 +178,10 @@ def draw(answer, u, capacity, *columns):
 
 
 def make_targets(rng, N, A, gamma, scale=1.0, lift=0.0):
-    batch = transitions(rng, N, 1, A)
+    batch, q_next = transitions(rng, N, 1, A), 3 * scale * np.clip(rng.normal(size=(N, A)), -3, 3) + lift
+    q_next[1 % N] = -np.abs(q_next[1 % N])  # goes on, and all its values are negative
     return dict(
-        q_next=3 * scale * np.clip(rng.normal(size=(N, A)), -3, 3) + lift, r=batch["r"], terminated=batch["terminated"],
+        q_next=q_next, r=batch["r"], terminated=batch["terminated"],
         truncated=batch["truncated"], gamma=gamma,
     )  # fmt: skip
 

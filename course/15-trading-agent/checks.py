@@ -27,14 +27,14 @@ def make_blocks(rng, T, m, w, late=True, flat=True, scale=1.0):
 # trade_day ---------------------------------------------------------------------------------------
 
 
-def make_day(rng, m, fee, N=None, move=0.1, full=False, scale=10.0):
+def make_day(rng, m, fee, N=None, move=0.1, full=False, scale=5.0):
     a = np.arange(N or 2 * m + 1)[::-1] % (2 * m + 1)  # every order, if N allows it
     p = np.concatenate([[1.0], rng.uniform(0.5, 20, size=m)])
     amounts = rng.uniform(0.1, 2.0, size=(len(a), m + 1)) / p
     sigma = np.ones(len(a)) if full else rng.uniform(0.1, 0.9, size=len(a))
     steps = np.abs(rng.normal(size=m)) + 0.1
     steps[::2] *= -1  # some prices rise and some fall
-    p_next = p * np.concatenate([[1.0], np.exp(move * np.minimum(steps, 3))])
+    p_next = p * np.concatenate([[1.0], np.exp(move * np.clip(steps, -1.5, 1.5))])
     return dict(amounts=amounts, p=p, p_next=p_next, a=a, sigma=sigma, fee=fee, scale=scale)
 
 
@@ -44,6 +44,8 @@ def make_day(rng, m, fee, N=None, move=0.1, full=False, scale=10.0):
 def make_curve(rng, T, size=0.05, drift=0.0, crash=True, curve=None):
     """`curve` is what the values are in place of drawn ones."""
     steps = drift + size * np.clip(rng.normal(size=T), -3, 3)
+    if size > 0 and T > 5:  # the value at first is the lowest of all
+        steps[0] += 3.0
     if crash and T > 5:  # the worst fall comes early, from a peak that is not the highest of all
         steps[T // 3] -= 0.5
         steps[2 * T // 3] += 0.9
