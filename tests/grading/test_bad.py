@@ -126,8 +126,11 @@ def test_what_the_grader_says_adds_up(sandboxed):
 
 @pytest.mark.parametrize("name", [name for name, bad in SUITE.items() if bad.status not in WITHOUT_MARKS])
 def test_what_is_handed_back_holds_no_secret_no_script_and_is_small(sandboxed, name):
-    path = sandboxed[0] / "classroom/autograded" / name / UNIT / "exercises.ipynb"
-    assert path.stat().st_size < 1_000_000
+    classroom = sandboxed[0] / "classroom"
+    path = classroom / "autograded" / name / UNIT / "exercises.ipynb"
+    assert path.stat().st_size < 5_000_000
+    assert (classroom / "feedback" / name / UNIT / "exercises.html").stat().st_size < 5_000_000
+    assert (classroom / "verdicts" / UNIT / f"{name}.json").stat().st_size < 50_000
     for cell in nbformat.read(path, as_version=4).cells:
         for output in cell.get("outputs", []):
             assert not {"text/html", "application/javascript"} & set(output.get("data", {})) or "byhand-check" in str(

@@ -189,12 +189,6 @@ def no_submissions(root):
     return [UNIT]
 
 
-def no_folder(root):
-    (root / "classroom/submitted/ada").mkdir()
-    (root / "classroom/submitted/ada" / UNIT).write_text("a notebook?")
-    return [UNIT]
-
-
 def other_gradebook(root):
     with gradebook(root) as book:
         book.db.connection().exec_driver_sql("ALTER TABLE assignment DROP COLUMN duedate")
@@ -226,7 +220,6 @@ def changed_since(root):
         (lambda root: [UNIT, "--scheduler=tcp://127.0.0.1:9"], "There is no dask scheduler at tcp://127.0.0.1:9"),
         (lambda root: [UNIT, "--timeout=0"], "'0' is no number of 1 or more"),
         (no_submissions, "There are no submissions"),
-        (no_folder, "is no folder"),
         (other_gradebook, "is of another version of nbgrader"),
         (no_gradebook, "cannot be read as a gradebook"),
         (not_released, "has not been released"),

@@ -220,7 +220,7 @@ def test_a_class_without_mistakes_has_a_page_too(unit):
 
 @pytest.mark.parametrize(
     "content, says",
-    [(None, "run byhand grade 05-simple-rnn first"), ("{", "anna.json is no verdict"), ('{"student": "anna"}', "anna.json is no verdict")],
+    [(None, "run byhand grade 05-simple-rnn first"), ("{", "holds no verdict that this version has written"), ('{"student": "anna"}', "holds no verdict that this version has written")],
 )  # fmt: skip
 def test_where_there_is_nothing_to_report_it_says_so_and_writes_nothing(unit, capsys, content, says):
     if content is not None:

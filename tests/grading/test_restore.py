@@ -34,9 +34,9 @@ def honest():
 
 
 def restore(cells, skipped=()):
-    return restored(
-        json.dumps({"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": cells}).encode(), CELLS, skipped
-    )
+    data = json.dumps({"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": cells}).encode()
+    found = restored(data, CELLS, skipped, given={"What is it?"})
+    return found.notebook, found.notes
 
 
 def named(notebook):
@@ -103,7 +103,10 @@ def test_training_cells_are_left_out_whatever_became_of_their_tag():
     [
         ("<script>alert(1)</script>", "< script>alert(1)< /script>"),
         ("[x](JavaScript:alert(1))", "[x](JavaScript :alert(1))"),
-        ("[x](java&#115;cript:alert(1))", "[x](java& #115;cript:alert(1))"),
+        ("[x](java&#115;cript:alert(1))", "[x](java& #115;cript :alert(1))"),
+        ("[x](javascript\\:alert(1))", "[x](javascript \\:alert(1))"),
+        ("```mermaid\n<img src=x onerror=f()>\n```", "````text\n```mermaid\n<img src=x onerror=f()>\n```\n````"),
+        ("Here `a<b`, x<sub>2</sub>, [y](https://example.org/?a=1), note: 1.", "Here `a<b`, x<sub>2</sub>, [y](https://example.org/?a=1), note: 1."),
         ("Since $a < b$ and $2<3$, no.", "Since $a < b$ and $2<3$, no."),
     ],
 )
@@ -125,3 +128,26 @@ def test_pictures_that_were_pasted_into_a_text_stay_and_nothing_else():
     cells.append(cell("![](attachment:e.jpg)", kind="markdown", attachments={"e.jpg": {"image/jpeg": ["QU", "JD"]}}))
     notebook, _ = restore(cells)
     assert [dict(c.get("attachments", {})) for c in notebook.cells[-2:]] == [{"a.png": {"image/png": "QUJD"}}, {"e.jpg": {"image/jpeg": "QUJD"}}]
+
+
+@pytest.mark.parametrize(
+    "added, found",
+    [
+        (cell("The effects of all steps add up.", kind="markdown"), True),
+        (cell("The effects of all steps add up.", kind="raw"), True),
+        (cell("What is it?\n\nThe effects of all steps add up.", kind="markdown"), True),
+        (cell("", kind="markdown", attachments={"a.png": {"image/png": "QUJD"}}), True),
+        (cell("What is it?", kind="markdown"), False),
+        (cell("## My tests", kind="markdown"), False),
+        (cell("# The effects of all steps add up."), False),
+    ],
+)
+def test_text_that_answers_no_question_by_its_place_is_found(added, found):
+    data = json.dumps({"cells": [*honest(), added]}).encode()
+    assert restored(data, CELLS, given={"What is it?"}).texts == found
+
+
+def test_of_two_texts_with_one_name_that_counts_which_was_written():
+    cells = honest()
+    cells.append(cell("Your answer", "written", "markdown"))
+    assert ("written", "Because.") in named(restore(cells)[0])
