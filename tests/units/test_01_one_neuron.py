@@ -1,5 +1,6 @@
 """Unit 01: every equation of the lesson, computed in numpy as it stands there and compared with torch's autograd."""
 
+import textwrap
 from itertools import combinations
 
 import numpy as np
@@ -8,8 +9,12 @@ import torch
 import torch.nn.functional as F
 from equations import ROOT, labels, module, printed
 
+from byhand.checking import graded_report, visible_report
+from byhand.checking.exercise import load_checks
 from byhand.teaching.course import Unit
 from byhand.teaching.execute import executed, executed_solution
+from byhand.teaching.misconceptions import Answers, Variant
+from byhand.teaching.notebooks import read_source
 
 UNIT = "01-one-neuron"
 N, D = 7, 3
@@ -259,6 +264,38 @@ def test_the_exercise_s_constant_feature_and_its_limits():
     for alpha, limit in ((0.0, "0.238"), (1.0, "0.198")):
         lam = np.linalg.eigvalsh([[7.0 + 2 * alpha, 3.0], [3.0, 2.0]])[-1]
         assert f"{2 / lam:.3f}" == limit
+
+
+def answer(name, body):
+    answers = Answers(read_source(ROOT / "solutions" / UNIT / "exercises.md").notebook, ROOT / "course" / UNIT)
+    return answers.function(name, Variant(name, "another", textwrap.dedent(body)))
+
+
+def test_a_gradient_that_is_measured_and_not_derived_does_not_pass():
+    checks = load_checks(ROOT / "course" / UNIT)
+    body = """
+        def J(theta):
+            a = predict(x, theta[:-1], theta[-1])
+            return np.mean(np.logaddexp(0, a) - y * a)
+
+        here, steps = np.append(w, b), 1e-5 * np.eye(len(w) + 1)
+        grad = np.array([(J(here + step) - J(here - step)) / 2e-5 for step in steps])
+        return J(here), grad[:-1], grad[-1]
+    """
+    report = visible_report("sigmoid_neuron", checks, answer("sigmoid_neuron", body))
+    assert not report.right and "has no digits left" in repr(report)
+
+
+def test_the_gradient_that_is_handed_in_is_not_that_of_the_mean_squared_error():
+    checks = load_checks(ROOT / "course" / UNIT)
+    body = """
+        for start in range(0, len(y), batch_size):
+            rows = order[start : start + batch_size]
+            _, dw, db = mse_gradient(x[rows], y[rows], w, b)
+            w, b = update(w, b, dw, db, eta)
+        return w, b
+    """
+    assert graded_report("minibatch_epoch", checks, answer("minibatch_epoch", body), 6.0, 3).points[0] == 0
 
 
 @pytest.mark.slow

@@ -3,6 +3,7 @@
 import importlib
 import re
 import sys
+import textwrap
 
 import matplotlib
 import numpy as np
@@ -11,8 +12,12 @@ import torch
 import torch.nn.functional as F
 from equations import ROOT, labels, printed
 
+from byhand.checking import graded_report, visible_report
+from byhand.checking.exercise import load_checks
 from byhand.teaching.course import Unit
 from byhand.teaching.execute import executed, executed_solution
+from byhand.teaching.misconceptions import Answers, Variant
+from byhand.teaching.notebooks import read_source
 
 UNIT = "03-dense-layers"
 D, H, O = 3, 4, 2
@@ -316,6 +321,61 @@ def test_the_player_trains_anew_when_a_slider_moves(monkeypatch):
     sliders[1].value = 4
     assert "The figure for p 0.5, units 4, seed 0" in picture.value
     assert picture.value.split("base64,")[1] != before.split("base64,")[1]
+
+
+@pytest.fixture(scope="module")
+def checks():
+    return load_checks(ROOT / "course" / UNIT)
+
+
+def answer(name, body=None):
+    """The solution's function, or one with another body."""
+    answers = Answers(read_source(ROOT / "solutions" / UNIT / "exercises.md").notebook, ROOT / "course" / UNIT)
+    return answers.function(name, body and Variant(name, "another", textwrap.dedent(body)))
+
+
+def test_an_answer_that_writes_into_its_argument_is_blamed_for_that_kind_alone(checks):
+    body = """
+        if kind == "relu":
+            a[a < 0] = 0
+            return a
+        return {"sigmoid": lambda: 1 / (1 + np.exp(-a)), "tanh": lambda: np.tanh(a), "linear": lambda: a + 0}[kind]()
+    """
+    report = visible_report("activate", checks, answer("activate", body))
+    assert [row.name for row in report.verdict.rows if not row.right] == ["arguments"]
+
+
+def test_an_answer_that_hands_back_its_argument_is_not_right(checks):
+    report = visible_report("activate", checks, answer("activate", "return a if kind == 'linear' else None"))
+    assert "linear" in [row.name for row in report.verdict.rows if not row.right]
+
+
+def test_differences_through_an_own_forward_pass_earn_nothing_where_values_are_saved(checks):
+    body = """
+        def J(x, W, b):
+            return (activate(x @ W.T + b, kind) * dh).sum()
+
+        values, grads = [x, W, np.zeros(len(W))], []
+        for k, value in enumerate(values):
+            grad = np.zeros_like(value)
+            for index in np.ndindex(value.shape):
+                up, down = [v.copy() for v in values], [v.copy() for v in values]
+                up[k][index] += 1e-5
+                down[k][index] -= 1e-5
+                grad[index] = (J(*up) - J(*down)) / 2e-5
+            grads.append(grad)
+        return grads
+    """
+    assert graded_report("dense_backward", checks, answer("dense_backward", body), 6.0, 3).points[0] == 0
+
+
+@pytest.mark.parametrize("name", ["softmax_cross_entropy", "network", "train_step"])
+def test_the_last_class_is_left_out(name, checks):
+    """So that nobody can count the classes by their largest number."""
+    for seed in (0, 1, 2):
+        for problem in (s.problem for s in checks.solved(name, seed)):
+            if problem.sizes["O"] > 2 and not problem.sizes.get("far"):
+                assert problem.args["y"].max() < problem.sizes["O"] - 1
 
 
 @pytest.mark.slow
