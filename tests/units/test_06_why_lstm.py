@@ -326,6 +326,10 @@ def test_pretraining_makes_the_deep_net_trainable_and_the_rnn_fails():
     assert 1 <= sum(learned) <= 4  # two of five where the lesson was written
     right = [float(n) for n in re.findall(r"T = 10, .*, ([\d.]+)% correct", out)]
     assert min(right) > 80
+    errors = {float(f): float(mse) for f, mse in re.findall(r"f = ([\d.]+): MSE ([\d.]+) of", out)}
+    assert errors[0.9] > 0.9 and errors[0.99] > 0.8 and errors[0.999] < 0.1 and errors[1.0] < 0.001  # at T = 1000
+    reach = {int(T): float(size) for T, size in re.findall(r"T = (\d+): gradient at the later mark (\S+) of", out)}
+    assert reach[50] < 1e-2 * reach[10]
     assert "XOR  mistakes per epoch [4 4 4 4 4 4 4 4 4 4 4 4]" in out
 
 
