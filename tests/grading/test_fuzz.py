@@ -122,7 +122,8 @@ def test_a_notebook(data):
     try:
         notebook = restored(data, CELLS).notebook
     except Damaged as damage:
-        assert taken_in(damage, LONGEST) and "\n" not in str(damage)
+        says = str(damage)
+        assert taken_in(says, LONGEST) and "\n" not in says
         return
     check_notebook(notebook)
     html = feedback._full(notebook, "05-simple-rnn", "ada", SCORES)

@@ -235,10 +235,11 @@ def test_bad_input_is_met_with_a_sentence_and_changes_nothing(course, byhand, sp
 
 
 def test_the_command_itself_says_the_sentence_and_no_traceback(course):
+    options = not_released(course)
     before = everything(course)
-    done = tried(course, *no_folder(course))
-    assert done.returncode == 2 and "is no folder" in done.stderr and "Traceback" not in done.stderr
-    assert {p: c for p, c in everything(course).items() if "ada" not in p.parts} == before
+    done = tried(course, *options)
+    assert done.returncode == 2 and "has not been released" in done.stderr and "Traceback" not in done.stderr
+    assert everything(course) == before
 
 
 def test_a_full_disk_is_a_sentence_and_afterwards_the_same_command_goes_on(course):
