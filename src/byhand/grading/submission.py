@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
+from byhand.grading.bounded import PATIENCE
 from byhand.grading.paper import NOTEBOOK
 
 LARGEST_NOTEBOOK = 20 << 20  # bytes
@@ -26,12 +27,13 @@ MOST_NOTES = 10  # of files that are named because they were left out
 LEFT_OUT = re.compile(r"\.ipynb_checkpoints|__pycache__|\.DS_Store|__MACOSX|\._.*|Thumbs\.db|desktop\.ini", re.I)
 A_NOTEBOOK = re.compile(r"\.ipynb(\.txt|\.json)?", re.I)  # some browsers add an ending
 UNWRITTEN = b"raise NotImplementedError()"  # what stands for an answer in the release
-MEMORY, SECONDS = 1 << 30, 20  # for reading a large notebook
+MEMORY, SECONDS = 1 << 30, 20  # of processor time, for reading a large notebook
 READ_AND_WRITE = """
 import json, sys
 try:
     import resource
     resource.setrlimit(resource.RLIMIT_DATA, (int(sys.argv[1]),) * 2)
+    resource.setrlimit(resource.RLIMIT_CPU, (int(sys.argv[3]),) * 2)
 except ImportError:
     pass
 notebook = json.load(sys.stdin.buffer)
@@ -204,9 +206,9 @@ def without_outputs(notebook: bytes) -> bytes:
 
     JSON can take fifty times its size as objects, so a process of its own reads it.
     """
-    command = [sys.executable, "-I", "-S", "-c", READ_AND_WRITE, str(MEMORY), str(LARGEST_NOTEBOOK)]
+    command = [sys.executable, "-I", "-S", "-c", READ_AND_WRITE, str(MEMORY), str(LARGEST_NOTEBOOK), str(SECONDS)]
     try:
-        return subprocess.run(command, input=notebook, capture_output=True, timeout=SECONDS).stdout
+        return subprocess.run(command, input=notebook, capture_output=True, timeout=PATIENCE * SECONDS).stdout
     except subprocess.TimeoutExpired:
         return b""
 
