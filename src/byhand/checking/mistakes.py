@@ -52,11 +52,12 @@ class Derived:
 
 @dataclass(frozen=True)
 class Known:
-    """All mistakes of one exercise that can be recognised."""
+    """All mistakes of one exercise that can be recognised. `of` tells what the derived ones were derived from."""
 
     listed: Sequence[Mistake] = ()
     hints: Sequence[str | Sequence[str]] = ()  # a sentence, or the ids of two listed mistakes made at once
     derived: Sequence[Derived] = field(default=(), repr=False)
+    of: str = ""
 
 
 @dataclass(frozen=True)
@@ -119,6 +120,7 @@ def load_mistakes(folder: Path | None) -> dict[str, Known]:
             [Mistake(**m) for m in known["listed"]],
             known["hints"],
             [Derived(hint, case, wrong) for hint, case, wrong in known["derived"]],
+            known.get("of", ""),
         )
         for name, known in json.loads(path.read_text(encoding="utf-8")).items()
     }

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import hashlib
+import inspect
 import io
 import json
 import math
@@ -13,6 +15,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from itertools import combinations
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,7 +24,7 @@ from byhand.checking import wrong_marks
 from byhand.checking.collect import collect
 from byhand.checking.exercise import Checks, Exercise, load_checks
 from byhand.checking.judge import Verdict, judge
-from byhand.checking.mistakes import Derived, Known, Mistake, compact, same_mark
+from byhand.checking.mistakes import Derived, Known, Mistake, compact, load_mistakes, same_mark
 from byhand.teaching.course import CourseError, Unit
 from byhand.teaching.misconceptions import Answers, Variant, load_variants
 from byhand.teaching.mutants import mutants
@@ -44,12 +47,32 @@ def find_mistakes(unit: Unit) -> dict[str, Known]:
     checks, variants = load_checks(unit.course), load_variants(unit)
     source = read_source(unit.exercises).notebook
     solved, regions = Answers(source, unit.course), solution_regions(source)
+    there, sources = load_mistakes(unit.course), _sources(unit, source)
     return {
-        name: _known(unit, checks, solved, name, regions[name], variants.of(name)) for name in checks.exercises
-    }  # fmt: skip
+        name: _known(unit, checks, solved, name, regions[name], variants.of(name), there.get(name, Known()), sources)
+        for name in checks.exercises
+    }
 
 
-def _known(unit: Unit, checks: Checks, solved: Answers, name: str, region: str, variants) -> Known:
+def _sources(unit: Unit, notebook) -> bytes:
+    """All that decides which mistakes are derived, and their numbers, but the misconceptions: code of the unit and of byhand."""
+    code = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
+    beside = [p for p in unit.materials if p.name not in {"mistakes.json", "pictures.py"} and p.suffix in {".py", ".txt", ".json"}]
+    ours = sorted(Path(inspect.getfile(collect)).parent.glob("*.py")) + [Path(inspect.getfile(mutants)), Path(__file__)]
+    return repr([code, [path.read_text(encoding="utf-8") for path in (*beside, *ours)]]).encode()
+
+
+def _digest(sources: bytes, variants, listed: Sequence[Mistake], hints: Sequence[Any], derived: Sequence[Derived]) -> str:
+    """Of the sources and of what was derived from them: so an edit of either is seen."""
+    edits = [(v.id, v.region, v.edit) for v in variants.misconceptions], dict(variants.names), [m.claims for m in listed]
+    rows = json.dumps([hints, [[d.hint, d.case, d.wrong] for d in derived]])
+    return hashlib.sha256(sources + repr(edits).encode() + rows.encode()).hexdigest()[:16]
+
+
+def _known(
+    unit: Unit, checks: Checks, solved: Answers, name: str, region: str, variants, there: Known, sources: bytes
+) -> Known:
+    """`there` is what mistakes.json holds: where it was derived from these very sources, it is not derived again."""
     listed = []
     for variant in variants.misconceptions:
         case, wrong, _ = tried(checks, name, solved.function(name, variant))
@@ -63,7 +86,10 @@ def _known(unit: Unit, checks: Checks, solved: Answers, name: str, region: str, 
                 )
         hint = variant.hint.strip()
         listed.append(Mistake(variant.id, hint, wrong, case, bool(CLAIMS.search(hint))))
-    return Known(listed, *_derived(checks, solved, name, region, variants, listed))
+    hints, derived = there.hints, there.derived
+    if there.of != _digest(sources, variants, listed, hints, derived):
+        hints, derived = _derived(checks, solved, name, region, variants, listed)
+    return Known(listed, hints, derived, _digest(sources, variants, listed, hints, derived))
 
 
 def tried(checks: Checks, name: str, function: Callable) -> tuple[int | None, dict[str, Any], Verdict | None]:
@@ -203,7 +229,7 @@ def mistakes_bytes(mistakes: Mapping[str, Known]) -> bytes:
             "derived": [[d.hint, d.case, d.wrong] for d in known.derived],
         }
         lists = [f'"{key}": [\n' + ",\n".join(map(_line, values)) + "\n]" for key, values in rows.items()]
-        parts.append(f"{json.dumps(name)}: {{" + ",\n".join(lists) + "}")
+        parts.append(f'{json.dumps(name)}: {{"of": "{known.of}",\n' + ",\n".join(lists) + "}")
     return ("{\n" + ",\n".join(parts) + "\n}\n").encode()
 
 
