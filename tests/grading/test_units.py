@@ -13,7 +13,7 @@ from byhand.teaching.course import Unit, find_units
 pytestmark = pytest.mark.slow
 UNITS = [unit.name for unit in find_units(ROOT)]
 STUDENTS = 3
-SEED = 2  # of the made-up class: nobody in it does the machine harm, which stock nbgrader could not withstand
+SEED = 22  # of the made-up class: one right, one with mistakes, one unfinished; nobody in it harms stock nbgrader
 
 
 def gradebook(root, unit):

@@ -22,7 +22,7 @@ from nbgrader.api import InvalidEntry
 from tqdm import tqdm
 
 from byhand.grading import feedback, record, verdicts, work
-from byhand.grading.paper import NOTEBOOK, read_paper, seed_of, with_problems
+from byhand.grading.paper import read_paper, seed_of, with_problems
 from byhand.grading.sandbox import SandboxError
 from byhand.grading.restore import released
 from byhand.grading.submission import LEFT_OUT, UNWRITTEN, Submission, good_id, read_submission, twins
