@@ -13,7 +13,7 @@ import re
 import signal
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,7 @@ CLEARLY = 1e-5  # the error from which on a derived answer counts as wrong: the 
 MOST_SECONDS = 2.0  # of processor time, for a derived answer that may not end
 DIGITS = 8  # of a derived answer's numbers
 TOLD = 4  # wrong results of a derived answer whose numbers are kept
+BYTES = 145_000  # of a unit's file
 
 
 def find_mistakes(unit: Unit) -> dict[str, Known]:
@@ -48,10 +49,49 @@ def find_mistakes(unit: Unit) -> dict[str, Known]:
     source = read_source(unit.exercises).notebook
     solved, regions = Answers(source, unit.course), solution_regions(source)
     there, sources = load_mistakes(unit.course), _sources(unit, source)
-    return {
+    found = {
         name: _known(unit, checks, solved, name, regions[name], variants.of(name), there.get(name, Known()), sources)
         for name in checks.exercises
     }
+    return {
+        name: replace(known, of=_digest(sources, variants.of(name), known)) for name, known in fitted(found).items()
+    }  # fmt: skip
+
+
+def fitted(found: Mapping[str, Known]) -> dict[str, Known]:
+    """As many of a unit's derived mistakes as there is room for. No exercise gets more than its share while another lacks."""
+    room = BYTES - sum(len(_line(asdict(m))) + 2 for known in found.values() for m in known.listed)
+    size = {name: sum(cost for _, cost in _costs(known)) for name, known in found.items()}
+    fits: dict[str, Known] = {}
+    for left, name in zip(range(len(found), 0, -1), sorted(size, key=size.get), strict=True):
+        share = min(size[name], room // left)
+        fits[name] = _within(share, found[name])
+        room -= share
+    return {name: fits[name] for name in found}
+
+
+def _costs(known: Known) -> list[tuple[Derived, int]]:
+    """The derived mistakes and the bytes that each takes in the file: changes of one place before pairs of listed mistakes."""
+    said: set[str] = set()
+    costs = []
+    for one in sorted(known.derived, key=lambda d: not isinstance(known.hints[d.hint], str)):
+        hint = _line(known.hints[one.hint])
+        costs.append((one, len(_line([one.hint, one.case, one.wrong])) + 2 + (len(hint.encode()) + 2) * (hint not in said)))
+        said.add(hint)
+    return costs
+
+
+def _within(room: int, known: Known) -> Known:
+    kept = []
+    for one, cost in _costs(known):
+        room -= cost
+        if room < 0:
+            break
+        kept.append(one)
+    kept.sort(key=known.derived.index)  # of two with the same numbers the first is the one that counts
+    hints = list({_line(known.hints[one.hint]): known.hints[one.hint] for one in kept}.values())
+    derived = [Derived(hints.index(known.hints[one.hint]), one.case, one.wrong) for one in kept]
+    return replace(known, hints=hints, derived=derived)
 
 
 def _sources(unit: Unit, notebook) -> bytes:
@@ -62,10 +102,10 @@ def _sources(unit: Unit, notebook) -> bytes:
     return repr([code, [path.read_text(encoding="utf-8") for path in (*beside, *ours)]]).encode()
 
 
-def _digest(sources: bytes, variants, listed: Sequence[Mistake], hints: Sequence[Any], derived: Sequence[Derived]) -> str:
+def _digest(sources: bytes, variants, known: Known) -> str:
     """Of the sources and of what was derived from them: so an edit of either is seen."""
-    edits = [(v.id, v.region, v.edit) for v in variants.misconceptions], dict(variants.names), [m.claims for m in listed]
-    rows = json.dumps([hints, [[d.hint, d.case, d.wrong] for d in derived]])
+    edits = [(v.id, v.region, v.edit) for v in variants.misconceptions], dict(variants.names), [m.claims for m in known.listed]
+    rows = json.dumps([known.hints, [[d.hint, d.case, d.wrong] for d in known.derived]])
     return hashlib.sha256(sources + repr(edits).encode() + rows.encode()).hexdigest()[:16]
 
 
@@ -86,10 +126,10 @@ def _known(
                 )
         hint = variant.hint.strip()
         listed.append(Mistake(variant.id, hint, wrong, case, bool(CLAIMS.search(hint))))
-    hints, derived = there.hints, there.derived
-    if there.of != _digest(sources, variants, listed, hints, derived):
-        hints, derived = _derived(checks, solved, name, region, variants, listed)
-    return Known(listed, hints, derived, _digest(sources, variants, listed, hints, derived))
+    known = replace(there, listed=listed)
+    if there.of != _digest(sources, variants, known):
+        known = Known(listed, *_derived(checks, solved, name, region, variants, listed))
+    return known
 
 
 def tried(checks: Checks, name: str, function: Callable) -> tuple[int | None, dict[str, Any], Verdict | None]:
