@@ -212,10 +212,11 @@ class Grading:
             try:
                 record.write_feedback(self.unit.root, self.unit.name, student, html)
                 verdict["feedback"] = _digest(scores)
-            except OSError as error:
+            except Exception as error:
                 if _is_everybodys(error):
                     raise
-                verdict["notes"].append(f"The feedback could not be written ({error.strerror}).")
+                says = getattr(error, "strerror", None) or type(error).__name__
+                verdict["notes"].append(f"The feedback could not be written ({says}).")
             self._finish(verdict)
 
         task = (feedback.page, notebook, self.unit.name, student, scores)
