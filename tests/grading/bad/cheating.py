@@ -389,7 +389,7 @@ try:
     from byhand.grading import student
 
     for graded in (False, True):
-        student.CHANNEL.send(kind="check", name="sample", graded=graded, uses=[])
+        student.CHANNEL.send(kind="check", name="sample", graded=graded, uses=[], ask=10**6 + graded)
         student.CHANNEL.send(kind="outcome", name="sample", graded=graded, number=0, outcome={"returned": None, "failure": None})
         student.CHANNEL.send(kind="checked", name="sample", graded=graded, points=4, right=True)
     student.CHANNEL.send(kind="done")
