@@ -63,11 +63,12 @@ class MadeUpClass:
         """Each student, what they handed in in words, and their notebook as a file."""
         kinds: list[str] = []
         bad = self._chance.sample(BAD, len(BAD))
-        for number, student in enumerate(self.students):
+        for student in self.students:
             kinds = kinds or self._chance.sample(KINDS, len(KINDS))
             kind = kinds.pop()
             if kind == "bad":
-                trick = bad[number % len(bad)]
+                bad = [*bad[1:], bad[0]]
+                trick = bad[0]
                 yield student, trick, self._bad(trick)
             else:
                 says, notebook = getattr(self, f"_{kind}")()

@@ -46,7 +46,7 @@ class Marks:
             return report
         self._seen[name] = verdicts
         entry["right"] = case is None
-        entry["failure"] = None if case is None else _one_line(_trouble(verdicts[case]))
+        entry["failure"] = None if case is None else _one_line(_of_kind(verdicts[case]))
         if hits := recognised(asked.exercise, verdicts, listed, asked.known):
             entry["mistake"], entry["hint"] = hits[0].id, hits[0].text
         if case is not None:
@@ -67,6 +67,12 @@ class Marks:
             entry["failure"] = _one_line(f"With {report.verdict.problem.label}: {_trouble(report.verdict)}")
         entry["right"] = entry["right"] and report.right
         return report
+
+
+def _of_kind(verdict: Verdict) -> str:
+    """The first thing that is wrong, after what is special about the problem."""
+    kind = verdict.problem.kind
+    return f"{kind[0].upper()}{kind[1:]}: {_trouble(verdict)}" if kind else _trouble(verdict)
 
 
 def _trouble(verdict: Verdict) -> str:

@@ -128,7 +128,10 @@ with zipfile.ZipFile("planted-1-py3-none-any.whl", "w") as wheel:
     wheel.writestr("planted-1.dist-info/METADATA", "Metadata-Version: 2.1\\nName: planted\\nVersion: 1\\n")
     wheel.writestr("planted-1.dist-info/WHEEL", "Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n")
     wheel.writestr("planted-1.dist-info/RECORD", "")
-%pip install --quiet --no-index --no-deps --target {desk.root}/classroom/installed planted-1-py3-none-any.whl
+import subprocess, sys
+
+where = ["--target", "{desk.root}/classroom/installed", "planted-1-py3-none-any.whl"]
+subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", "--no-index", "--no-deps", *where])
 """)
 
 

@@ -6,7 +6,7 @@ The dangerous ones carry a limit of their own, so that a machine without a sandb
 import psutil
 from nbformat.v4 import new_code_cell
 
-from bad import ALL, bad, find, only
+from bad import ALL, NO_STEP, bad, find, only
 
 
 @bad("an infinite loop", "timed out")
@@ -352,12 +352,12 @@ def errors_in_cells(desk):
     return notebook
 
 
-@bad("a message of 27,000 letters, many times over", earns=only("rnn_step_backward", "rnn_backward", "cross_entropy"))
+@bad("a message of 27,000 letters, many times over", earns=NO_STEP)
 def long_messages(desk):
     return desk.solved(rnn_step="raise type('E' * 27_000, (Exception,), {})('message ' * 30_000)")
 
 
-@bad("an argument with a name of a million letters", earns=only("rnn_step_backward", "rnn_backward", "cross_entropy"))
+@bad("an argument with a name of a million letters", earns=NO_STEP)
 def long_names(desk):
     return desk.solved(
         after="setup",
