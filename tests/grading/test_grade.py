@@ -70,7 +70,7 @@ def test_verdicts_say_what_the_gradebook_says_and_which_mistake_it_was(class_of_
     assert mistake["mistake"] == "paired-with-the-same-step" and mistake["hint"]
     assert list(mistake["fingerprint"]) == ["dW"]
     hard_coded = found["hard-coded"]["exercises"]["rnn_forward"]
-    assert "With T = 1" in hard_coded["failure"] and not hard_coded["right"] and hard_coded["mistake"] is None
+    assert "With a sequence of one step" in hard_coded["failure"] and not hard_coded["right"] and hard_coded["mistake"] is None
 
 
 def test_feedback_is_nbgraders_page_with_the_same_words(class_of_ours):
