@@ -100,10 +100,6 @@ def counter(n, x):
 # The terms of the sums ---------------------------------------------------------------------------
 
 
-def logit(s):
-    return np.log(s) - np.log1p(-s)
-
-
 def terms_of_step(x, y_prev, c_prev, params):
     """The four sums and the two products of the cell; `params` with peepholes or without."""
     right = (peephole_step if "pi" in params else lstm_step)(x, y_prev, c_prev, params)
