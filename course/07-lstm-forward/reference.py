@@ -8,8 +8,7 @@ import torch
 from checks import GATES, KEYS, NAMES
 from torch.nn.functional import linear
 
-from byhand.checking.stored import logit
-from byhand.checking.terms import Terms
+from byhand.checking.terms import Terms, logit
 
 
 def tensor(array):

@@ -26,11 +26,13 @@ class Edge:
 
     says  the kind in words that follow "wrong": "with one sequence in the batch". Without it the sizes are named.
     hint  what to tell where an answer is right on all kinds before this one and fails here, if no mistake is recognised.
+    needed  whether a result that is wrong here earns nothing: where numerical differences fail, say, in a backward pass.
     """
 
     sizes: Mapping[str, Any]
     says: str = ""
     hint: str = ""
+    needed: bool = False
 
 
 # Every answer gets the ordinary problem twice.

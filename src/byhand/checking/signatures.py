@@ -58,6 +58,18 @@ def about_shape(array: np.ndarray, right: np.ndarray, problem: Problem) -> str:
                 return f"added up over {along} it would be right"
             if close(_squeezed(array.mean(axis=k), right), right):
                 return f"averaged over {along} it would be right"
+    if array.ndim == right.ndim and len(differ := [k for k in range(right.ndim) if array.shape[k] != right.shape[k]]) == 1:
+        k, length = differ[0], min(array.shape[differ[0]], right.shape[differ[0]])
+        along = _axis(right.shape[k], k, problem)
+        more = array.shape[k] > right.shape[k]
+        for which, cut in (("first", slice(None, length)), ("last", slice(-length, None))):
+            mine, true = (np.moveaxis(a, k, 0)[cut] for a in (array, right))
+            if length and true.any() and close(mine, true):
+                return f"the {which} {length} along {along} are right, {'and there are more' if more else 'the others are missing'}"
+    for k, length in enumerate(array.shape):
+        entries = [i for i in range(length) if close(_squeezed(array.take(i, axis=k), right), right)]
+        if array.size > right.size > 1 and len(entries) == 1 and right.any():
+            return f"it holds more than is asked: entry {entries[0]} along axis {k} alone would be right"
     for k, length in enumerate(right.shape):
         along = _axis(length, k, problem)
         if 1 < array.size < right.size and length > 1 and array.any():
@@ -137,6 +149,17 @@ def _order(array: np.ndarray, right: np.ndarray, problem: Problem) -> Iterator[s
             by, way = (by, "early") if by <= length - by else (length - by, "late")
             yield f"{along} stand {by} {'place' if by == 1 else 'places'} too {way}, the ends wrapped round"
         mine, true = (np.moveaxis(a, k, 0).reshape(length, -1) for a in (array, right))
+        if (np.ptp(mine, axis=0) == 0).all() and (np.ptp(true, axis=0) > CLOSE * _size(right)).any() and mine.any():
+            which = next((i for i in range(length) if close(mine[i], true[i])), None)
+            yield f"{along} are all alike" + ("" if which is None else f": each is what belongs to entry {which}")
+        if close(mine[1:], true[:-1]) and true[:-1].any():
+            yield f"{along} stand one place too late"
+        if close(mine[:-1], true[1:]) and true[1:].any():
+            yield f"{along} stand one place too early"
+        if close(mine, np.cumsum(true, axis=0)):
+            yield f"{along} each hold all those before them too: a sum that is not started anew"
+        if close(np.cumsum(mine, axis=0), true):
+            yield f"{along} each hold what was added last alone, without the sum so far"
         gap = np.abs(mine[:, None] - true[None]).max(axis=2) <= CLOSE * _size(right)
         if (gap.sum(axis=0) == 1).all() and (gap.sum(axis=1) == 1).all():
             yield f"{along} are right, in another order"

@@ -14,18 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from byhand.checking.terms import Terms
+from byhand.checking.terms import Terms, logit
 
 if TYPE_CHECKING:
     from byhand.checking.exercise import Solved
 
 FILE = "answers.npz"
 INDEX = "index of the file"  # no exercise's name, since a function's name has no spaces
-
-
-def logit(s: np.ndarray) -> np.ndarray:
-    """The inverse of the logistic sigmoid."""
-    return np.log(s) - np.log1p(-s)
 
 
 INVERSES = {function.__name__: function for function in (np.arctanh, logit)}  # what `Terms.through` may be

@@ -35,6 +35,7 @@ CLAIMS = re.compile(r"\b(only|right|others?|the rest|everything else|nothing els
 CLEARLY = 1e-5  # the error from which on a derived answer counts as wrong: the same on every processor
 MOST_SECONDS = 2.0  # of processor time, for a derived answer that may not end
 DIGITS = 8  # of a derived answer's numbers
+WORDS = {"report.py", "signatures.py", "stored.py", "terms.py"}  # modules that no number of a mistake depends on
 TOLD = 4  # wrong results of a derived answer whose numbers are kept
 
 
@@ -61,7 +62,8 @@ def _sources(unit: Unit, notebook) -> bytes:
     """All that decides which mistakes are derived, and their numbers, but the misconceptions: code of the unit and of byhand."""
     code = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
     beside = [p for p in unit.materials if p.name not in {"mistakes.json", "pictures.py"} and p.suffix in {".py", ".txt", ".json"}]
-    ours = sorted(Path(inspect.getfile(collect)).parent.glob("*.py")) + [Path(inspect.getfile(mutants)), Path(__file__)]
+    checking = Path(inspect.getfile(collect)).parent.glob("*.py")
+    ours = sorted(p for p in checking if p.name not in WORDS) + [Path(inspect.getfile(mutants)), Path(__file__)]
     return repr([code, [path.read_text(encoding="utf-8") for path in (*beside, *ours)]]).encode()
 
 
