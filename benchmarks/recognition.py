@@ -121,7 +121,7 @@ def measure(unit: Unit, show: bool, brief: bool) -> Counter:
             shares = [graded_report(answer.exercise, checks, function, 1.0, s).points[0] for s in SEEDS]
         label = f"  {answer.exercise}/{answer.id}"
         if answer.wrong:
-            hinted, named = bool(report.hints), any(row.named for row in report.verdict.rows)
+            hinted, named = bool(report.hints), report.verdict.named
             counts["hinted"] += hinted
             counts["named"] += hinted or named
             counts["full"] += min(shares) == 1.0

@@ -25,11 +25,15 @@ _NOT_THE_STUDENTS = tuple(
 
 @dataclass(frozen=True)
 class Failure:
-    """An exception in the student's code: what it was, and the last line of the student's own that it passed."""
+    """An exception in the student's code: what it was, and the last line of the student's own that it passed.
+
+    told  whether what the course hands to students has raised it, with a sentence of its own.
+    """
 
     kind: str
     message: str
     where: str
+    told: bool = False
 
     @property
     def unwritten(self) -> bool:
@@ -62,7 +66,7 @@ def collect(function: Callable, args: Mapping[str, Any], call: Callable | None =
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # sys.exit() in an answer must not end the check
-            failure = Failure(type(error).__name__, str(error), _own_line(error))
+            failure = Failure(type(error).__name__, str(error), _own_line(error), _is_told(error))
     if stderr.getvalue():
         print(stderr.getvalue(), end="")
     mutated = tuple(name for name in args if not _same(args[name], given[name]))
@@ -77,6 +81,11 @@ def _own_line(error: BaseException) -> str:
         return ""
     line = f": {own[-1].line.strip()}" if own[-1].line else ""
     return f"in {own[-1].name}, line {own[-1].lineno}{line}"
+
+
+def _is_told(error: BaseException) -> bool:
+    frames = traceback.extract_tb(error.__traceback__)
+    return bool(frames) and os.path.basename(frames[-1].filename) == "checks.py"
 
 
 def _is_own(filename: str) -> bool:

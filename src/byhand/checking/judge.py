@@ -55,10 +55,16 @@ class Verdict:
     rows: tuple[Row, ...]
     trouble: str = ""  # what went wrong with the call as a whole
     terms: str = ""  # what is wrong with the sum that the first wrong result is
+    told: bool = False  # whether the trouble is named, and not only where Python stopped
 
     @property
     def right(self) -> bool:
         return not self.trouble and all(row.right for row in self.rows)
+
+    @property
+    def named(self) -> bool:
+        """Whether it names a mistake, and not only its place."""
+        return self.told or any(row.named for row in self.rows)
 
 
 def judge(exercise: Exercise, solved: Solved, outcome: Outcome) -> Verdict:
@@ -79,7 +85,8 @@ def judge(exercise: Exercise, solved: Solved, outcome: Outcome) -> Verdict:
                 named=True,
             )
         )
-    return Verdict(solved.problem, tuple(rows), trouble, _about_terms(rows, found, solved))
+    told = bool(trouble) and (outcome.failure is None or outcome.failure.told)
+    return Verdict(solved.problem, tuple(rows), trouble, _about_terms(rows, found, solved), told)
 
 
 # What numpy warns of -> what has happened, where a result is not finite.
@@ -169,7 +176,8 @@ def _judge_one(name: str, value: Any, exercise: Exercise, solved: Solved) -> Row
         notes = [note] * bool(note) + [TO_SINGLE] * (error > TOLERANCE)
         return Row(name, True, array.shape, error, "; ".join(notes))
     named = _about_value(name, array, reference, exercise, solved, value)
-    says = named or _first_step(name, gap, exercise) + _where(name, gap, exercise, solved.problem)
+    step = _first_step(name, gap, exercise)
+    says = named + (step if not named or "right" in "".join(step) else []) + _where(name, gap, exercise, solved.problem)
     detail = _largest(array, reference, gap, exercise.judge)
     return Row(name, False, array.shape, error, "; ".join(says), detail, bool(named))
 

@@ -6,6 +6,7 @@ Each sentence states what holds for every entry, to rounding. Nothing is said fr
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from itertools import permutations
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,8 @@ FUNCTIONS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "the logarithm of what is asked": np.log,
     "minus the logarithm of what is asked": lambda r: -np.log(r),
     "the reciprocal of what is asked": lambda r: 1 / r,
+    "the tanh of what is asked": np.tanh,
+    "what is asked before its tanh": np.arctanh,
     "what is asked, without its signs": np.abs,
     "what is asked, with 0 where it is negative": lambda r: np.maximum(r, 0),
 }
@@ -51,6 +54,10 @@ def about_shape(array: np.ndarray, right: np.ndarray, problem: Problem) -> str:
         return "its values are right, transposed"
     if array.size == right.size and close(array.reshape(right.shape), right):
         return "its values are right, in another shape"
+    if sorted(array.shape) == sorted(right.shape) and array.ndim <= 4:
+        for order in permutations(range(array.ndim)):
+            if close(array.transpose(order), right):
+                return "its values are right, with the axes in another order"
     for k, length in enumerate(array.shape):
         along = _axis(length, k, problem)
         if array.size > right.size >= 1:
@@ -160,6 +167,10 @@ def _order(array: np.ndarray, right: np.ndarray, problem: Problem) -> Iterator[s
             yield f"{along} each hold all those before them too: a sum that is not started anew"
         if close(np.cumsum(mine, axis=0), true):
             yield f"{along} each hold what was added last alone, without the sum so far"
+        off = (np.abs(mine - true) > CLOSE * _size(right)).any(axis=1)
+        if off.any() and not off.all() and not mine[off].any() and not array.size < ENTRIES:
+            at = ", ".join(str(i) for i in np.flatnonzero(off)[:6])
+            yield f"{along} are right where anything stands; at {at}{' …' if off.sum() > 6 else ''} there are zeros alone"
         gap = np.abs(mine[:, None] - true[None]).max(axis=2) <= CLOSE * _size(right)
         if (gap.sum(axis=0) == 1).all() and (gap.sum(axis=1) == 1).all():
             yield f"{along} are right, in another order"

@@ -138,7 +138,7 @@ def _sentence(says: str, place: str) -> str:
     if not place and "{place}" in says:
         place, says = "somewhere", says.replace("{place},", "{place}")  # a variable's name keeps its small letter
     text = says.format(place=place)
-    return text[0].upper() + text[1:] + "."
+    return text[0].upper() + text[1:] + "." * (not text.endswith("?"))
 
 
 def _simple(tree: ast.AST) -> Iterator[ast.stmt]:
@@ -291,6 +291,61 @@ def _calls(node: ast.expr, namer: _Namer) -> Changes:
         yield node.args[0], "{place}, the bounds are missing"
 
 
+def _sums(node: ast.expr, namer: _Namer) -> Changes:
+    """A sum of which one entry is left, as where a loop assigns what it should add up."""
+    for which, cut in CUTS:
+        for new in _cut(node, cut):
+            yield new, f"{{place}}, of a sum the {which} entry alone is left: is something assigned that should be added up?"
+
+
+CUTS = (("first", ast.Slice(None, ast.Constant(1))), ("last", ast.Slice(ast.UnaryOp(ast.USub(), ast.Constant(1)), None)))
+
+
+def _cut(node: ast.expr, cut: ast.Slice) -> Iterator[ast.expr]:
+    """The sums that an expression is, over the first or the last entry of one of the axes that are added up."""
+
+    def part(array: ast.expr, axis: int) -> ast.expr:
+        whole = [ast.Slice() for _ in range(axis)]
+        return ast.Subscript(copy.deepcopy(array), ast.Tuple([*whole, copy.deepcopy(cut)], ast.Load()) if whole else copy.deepcopy(cut), ast.Load())
+
+    match node:
+        case ast.Call(func=ast.Attribute(attr="einsum"), args=[ast.Constant(value=str(spec)), *arrays]) if "->" in spec and "." not in spec:
+            inputs, output = spec.replace(" ", "").split("->")
+            for letter in dict.fromkeys(c for c in inputs if c.isalpha() and c not in output):
+                new = copy.deepcopy(node)
+                for k, (letters, array) in enumerate(zip(inputs.split(","), arrays, strict=True)):
+                    if letter in letters:
+                        new.args[k + 1] = part(array, letters.index(letter))
+                yield new
+        case ast.Call(func=ast.Attribute(value=array, attr="sum"), args=[], keywords=keywords):
+            for axis in _axes(keywords):
+                yield ast.Call(ast.Attribute(part(array, axis), "sum", ast.Load()), [], copy.deepcopy(keywords))
+        case ast.BinOp(left=ast.Attribute(value=left, attr="T"), op=ast.MatMult(), right=right):
+            yield ast.BinOp(ast.Attribute(part(left, 0), "T", ast.Load()), ast.MatMult(), part(right, 0))
+
+
+def _axes(keywords: Sequence[ast.keyword]) -> list[int]:
+    for keyword in keywords:
+        if keyword.arg == "axis":
+            match keyword.value:
+                case ast.Constant(value=int(axis)):
+                    return [axis]
+                case ast.Tuple(elts=elements) if all(isinstance(e, ast.Constant) for e in elements):
+                    return [e.value for e in elements]
+    return []
+
+
+class _CutAll(ast.NodeTransformer):
+    """Every sum of a function cut at once, along the first axis that it adds up."""
+
+    def __init__(self, cut: ast.Slice) -> None:
+        self.cut = cut
+
+    def visit(self, node):
+        node = self.generic_visit(node)
+        return next(_cut(node, self.cut), node) if isinstance(node, ast.expr) else node
+
+
 def _renamed(call: ast.Call, name: str) -> ast.Call:
     new = copy.deepcopy(call)
     if isinstance(new.func, ast.Attribute):
@@ -405,7 +460,7 @@ def _keys(node: ast.expr, namer: _Namer) -> Changes:
 
 
 OPERATORS: tuple[Callable[[ast.expr, _Namer], Changes], ...] = (
-    _terms, _factors, _ones, _products, _calls, _indices, _keys, _others, _conditions, _negations, _comparisons, _constants,
+    _terms, _factors, _ones, _products, _calls, _sums, _indices, _keys, _others, _conditions, _negations, _comparisons, _constants,
 )  # fmt: skip
 
 
@@ -422,6 +477,10 @@ def _statements(tree: ast.Module, namer: _Namer) -> Iterator[tuple[ast.Module, s
             _assign(changed, node)
         names = [t for n in added for t in map(namer.call, _stored(n.target)) if t]
         yield changed, f"Nothing is accumulated{': ' + ', '.join(dict.fromkeys(names)) if names else ''}: each round replaces what was there."
+    for which, cut in CUTS:
+        changed = _CutAll(cut).visit(copy.deepcopy(tree))
+        if ast.dump(changed) != ast.dump(tree):
+            yield changed, f"Of each sum the {which} entry alone is left: is something assigned that should be added up?"
     for k, node in enumerate(nodes):
         for change, says in _changes_of(node):
             changed = copy.deepcopy(tree)
