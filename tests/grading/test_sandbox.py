@@ -168,16 +168,18 @@ def test_many_processes_weigh_as_much_as_one_and_a_few_as_they_are(server):
     crowd = """
 import os, time
 
+usual = os.getpriority(os.PRIO_PROCESS, 0)
 for _ in range({count}):
     if os.fork() == 0:
         time.sleep(60)
 end = time.monotonic() + {wait}
-while os.getpriority(os.PRIO_PROCESS, 0) < 17 and time.monotonic() < end:
+while os.getpriority(os.PRIO_PROCESS, 0) < min(19, usual + 17) and time.monotonic() < end:
     time.sleep(0.1)
-print("nice", os.getpriority(os.PRIO_PROCESS, 0))
+print("nicer by", os.getpriority(os.PRIO_PROCESS, 0) - usual)
 """
-    assert said(server, crowd.format(count=40, wait=30)) == "nice 17\n"  # 1.25 ** 17 = 44
-    assert said(server, crowd.format(count=4, wait=1)) == "nice 0\n"
+    most = 19 - os.getpriority(os.PRIO_PROCESS, 0)  # where these tests are nice themselves
+    assert said(server, crowd.format(count=40, wait=30)) == f"nicer by {min(17, most)}\n"  # 1.25 ** 17 = 44
+    assert said(server, crowd.format(count=4, wait=1)) == "nicer by 0\n"
 
 
 def test_memory_of_processes_that_a_thread_has_started_counts(server):
