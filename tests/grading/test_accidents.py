@@ -99,9 +99,7 @@ def test_files_that_must_not_be_read_are_named(course):
     (hand_in(course, "cleo", answers.solved()) / "exercises.ipynb").chmod(0)
     (hand_in(course, "dora", answers.solved()) / "exercises.ipynb").parent.chmod(0)
     try:
-        if os.getuid() == 0:
-            pytest.skip("root may read everything")
-        graded(course)
+        graded(course, preexec_fn=become_ordinary)  # root may read everything
     finally:
         (course / "classroom/submitted/dora" / UNIT).chmod(0o755)
     assert verdict(course, "honest")["score"] == verdict(course, "bert")["score"] == 46
