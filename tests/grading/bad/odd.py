@@ -8,7 +8,7 @@ from nbformat.v4 import new_code_cell
 from bad import NO_STEP, NONE, bad, find, only
 from classes import ROOT, UNIT
 
-from byhand.checking.exercise import load_checks
+from byhand.checking.exercise import load_checks, make_problems
 
 CHECKS = load_checks(ROOT / "course" / UNIT)
 CALLERS = ("rnn_forward", "truncated_bptt")  # the exercises whose checks call rnn_forward
@@ -124,7 +124,7 @@ def surrogates(desk):
     return desk.solved('print("\\ud800 \\x00 Ωμέγα 学生 \\u202eright to left")')
 
 
-PUBLIC = {float(s.problem.args["c"][0]) for name in CALLERS for s in CHECKS.solved(name)}  # what every student may see
+PUBLIC = {float(p.args["c"][0]) for name in CALLERS for p in make_problems(name, CHECKS[name])}  # what every student may see
 
 
 def problems_told(scene):
