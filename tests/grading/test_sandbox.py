@@ -122,6 +122,22 @@ print("async", asyncio.run(asyncio.sleep(0, 4)))
     assert "shell ['b', 'a.png']" in text and "alarm" in text and "async 4" in text
 
 
+def test_packages_are_found_wherever_they_are_installed_and_nobodys_project_is(tmp_path, monkeypatch):
+    """As in a user's own folder, or where a .pth file leads to."""
+    for folder, installed in (("site", True), ("project", False)):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / f"in_{folder}.py").write_text("here = True")
+        if installed:
+            (tmp_path / folder / "in_site-1.dist-info").mkdir()
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}/site:{tmp_path}/project")
+    made = Server()
+    try:
+        look = "import in_site\n\ntry:\n    import in_project\nexcept ModuleNotFoundError:\n    print(in_site.here)"
+        assert said(made, look) == "True\n"
+    finally:
+        made.close()
+
+
 def test_inside_there_are_no_rights_and_the_filter_holds_for_what_is_started_too(server):
     status = said(server, "import subprocess\nprint(subprocess.run(['cat', '/proc/self/status'], capture_output=True, text=True).stdout)")
     fields = dict(line.split(":", 1) for line in status.splitlines() if ":" in line)
