@@ -11,7 +11,7 @@ from collections import Counter
 
 import nbformat
 import pytest
-from bad import HONEST, POINTS, SECRET, SUITE, UNIT, Scene, hand_in, listening
+from bad import HONEST, POINTS, SECRET, SUITE, UNIT, Scene, hand_in, listening, odd
 from classes import copy_course, run
 from nbgrader.api import Gradebook, MissingEntry
 
@@ -100,6 +100,10 @@ def test_no_attack_succeeds_in_the_sandbox(sandboxed, name):
 @pytest.mark.parametrize("name", [name for name in ATTACKS if name not in HELD_BACK_ANYWAY])
 def test_the_same_attack_succeeds_without_the_sandbox(unprotected, name):
     assert unprotected[1][name]
+
+
+def test_of_the_problems_that_an_answer_prints_the_public_ones_are_shown_and_no_other(sandboxed):
+    assert odd.problems_told(Scene(sandboxed[0], "prints-the-problems")) == odd.PUBLIC
 
 
 def test_what_was_attacked_is_as_it_was(sandboxed):

@@ -17,9 +17,10 @@ def page(*cells):
 def test_a_pasted_picture_is_shown_and_a_lost_one_is_said():
     pasted = new_markdown_cell("![my sketch](attachment:image%201.png)")
     pasted["attachments"] = {"image 1.png": {"image/png": DOT}}
-    html = page(pasted, new_markdown_cell("See ![](attachment:gone.png) there."))
+    html = page(pasted, new_markdown_cell("See ![](attachment:gone.png) there, and ![](sketches/none.png)."))
     assert f'<img src="data:image/png;base64,{DOT}" alt="my sketch">' in html
-    assert "See <em>(The picture gone.png was not handed in.)</em> there." in html
+    assert "See <em>(The picture gone.png was not handed in, or is too large to be shown.)</em> there" in html
+    assert "<em>(The picture sketches/none.png was not handed in" in html
 
 
 @pytest.mark.parametrize("link", ["[x](javascript:alert(1))", "[x](javascript\\:alert(1))", "<javascript:alert(1)>", "[x][1]\n\n[1]: javascript&colon;alert(1)", "![x](javascript:alert(1))"])

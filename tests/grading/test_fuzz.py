@@ -7,6 +7,7 @@ import json
 import os
 import tempfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import nbformat
 import numpy as np
@@ -15,7 +16,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from byhand.checking.collect import Outcome
-from byhand.checking.exercise import Exercise
+from byhand.checking.exercise import Checks, Exercise
+from byhand.checking.mistakes import Known
 from byhand.grading import feedback, leavings, sandbox
 from byhand.grading.clean import taken_in
 from byhand.grading.kernel import Ended
@@ -26,7 +28,7 @@ from byhand.grading.run import Run
 from byhand.grading.sandbox import Limits
 from byhand.grading.submission import Submission, good_id, laid_over, read_submission
 from byhand.grading.verdicts import read_verdict, verdict_path, write_verdict
-from byhand.grading.wire import WireError, decode_outcome, encode_outcome
+from byhand.grading.wire import WireError, comparable, decode_outcome, encode_arguments, encode_outcome
 from byhand.grading.work import LONGEST, failed
 
 TIMES = int(os.environ.get("BYHAND_FUZZ", 0))
@@ -49,15 +51,16 @@ CELLS = (
 )
 EXERCISE = Exercise(
     make=lambda rng, N: {"x": rng.standard_normal((N, 2))},
-    reference=lambda x: {"y": 2 * x, "J": np.array(x.sum())},
     results=("y", "J"),
     sizes={"N": 3},
-    hidden=({"N": 1},),
+    edges=({"N": 1},),
     forward=("y",),
 )
+REFERENCE = SimpleNamespace(REFERENCES={"f": lambda x: {"y": 2 * x, "J": np.array(x.sum())}})
+CHECKS = Checks(None, {"f": EXERCISE}, lambda: REFERENCE)
 PAPER = Paper(
     "05-simple-rnn", CELLS, {"checks.py": b"", "data/x.csv": b"1"}, (), False, frozenset(), frozenset(), "digest",
-    {"f": _asked("f", EXERCISE, 1, [], 4.0)},
+    {"f": _asked("f", CHECKS, bytes(32), Known(), 4.0)},
 )  # fmt: skip
 SCORES = {"grades": {"f-check": (1.5, 4.0), "written": (0.0, 4.0)}, "comments": {"f": None, "written": "Good."}, "score": 1.5,
           "max_score": 8.0, "late_penalty": 0}  # fmt: skip
@@ -197,13 +200,17 @@ SENT = st.recursive(
 FAILURE = st.none() | st.lists(TEXT, min_size=3, max_size=3)
 SENT_OUTCOME = either(
     st.fixed_dictionaries(
-        {"returned": SENT, "failure": FAILURE, "mutated": st.lists(TEXT, max_size=3), "warned": st.lists(TEXT, max_size=3)}
+        {"returned": SENT, "failure": FAILURE, "warned": st.lists(TEXT, max_size=3)}
     )
 )
+BEFORE = PAPER.exercises["f"].before[False][0]  # the argument that every call begins with
+SENT_AFTER = either(st.just(BEFORE) | st.dictionaries(st.just("x") | TEXT, SENT, max_size=3))
 MESSAGE = either(
     st.one_of(
         st.builds(lambda n, g, a: {"kind": "check", "name": n, "graded": g, "uses": ["f", 3], "ask": a}, NAMES, st.booleans(), st.integers()),
-        st.builds(lambda n, o: {"kind": "outcome", "number": n, "outcome": o}, st.integers(-1, 3), SENT_OUTCOME),
+        st.builds(
+            lambda n, o, a: {"kind": "outcome", "number": n, "outcome": o, "after": a}, st.integers(-1, 3), SENT_OUTCOME, SENT_AFTER
+        ),
         st.just({"kind": "checked"}),
         st.builds(lambda n, t: {"kind": "stream", "name": n, "text": t}, st.sampled_from(["stdout", "stderr"]) | TEXT, TEXT),
         st.builds(lambda d: {"kind": "display", "data": d}, st.dictionaries(st.sampled_from(["text/plain", "image/png", "text/html"]), TEXT)),
@@ -216,10 +223,10 @@ MESSAGE = either(
 
 
 @tries(300)
-@given(SENT_OUTCOME)
-def test_a_result(sent):
+@given(SENT_OUTCOME, SENT_AFTER)
+def test_a_result(sent, after):
     try:
-        outcome = decode_outcome(sent)
+        outcome = decode_outcome(sent, BEFORE, after)
     except (WireError, RecursionError):
         return
     assert isinstance(outcome, Outcome)
@@ -242,8 +249,10 @@ def test_a_result(sent):
         max_leaves=8,
     )
 )
-def test_what_is_sent_arrives(value):
-    outcome = decode_outcome(json.loads(json.dumps(encode_outcome(Outcome(value)))))
+def test_what_is_sent_arrives_and_an_argument_that_nobody_changed_counts_as_unchanged(value):
+    after = encode_arguments({"x": value})
+    outcome = decode_outcome(json.loads(json.dumps(encode_outcome(Outcome(value)))), comparable(after), json.loads(json.dumps(after)))
+    assert outcome.mutated == ()
     assert type(outcome.returned).__name__[:80] in (type(value).__name__, "complex", "ndarray")
 
 

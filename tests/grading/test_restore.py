@@ -130,6 +130,16 @@ def test_pictures_that_were_pasted_into_a_text_stay_and_nothing_else():
     assert [dict(c.get("attachments", {})) for c in notebook.cells[-2:]] == [{"a.png": {"image/png": "QUJD"}}, {"e.jpg": {"image/jpeg": "QUJD"}}]
 
 
+def test_pictures_beside_the_notebook_are_taken_into_the_texts_that_show_them():
+    text = "![a](my%20sketch.png) ![](./b.JPG 'so') ![](large.gif) ![](x.txt) ![](gone.png) ![](https://e.org/c.png) ![](my%20sketch.png)"
+    files = {"my sketch.png": b"ABC", "b.JPG": b"D", "large.gif": bytes(2 << 20), "x.txt": b"x"}
+    data = json.dumps({"cells": [*honest(), cell(text, kind="markdown"), cell(text, kind="code")]}).encode()
+    shown, code = restored(data, CELLS, beside=files).notebook.cells[-2:]
+    assert dict(shown.attachments) == {"my sketch.png": {"image/png": "QUJD"}, "./b.JPG": {"image/jpeg": "RA=="}}
+    assert shown.source == text.replace("(my%20", "(attachment:my%20").replace("(./b", "(attachment:./b")
+    assert code.source == text and "attachments" not in code
+
+
 @pytest.mark.parametrize(
     "added, found",
     [

@@ -122,6 +122,22 @@ print("async", asyncio.run(asyncio.sleep(0, 4)))
     assert "shell ['b', 'a.png']" in text and "alarm" in text and "async 4" in text
 
 
+def test_packages_are_found_wherever_they_are_installed_and_nobodys_project_is(tmp_path, monkeypatch):
+    """As in a user's own folder, or where a .pth file leads to."""
+    for folder, installed in (("site", True), ("project", False)):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / f"in_{folder}.py").write_text("here = True")
+        if installed:
+            (tmp_path / folder / "in_site-1.dist-info").mkdir()
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}/site:{tmp_path}/project")
+    made = Server()
+    try:
+        look = "import in_site\n\ntry:\n    import in_project\nexcept ModuleNotFoundError:\n    print(in_site.here)"
+        assert said(made, look) == "True\n"
+    finally:
+        made.close()
+
+
 def test_inside_there_are_no_rights_and_the_filter_holds_for_what_is_started_too(server):
     status = said(server, "import subprocess\nprint(subprocess.run(['cat', '/proc/self/status'], capture_output=True, text=True).stdout)")
     fields = dict(line.split(":", 1) for line in status.splitlines() if ":" in line)
@@ -168,16 +184,18 @@ def test_many_processes_weigh_as_much_as_one_and_a_few_as_they_are(server):
     crowd = """
 import os, time
 
+usual = os.getpriority(os.PRIO_PROCESS, 0)
 for _ in range({count}):
     if os.fork() == 0:
         time.sleep(60)
 end = time.monotonic() + {wait}
-while os.getpriority(os.PRIO_PROCESS, 0) < 17 and time.monotonic() < end:
+while os.getpriority(os.PRIO_PROCESS, 0) < min(19, usual + 17) and time.monotonic() < end:
     time.sleep(0.1)
-print("nice", os.getpriority(os.PRIO_PROCESS, 0))
+print("nicer by", os.getpriority(os.PRIO_PROCESS, 0) - usual)
 """
-    assert said(server, crowd.format(count=40, wait=30)) == "nice 17\n"  # 1.25 ** 17 = 44
-    assert said(server, crowd.format(count=4, wait=1)) == "nice 0\n"
+    most = 19 - os.getpriority(os.PRIO_PROCESS, 0)  # where these tests are nice themselves
+    assert said(server, crowd.format(count=40, wait=30)) == f"nicer by {min(17, most)}\n"  # 1.25 ** 17 = 44
+    assert said(server, crowd.format(count=4, wait=1)) == "nicer by 0\n"
 
 
 def test_memory_of_processes_that_a_thread_has_started_counts(server):

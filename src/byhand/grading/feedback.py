@@ -99,11 +99,11 @@ class _Renderer(IPythonRenderer):
 
     def image(self, text: str, url: str, title: str | None = None) -> str:
         name = unquote(url.removeprefix("attachment:"))
-        if url.startswith("attachment:"):
-            if name not in self.attachments:
-                return f"<em>(The picture {escape(name)} was not handed in.)</em>"
+        if url.startswith("attachment:") and name in self.attachments:
             [(mime, data)] = self.attachments[name].items()
             return f'<img src="data:{mime};base64,{data}" alt="{escape(text)}">'
+        if url.startswith("attachment:") or ":" not in url:
+            return f"<em>(The picture {escape(name)} was not handed in, or is too large to be shown.)</em>"
         return super().image(text, url, title)
 
 

@@ -14,8 +14,9 @@ from typing import Any
 import nbformat
 import sqlalchemy
 from nbgrader import utils
-from nbgrader.api import Base, Gradebook, MissingEntry, SubmittedNotebook
+from nbgrader.api import Assignment, Base, BaseCell, Gradebook, MissingEntry, Notebook, SubmittedNotebook
 from nbgrader.preprocessors import AssignLatePenalties
+from sqlalchemy.orm import with_polymorphic
 from traitlets.config import Config, PyFileConfigLoader
 
 from byhand.grading.clean import taken_in
@@ -52,6 +53,7 @@ def open_gradebook(root: Path) -> Iterator[Gradebook]:
         raise CourseError(f"{path} cannot be read as a gradebook: {error.orig}.") from None
     # nbgrader logs a traceback of what it raises; the sentence that `byhand grade` makes of it is enough.
     logging.getLogger("tornado.application").setLevel(logging.CRITICAL)
+    book.db().expire_on_commit = False  # see `_cells_at_once`
     with book:
         yield book
 
@@ -113,6 +115,7 @@ def write_grades(
     root: Path, book: Gradebook, paper: Paper, submission: Submission, graded: Graded
 ) -> SubmittedNotebook:
     """The scores of all graded cells, in one transaction. What a human has given stays, and is marked for another look."""
+    held = _cells_at_once(book, paper.unit)  # noqa: F841 - as long as this function runs
     book.update_or_create_student(submission.student)
     stamp, more = taken_in(submission.files.get(STAMP, b"").decode(errors="replace").strip(), 100), {}
     if stamp:
@@ -143,6 +146,14 @@ def write_grades(
     if graded.verdict["late"] or notebook.late_submission_penalty:
         punish(root, book, paper.unit, submission.student)
     return notebook
+
+
+def _cells_at_once(book: Gradebook, unit: str) -> list[BaseCell]:
+    """The unit's cells, read with one query. nbgrader asks for each of them by itself, and again after each commit, unless
+    they are there. What is known of all else is forgotten: other programs write into the gradebook too."""
+    book.db.expire_all()
+    cells = with_polymorphic(BaseCell, "*")
+    return book.db.query(cells).join(cells.notebook).join(Notebook.assignment).filter(Assignment.name == unit).all()
 
 
 def seconds_late(notebook: SubmittedNotebook) -> float:

@@ -73,16 +73,14 @@ def unlisted_yaml(insight: Insight, names: bool = True) -> str:
 def _answer(insight: Insight, way: Way) -> str | None:
     """What the first of the students wrote between the solution marks; the whole cell where its head was changed.
 
-    None where they have no cell of that name, or the notebook cannot be read.
+    None where nobody has a cell of that name in a notebook that can be read.
     """
     unit = insight.unit
-    sources = [
-        _source(path / "exercises.ipynb", way.exercise)
-        for path in (unit.course, unit.root / "classroom" / "autograded" / way.students[0] / unit.name)
-    ]
-    if None in sources:
+    released = _source(unit.course / "exercises.ipynb", way.exercise)
+    folders = (unit.root / "classroom" / "autograded" / student / unit.name for student in way.students)
+    submitted = next(filter(None, (_source(folder / "exercises.ipynb", way.exercise) for folder in folders)), None)
+    if released is None or submitted is None:
         return None
-    released, submitted = sources
     head = re.split(r"^ *# YOUR CODE HERE$", released, maxsplit=1, flags=re.M)[0]
     if not submitted.startswith(head):
         return submitted

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import posixpath
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
+from urllib.parse import unquote
 
 import nbformat
 from nbformat import NotebookNode
@@ -17,7 +21,10 @@ from byhand.grading.paper import SKIP, ReleaseCell
 
 KINDS = ("code", "markdown", "raw")
 PICTURES = ("image/png", "image/jpeg", "image/gif")  # that may be pasted into a text
-LARGEST_PICTURES = 1 << 20  # characters of base64 of all pasted pictures together
+LARGEST_PICTURES = 1 << 20  # characters of base64 of all pictures in texts together
+# A picture in Markdown whose address is a file's, and what each ending says of it.
+SHOWN = re.compile(r"(!\[[^\[\]\n]*\]\()([^():\s]+)(?=[)\s])")
+ENDINGS = {".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".gif": "image/gif"}
 LONGEST_TEXT = 50_000  # characters of a cell of text
 FEW = 20  # letters and digits, with which a text may be an answer
 
@@ -42,13 +49,15 @@ def restored(
     skipped: Collection[str] = (),
     given: Collection[str] = (),
     plain: bool = False,
+    beside: Mapping[str, bytes] = MappingProxyType({}),
 ) -> Restored:
     """What a student handed in, as a notebook. Raises Damaged.
 
     `skipped` are the sources of cells that are not to be run, whatever became of their tag; `given` the texts of the release.
-    `plain`: text is shown letter by letter, since to lay it out takes too long.
+    `plain`: text is shown letter by letter, since to lay it out takes too long. `beside` are the files beside the notebook, for
+    the pictures among them.
     """
-    notebook = _well_formed(_parse(data))
+    notebook = _well_formed(_parse(data), beside)
     notes: list[str] = []
     _name_cells(notebook, cells, notes)
     _overwrite(notebook, cells, notes)
@@ -110,7 +119,7 @@ def _new(cells: list[NotebookNode]) -> NotebookNode:
     return nbformat.from_dict({"nbformat": 4, "nbformat_minor": 5, "metadata": metadata, "cells": cells})
 
 
-def _well_formed(parsed: dict[str, Any]) -> NotebookNode:
+def _well_formed(parsed: dict[str, Any], beside: Mapping[str, bytes]) -> NotebookNode:
     """Only what grading needs, each in its proper kind: sources, tags, grade ids. Whatever else there is cannot do harm."""
     cells, room = [], LARGEST_PICTURES
     for cell in parsed["cells"]:
@@ -126,10 +135,39 @@ def _well_formed(parsed: dict[str, Any]) -> NotebookNode:
         names = [marks.get("grade_id") if isinstance(marks, dict) else None, cell.get("id")]
         kept["byhand"] = [_text(name) for name in names if isinstance(name, str)]
         cells.append(make_cell(cell["cell_type"], _text(source), kept))
-        if cell["cell_type"] == "markdown" and (pasted := _pasted(cell.get("attachments"), room)):
-            cells[-1]["attachments"] = pasted
-            room -= sum(len(data) for one in pasted.values() for data in one.values())
+        if cell["cell_type"] == "markdown":
+            pasted = _pasted(cell.get("attachments"), room)
+            room -= _size(pasted)
+            cells[-1].source, fetched = _fetched(cells[-1].source, beside, room)
+            room -= _size(fetched)
+            if pasted or fetched:
+                cells[-1]["attachments"] = pasted | fetched
     return _new(cells)
+
+
+def _size(pictures: Mapping[str, Mapping[str, str]]) -> int:
+    return sum(len(data) for one in pictures.values() for data in one.values())
+
+
+def _fetched(source: str, beside: Mapping[str, bytes], room: int) -> tuple[str, dict[str, dict[str, str]]]:
+    """A text with the pictures beside the notebook that it shows, as if they had been pasted into it: so whoever marks it sees
+    them, and so does the student on the page that comes back."""
+    kept: dict[str, dict[str, str]] = {}
+
+    def paste(found: re.Match[str]) -> str:
+        name = unquote(found[2])
+        path = posixpath.normpath(name)
+        mime = ENDINGS.get(posixpath.splitext(path)[1].lower())
+        if mime is None or path not in beside:
+            return found[0]
+        if name not in kept:
+            data = base64.b64encode(beside[path]).decode()
+            if len(data) > room - _size(kept):
+                return found[0]
+            kept[name] = {mime: data}
+        return f"{found[1]}attachment:{found[2]}"
+
+    return SHOWN.sub(paste, source), kept
 
 
 def _pasted(attachments: Any, room: int) -> dict[str, dict[str, str]]:

@@ -19,6 +19,7 @@ import struct
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from byhand.grading import landlock, seccomp
@@ -186,10 +187,13 @@ def leave_keys_behind() -> None:
         _libc().syscall(number, KEYCTL_JOIN_SESSION_KEYRING, None)
 
 
-def what_python_needs() -> list[str]:
-    """The folders without which this Python and this package do not run."""
+@cache
+def what_python_needs() -> tuple[str, ...]:
+    """The folders without which this Python and this package do not run, and those elsewhere in which packages are installed:
+    a user's own, or where a .pth file leads. A folder on the path that is somebody's project is none of them."""
     package = str(Path(__file__).resolve().parents[1])
-    return [*dict.fromkeys((sys.base_prefix, sys.prefix, sys.base_exec_prefix, package))]
+    installed = (folder for folder in sys.path if folder and any(Path(folder).glob("*.dist-info")))
+    return tuple(dict.fromkeys((sys.base_prefix, sys.prefix, sys.base_exec_prefix, package, *installed)))
 
 
 def _libc() -> ctypes.CDLL:

@@ -26,7 +26,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from byhand.grading import sandbox, student
+from byhand.grading import cgroup, sandbox, student
 
 # What a notebook with a plot or an error loads, but for pyplot itself, which looks at the IPython it is imported in.
 USUAL = (
@@ -59,6 +59,7 @@ def main(control_fd: int, imports: list[str]) -> None:
             importlib.import_module(name)
     shell = student.prepare()
     sandbox.leave_keys_behind()
+    sandbox.what_python_needs()  # found once, for all
     control = socket.socket(fileno=control_fd)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the grader
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
@@ -66,6 +67,7 @@ def main(control_fd: int, imports: list[str]) -> None:
     gc.freeze()
     if sys.platform == "linux" and len(os.listdir("/proc/self/task")) > 1:
         raise RuntimeError("a module that was imported has started a thread; it cannot be forked")
+    groups = cgroup.take_over() if sys.platform == "linux" else None
     while True:
         word, fds, _, _ = socket.recv_fds(control, 1, 3)
         if not word:
@@ -74,14 +76,16 @@ def main(control_fd: int, imports: list[str]) -> None:
         if os.fork() == 0:
             control.close()
             try:
-                keep(shell, parent, *fds)
+                keep(shell, parent, groups, *fds)
             finally:
                 os._exit(1)
         for fd in fds:
             os.close(fd)
 
 
-def keep(shell: student.Shell, parent: int, request_fd: int, channel_fd: int, keeper_fd: int) -> None:
+def keep(
+    shell: student.Shell, parent: int, groups: Path | None, request_fd: int, channel_fd: int, keeper_fd: int
+) -> None:
     """Fork the student's process and stay with it. Tells at the end how it ended."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     sandbox.die_with_parent()
@@ -93,6 +97,7 @@ def keep(shell: student.Shell, parent: int, request_fd: int, channel_fd: int, ke
     sight = Sight() if sys.platform == "linux" else None
     scratch = None
     os.setsid()
+    group = _group(groups, request.limits)
     try:
         if request.sandboxed:
             hidden = (*request.hidden, *([] if request.torch else _where("torch")))
@@ -101,12 +106,18 @@ def keep(shell: student.Shell, parent: int, request_fd: int, channel_fd: int, ke
             user, scratch = None, tempfile.mkdtemp(prefix="byhand-")
         pid = os.fork()
         if pid == 0:
-            become_student(shell, request, user, scratch, channel_fd)
+            become_student(shell, request, user, scratch, group, channel_fd)
     except OSError as error:
+        if group:
+            group.close()
         line.send(json.dumps({"trouble": str(error)}).encode())
         os._exit(0)
     os.close(channel_fd)
     end = watch(pid, line, sight, request.limits.memory)
+    if group:
+        if end.get("exit") == -signal.SIGKILL and group.ran_out_of_memory():
+            end["killed_for"] = "memory"
+        group.close()
     if scratch:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(pid, signal.SIGKILL)
@@ -116,10 +127,22 @@ def keep(shell: student.Shell, parent: int, request_fd: int, channel_fd: int, ke
     os._exit(0)
 
 
-def become_student(shell, request: Request, user, scratch: str | None, channel_fd: int) -> None:
+def _group(groups: Path | None, limits: sandbox.Limits) -> cgroup.Group | None:
+    """The control group of a submission, where there are some. What lies on its disk lies in memory."""
+    try:
+        return cgroup.Group(groups, limits.memory + limits.disk, limits.processes) if groups else None
+    except OSError:  # the keeper's eye is there in any case
+        return None
+
+
+def become_student(
+    shell: student.Shell, request: Request, user, scratch: str | None, group: cgroup.Group | None, channel_fd: int
+) -> None:
     os.dup2(channel_fd, CHANNEL_FD)
     student.CHANNEL.open(CHANNEL_FD)
     try:
+        if group:
+            group.enter()
         if user:
             layers = sandbox.enter(user, request.files, request.folder, request.limits)
             home, tmp = str(sandbox.HOME), "/tmp"
@@ -128,6 +151,7 @@ def become_student(shell, request: Request, user, scratch: str | None, channel_f
             sandbox.write_files(request.files, Path(scratch, request.folder))
             os.chdir(Path(scratch, request.folder))
             os.setpgid(0, 0)
+        layers += ["control group"] * bool(group)
         null = os.open(os.devnull, os.O_RDWR)
         for fd in (0, 1, 2):
             os.dup2(null, fd)
@@ -179,7 +203,7 @@ class Sight:
 
     def __init__(self) -> None:
         self._proc = os.open("/proc", os.O_PATH)  # the keeper's own, before the new root covers it
-        self._nice = 0
+        self._usual = self._nice = os.getpriority(os.PRIO_PROCESS, 0)
 
     def processes(self, pid: int) -> Iterable[tuple[int, list[int]]]:
         """Each process, with its threads."""
@@ -208,8 +232,9 @@ class Sight:
     def share_fairly(self, processes: Iterable[tuple[int, list[int]]]) -> None:
         """Many processes and threads together weigh as much as one: each step of niceness is a factor of 1.25."""
         threads = [thread for _, several in processes for thread in several]
-        nice = min(19, round(math.log(len(threads), 1.25))) if len(threads) > A_FEW else 0
-        if nice or self._nice:
+        more = round(math.log(len(threads), 1.25)) if len(threads) > A_FEW else 0
+        nice = min(19, self._usual + more)
+        if nice != self._usual or nice != self._nice:
             for thread in threads:
                 with contextlib.suppress(OSError):  # it has ended; or an ordinary user would give priority back
                     os.setpriority(os.PRIO_PROCESS, thread, nice)

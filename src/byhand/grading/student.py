@@ -11,7 +11,6 @@ import builtins
 import contextlib
 import copy
 import getpass
-import importlib.abc
 import io
 import json
 import os
@@ -37,6 +36,7 @@ from traitlets.config import Config
 
 import byhand
 from byhand.grading import wire
+from byhand.grading.no_torch import stand_in
 
 LARGEST_OUTPUT = 3 << 20  # bytes of a picture or a text that a cell shows
 MOST_LINES = 200  # of a traceback
@@ -202,15 +202,6 @@ def nobody_there(prompt=""):
     raise RuntimeError("input() has nobody to ask while a notebook is graded.")
 
 
-class NoTorch(importlib.abc.MetaPathFinder):
-    """A sentence for the student's code that looks for torch where an answer is to be written without it."""
-
-    def find_spec(self, name, path=None, target=None):
-        if name.split(".")[0] == "torch":
-            raise ModuleNotFoundError("torch is not there when this unit is graded: its answers are written in numpy.")
-        return None
-
-
 class Collector:
     """`check`, as the student's process has it: it asks for problems, calls the function, sends what comes back.
 
@@ -323,7 +314,7 @@ def serve(shell: Shell, exercises: tuple[str, ...], torch: bool, layers: list[st
     np.random.seed()
     sys.path.insert(0, "")
     if not torch:
-        sys.meta_path.insert(0, NoTorch())
+        stand_in()
     COLLECTOR.exercises = exercises
     sys.stdout, sys.stderr = STREAMS
     builtins.input = getpass.getpass = nobody_there

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import traceback
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from nbformat import NotebookNode
@@ -17,7 +17,7 @@ from byhand.grading.leavings import trimmed
 from byhand.grading.markdown import harmless
 from byhand.grading.marking import Marks, points_output
 from byhand.grading.paper import Paper
-from byhand.grading.restore import Damaged, Restored, released, restored
+from byhand.grading.restore import ENDINGS, Damaged, Restored, released, restored
 from byhand.grading.run import Run
 from byhand.grading.sandbox import Limits, SandboxError
 from byhand.grading.server import Request
@@ -94,11 +94,11 @@ def failed(paper: Paper, submission: Submission, error: BaseException) -> Graded
 
 def _read(paper: Paper, submission: Submission) -> Restored:
     """The notebook, in a process of its own. Raises Damaged."""
+    pictures = {name: c for name, c in submission.files.items() if PurePosixPath(name).suffix.lower() in ENDINGS}
+    known = submission.notebook, paper.cells, paper.skipped, paper.given
     for plain in (False, True):
         try:
-            return bounded(
-                restored, submission.notebook, paper.cells, paper.skipped, paper.given, plain, **READING
-            )
+            return bounded(restored, *known, plain, pictures, **READING)
         except TooMuch as error:
             trouble = f"The notebook cannot be read: that takes {error}."
     raise Damaged(trouble)

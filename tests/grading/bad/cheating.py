@@ -396,3 +396,60 @@ try:
 except ImportError:
     pass
 """, after="rnn_backward-check")  # fmt: skip
+
+
+# What a backward pass is asked for is the gradient at the states that it is given, which no forward pass has made.
+FORWARD = '''
+def forward_step(x, h_prev, U, W, b):
+    return np.tanh(b + h_prev @ W.T + x @ U.T)
+
+def forward_loss(do, x, h0, U, W, V, b, c):
+    h, J = h0, 0.0
+    for t in range(len(x)):
+        h = forward_step(x[t], h, U, W, b)
+        J = J + (do[t] * (h @ V.T + c)).sum()
+    return J
+
+def slopes(function, values):
+    """The derivative of a number by each entry of each value."""
+    found = []
+    for number, value in enumerate(values):
+        found.append(np.zeros(value.shape))
+        for index in np.ndindex(value.shape):
+            found[-1][index] = slope(function, values, number, index)
+    return found
+'''
+SLOPES = {
+    "complex steps": '''
+def slope(function, values, number, index):
+    moved = [np.array(value, complex) for value in values]
+    moved[number][index] += 1e-30j
+    return function(*moved).imag / 1e-30
+''',
+    "differences": '''
+def slope(function, values, number, index):
+    ends = []
+    for step in (1e-5, -1e-5):
+        moved = [np.array(value) for value in values]
+        moved[number][index] += step
+        ends.append(function(*moved))
+    return (ends[0] - ends[1]) / 2e-5
+''',
+}  # fmt: skip
+BACKWARD = dict(
+    rnn_step_backward="""
+values = x, h_prev, U, W, np.zeros(len(W))
+return tuple(slopes(lambda *moved: (dh * forward_step(*moved)).sum(), values))
+""".strip(),
+    rnn_backward="""
+values = h0, U, W, V, np.zeros(len(W)), np.zeros(len(V))
+found = slopes(lambda h0, *moved: forward_loss(do, x, h0, *moved), values)
+return dict(zip(("dh0", "dU", "dW", "dV", "db", "dc"), found))
+""".strip(),
+)
+for _name, _slope in SLOPES.items():  # dc, the sum of what came, asks for no derivative
+    bad(
+        f"differentiates its forward pass by {_name}",
+        earns=CHEAT | {"rnn_backward": 1 / 6},
+        student=_name.replace(" ", "-"),
+    )(lambda desk, slope=_slope: desk.cheat(FORWARD + slope, **BACKWARD))

@@ -1,15 +1,17 @@
 """Right, or harmless, in a way that a grader might trip over."""
 
 import base64
+import re
 
 from nbformat.v4 import new_code_cell
 
 from bad import NO_STEP, NONE, bad, find, only
 from classes import ROOT, UNIT
 
-from byhand.checking.exercise import load_checks
+from byhand.checking.exercise import load_checks, make_problems
 
-KINDS = len(load_checks(ROOT / "course" / UNIT)["rnn_forward"].kinds)  # of problem, all of which a student may see
+CHECKS = load_checks(ROOT / "course" / UNIT)
+CALLERS = ("rnn_forward", "truncated_bptt")  # the exercises whose checks call rnn_forward
 
 
 @bad("warnings and prints on stderr")
@@ -31,6 +33,20 @@ def asks_for_input(desk):
 @bad("imports torch without using it")
 def imports_torch(desk):
     return desk.solved("import torch")
+
+
+@bad("imports torch in the first line of each answer, and speaks of it")
+def imports_torch_in_answers(desk):
+    notebook = desk.solved()
+    lines = [
+        "import torch", "import torch.nn.functional as F", "from torch import nn, Tensor\nfrom torch.optim import *",
+        "import torch\n\nDTYPE = torch.float64\n\nclass Net(torch.nn.Module):\n    pass\n",
+        "import torch\n\ndef is_tensor(x):\n    return isinstance(x, torch.Tensor)\n",
+    ]  # fmt: skip
+    for number, name in enumerate(desk.sheet.solution):
+        cell = find(notebook, name)
+        cell.source = f"{lines[number % len(lines)]}\n{cell.source}"
+    return notebook
 
 
 @bad("plots")
@@ -108,12 +124,20 @@ def surrogates(desk):
     return desk.solved('print("\\ud800 \\x00 Ωμέγα 学生 \\u202eright to left")')
 
 
+PUBLIC = {float(p.args["c"][0]) for name in CALLERS for p in make_problems(name, CHECKS[name])}  # what every student may see
+
+
+def problems_told(scene):
+    """A number of each problem that was printed."""
+    return {float(text) for text in re.findall(r"given c = ([-+.e\d]+)", scene.text())}
+
+
 @bad(
     "prints the problems that it is given, those of the graded check too",
-    succeeded=lambda scene: scene.text().count("given T =") > 1.5 * KINDS,
+    succeeded=lambda scene: not problems_told(scene) <= PUBLIC,
 )
 def prints_the_problems(desk):
-    return desk.solved(rnn_forward="print('given T =', len(x))\n" + desk.sheet.solution["rnn_forward"])
+    return desk.solved(rnn_forward="print('given c =', float(c[0]))\n" + desk.sheet.solution["rnn_forward"])
 
 
 @bad("pastes a photograph into the essay, and loses another one")
