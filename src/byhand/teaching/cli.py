@@ -26,7 +26,9 @@ def main(argv: list[str] | None = None) -> int:
         command.add_argument(
             "units", nargs="*", metavar="UNIT", help="for example 05-simple-rnn; all where none is named"
         )
-    commands.add_parser("book", help="build the book into book/_build/html")
+    book = commands.add_parser("book", help="build the book into book/_build/html, with the exercises in the browser")
+    book.add_argument("--pyodide", metavar="FOLDER", type=Path, help="take Pyodide's files from here, and not from the package index")
+    book.add_argument("--public", action="store_true", help="leave Pyodide where it is published: pages fetch it from there")
     hand = commands.add_parser("handout", help="pack the course for students, without solutions")
     hand.add_argument("file", metavar="FILE.zip", type=Path)
     renew = commands.add_parser("update", help="bring corrected units; whatever you have edited stays as it is")
@@ -108,7 +110,7 @@ def _verify(args: argparse.Namespace) -> int:
 def _book(args: argparse.Namespace) -> int:
     from byhand.teaching.book import build_book
 
-    print(build_book(find_root()))
+    print(build_book(find_root(), args.pyodide, args.public))
     return 0
 
 
