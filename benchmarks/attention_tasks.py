@@ -45,7 +45,10 @@ copying, sorting, sentences, first_parameters = (
 
 
 def count(p):
-    return int(sum(v.size for v in p.values() if not isinstance(v, list)) + sum(v.size for b in p["blocks"] for v in b.values()))
+    return int(
+        sum(v.size for v in p.values() if not isinstance(v, list))
+        + sum(v.size for b in p["blocks"] for v in b.values())
+    )
 
 
 def train(batch, p, A, steps, rate, seed, space=OURS, frozen=lambda out: None):
@@ -93,7 +96,11 @@ def of_copying():
             curve, seconds = train(copying, p, 2, 800, 5e-3, seed)
             whole, tokens = scores(copying, p, 2)
             _, beyond = scores(partial(copying, periods=(8, 9)), p, 2)
-            rows.append(dict(whole=whole, tokens=tokens, beyond=beyond, seconds=seconds, parameters=count(p), curve=smooth(curve)))
+            rows.append(
+                dict(
+                    whole=whole, tokens=tokens, beyond=beyond, seconds=seconds, parameters=count(p), curve=smooth(curve)
+                )
+            )
             if seed == 0:
                 ids, targets, _ = copying(np.random.default_rng(5), 1, periods=(5,))
                 found[f"maps {layers}"] = dict(ids=ids[0].tolist(), maps=maps(ids[0], p, 2))
@@ -114,7 +121,12 @@ def of_sorting():
             grads["dW2"][:], grads["dc2"][:] = 0, 0
 
     found = {}
-    for name, layers, frozen in (("two layers", 2, none), ("one layer", 1, none), ("no positions", 2, no_positions), ("no feed-forward", 2, no_mlp)):
+    for name, layers, frozen in (
+        ("two layers", 2, none),
+        ("one layer", 1, none),
+        ("no positions", 2, no_positions),
+        ("no feed-forward", 2, no_mlp),
+    ):
         rows = []
         for seed in SEEDS:
             p = first_parameters(11, 16, seed, layers)
@@ -146,7 +158,9 @@ def of_sentences():
             ids, targets, keep = batch(np.random.default_rng(999), 400, held_out=True)
             other, other_targets, _ = batch(np.random.default_rng(999), 400, held_out=True, turned=True)
             place = int(np.argmax(keep[0]))
-            answer = lambda tokens: space["gpt"](tokens, targets[: len(tokens)], keep[: len(tokens)], p, 2)["logits"][:, place].argmax(axis=-1)
+            answer = lambda tokens: space["gpt"](tokens, targets[: len(tokens)], keep[: len(tokens)], p, 2)["logits"][
+                :, place
+            ].argmax(axis=-1)
             right = answer(ids) == targets[:, place]
             moved = answer(other) == other_targets[:, place]
             looks = np.zeros((2, 3))
@@ -158,9 +172,24 @@ def of_sentences():
             rows.append(dict(right=float(right.mean()), moved=float((right & moved).sum() / right.sum()), looks=np.round(looks, 2).tolist(),
                              seconds=seconds, parameters=count(p)))  # fmt: skip
             if seed == 0:
-                pair = [[words.index(w) for w in f"the dog did not see the car because it was too {adjective} ?".split()] for adjective in ("tired", "rusty")]
-                shown = [dict(ids=row, maps=maps(np.array(row), p, 2, not at_it), answer=words[answer(np.array([row]))[0]]) for row in pair]
-            print("sentences", name, seed, rows[-1]["right"], rows[-1]["moved"], looks.round(2).tolist(), round(seconds, 1), flush=True)
+                pair = [
+                    [words.index(w) for w in f"the dog did not see the car because it was too {adjective} ?".split()]
+                    for adjective in ("tired", "rusty")
+                ]
+                shown = [
+                    dict(ids=row, maps=maps(np.array(row), p, 2, not at_it), answer=words[answer(np.array([row]))[0]])
+                    for row in pair
+                ]
+            print(
+                "sentences",
+                name,
+                seed,
+                rows[-1]["right"],
+                rows[-1]["moved"],
+                looks.round(2).tolist(),
+                round(seconds, 1),
+                flush=True,
+            )
         found[name] = dict(rows=rows, shown=shown, words=words)
     return found
 
@@ -226,7 +255,9 @@ def of_lstm():
                 return float((right | ~keep).all(axis=1).mean()), float(right[keep].mean())
 
             whole, tokens = tried(task)
-            row = dict(whole=whole, tokens=tokens, seconds=seconds, parameters=sum(q.numel() for q in parts.parameters()))
+            row = dict(
+                whole=whole, tokens=tokens, seconds=seconds, parameters=sum(q.numel() for q in parts.parameters())
+            )
             if more:
                 row |= dict(zip(("beyond whole", "beyond"), tried(more), strict=True))
             rows.append(row)
@@ -264,7 +295,9 @@ def full_pass(ids, p, A):
     return OURS["layer_norm"](X, p["gamma"], p["beta"])[0] @ p["E"].T
 
 
-PARTS = dict(copying=of_copying, sorting=of_sorting, sentences=of_sentences, addition=of_addition, lstm=of_lstm, cache=of_cache)
+PARTS = dict(
+    copying=of_copying, sorting=of_sorting, sentences=of_sentences, addition=of_addition, lstm=of_lstm, cache=of_cache
+)
 
 
 def rounded(thing):
@@ -279,5 +312,7 @@ if __name__ == "__main__":
     for part in sys.argv[1:] or PARTS:
         results = json.loads(FILE.read_text()) if FILE.exists() else {}
         results[part] = rounded(PARTS[part]())
-        lines = ",\n".join(f" {json.dumps(key)}: {json.dumps(value, separators=(',', ':'))}" for key, value in results.items())
+        lines = ",\n".join(
+            f" {json.dumps(key)}: {json.dumps(value, separators=(',', ':'))}" for key, value in results.items()
+        )
         FILE.write_text("{\n" + lines + "\n}\n")

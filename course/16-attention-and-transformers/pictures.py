@@ -88,20 +88,20 @@ def row_stepper(Q, K, V, target, t=2):
     ]  # fmt: skip
 
     def drawing(shown, lit, side):
-        parts = [_words(190 + 62 + 132 * n, 16, f"word {n + 1}", "t") for n in range(len(K))]
+        parts = [_words(184 + 69 + 146 * n, 16, f"word {n + 1}", "t") for n in range(len(K))]
         said = []
         for number, (label, texts, role) in enumerate(rows):
             if number not in shown:
                 continue
             top = 30 + 33 * number
             parts.append(_words(8, top + 14, label))
-            parts += [_cell(190 + 132 * n, top, 124, 28, text, role, number in lit) for n, text in enumerate(texts)]
+            parts += [_cell(184 + 146 * n, top, 138, 28, text, role, number in lit) for n, text in enumerate(texts)]
             said.append(f"{label}: {'; '.join(texts)}")
         for number, (label, text, role) in enumerate(side):
-            parts.append(_words(602, 60 + 66 * number, label, "t e"))
-            parts.append(_cell(600, 70 + 66 * number, 132, 28, text, role, number == len(side) - 1))
+            parts.append(_words(638, 60 + 66 * number, label, "t e"))
+            parts.append(_cell(636, 70 + 66 * number, 138, 28, text, role, number == len(side) - 1))
             said.append(f"{label}: {text}")
-        return _svg(740, 400, "".join(parts), f"Word {t + 1} asks. " + ". ".join(said) + ".")
+        return _svg(780, 400, "".join(parts), f"Word {t + 1} asks. " + ". ".join(said) + ".")
 
     frames, shown, side = [], [], []
 
@@ -306,10 +306,10 @@ def block_numbers(seed=3, T=5, D=16, F=32, A=2):
 
 def block_stepper():
     n = block_numbers()
-    d = Drawing(720, 250)
-    for name, x, label, role in (("X", 40, "X", "input"), ("H", 360, "H", "hidden"), ("Y", 680, "Y", "output")):
+    d = Drawing(780, 250)
+    for name, x, label, role in (("X", 40, "X", "input"), ("H", 390, "H", "hidden"), ("Y", 740, "Y", "output")):
         d.node(name, x, 190, label, role, size=52)
-    for name, x, label in (("LN1", 120, "norm 1"), ("MHA", 220, "attention"), ("LN2", 440, "norm 2"), ("MLP", 545, "feed-forward")):
+    for name, x, label in (("LN1", 130, "norm 1"), ("MHA", 275, "attention"), ("LN2", 480, "norm 2"), ("MLP", 635, "feed-forward")):
         d.node(name, x, 70, label, "hidden", "box", (92 if len(label) < 10 else 104, 40))
     d.arrow("X", "H", "as it is")
     d.arrow("X", "LN1")

@@ -195,7 +195,9 @@ def heads(r):
 def norm(r):
     x, gamma, beta = r["X"], r["dY"][0], r["dY"][1]
     mu, var = x.mean(axis=1, keepdims=True), x.var(axis=1, keepdims=True)
-    assert_close((x - mu) / np.sqrt(var + 1e-5) * gamma + beta, F.layer_norm(tensor(x), (D,), tensor(gamma), tensor(beta)))
+    assert_close(
+        (x - mu) / np.sqrt(var + 1e-5) * gamma + beta, F.layer_norm(tensor(x), (D,), tensor(gamma), tensor(beta))
+    )
 
 
 def rms(r):
@@ -214,7 +216,9 @@ def rms_back(r):
 
 def torch_block(rng):
     """torch's block with pre-norm and without biases in attention, and ours."""
-    layer = torch.nn.TransformerEncoderLayer(D, A, WIDTH, dropout=0.0, batch_first=True, norm_first=True, dtype=torch.float64)
+    layer = torch.nn.TransformerEncoderLayer(
+        D, A, WIDTH, dropout=0.0, batch_first=True, norm_first=True, dtype=torch.float64
+    )
     with torch.no_grad():
         for name, value in layer.named_parameters():
             value.copy_(tensor(rng.normal(size=value.shape)))
@@ -283,7 +287,9 @@ def table(r):
     o = h @ E.T
     o.retain_grad()
     F.cross_entropy(o, torch.tensor([1, 2, 3, 4])).backward()
-    mine = sum(np.outer(o.grad[t], h.detach()[t]) for t in range(T)) + sum(np.outer(np.eye(V)[ids[t]], x.grad[t]) for t in range(T))
+    mine = sum(np.outer(o.grad[t], h.detach()[t]) for t in range(T)) + sum(
+        np.outer(np.eye(V)[ids[t]], x.grad[t]) for t in range(T)
+    )
     assert_close(mine, E.grad)
 
 
@@ -358,7 +364,11 @@ def test_the_sentences_ask_for_the_noun_that_the_adjective_fits(solved, held_out
 
 def test_the_worlds_have_one_right_answer(solved):
     ids, targets, keep = solved["sorting"](np.random.default_rng(0), 50)
-    assert (np.sort(ids[:, :8]) == targets[:, 8:]).all() and (keep == (np.arange(16) >= 8)).all() and (ids[:, 8] == 0).all()
+    assert (
+        (np.sort(ids[:, :8]) == targets[:, 8:]).all()
+        and (keep == (np.arange(16) >= 8)).all()
+        and (ids[:, 8] == 0).all()
+    )
     ids, targets, keep = solved["copying"](np.random.default_rng(0), 50)
     for row, target, kept in zip(ids, targets, keep, strict=True):
         period = int(np.argmax(kept))
@@ -398,7 +408,13 @@ def test_the_lesson_agrees_with_torch(lesson):
 
 def test_the_worked_example_is_that_of_the_prose(lesson):
     text = printed(lesson)
-    for numbers in ("0.1978 0.4011 0.4011", "-0.6044  1.1978", "-0.3191  0.3227 -0.0036", "0.4538 -0.2282", "3.7896 -0.2408"):
+    for numbers in (
+        "0.1978 0.4011 0.4011",
+        "-0.6044  1.1978",
+        "-0.3191  0.3227 -0.0036",
+        "0.4538 -0.2282",
+        "3.7896 -0.2408",
+    ):
         assert re.search(numbers.replace(" ", r"\s+"), text.replace("[", " ").replace("]", " ")), numbers
 
 
@@ -407,7 +423,9 @@ def test_the_numbers_in_the_prose():
     assert round(e1, 4) == 2.0281 and round(e2, 4) == 4.1132 or abs(e2 - 4.1133) < 1e-4
     assert abs(2.0281 / 10.2547 - 0.1978) < 5e-5
     pictures = module(UNIT, "pictures")
-    assert 0.8 < pictures.scaling(64, False)[0] < 0.9 and 0.2 < pictures.scaling(64, True)[0] < 0.28  # the alt text's quarter
+    assert (
+        0.8 < pictures.scaling(64, False)[0] < 0.9 and 0.2 < pictures.scaling(64, True)[0] < 0.28
+    )  # the alt text's quarter
     for d in (16, 64, 256):
         assert pictures.scaling(d, True)[1] > pictures.scaling(d, False)[1]
 
