@@ -146,6 +146,11 @@ def of_sorting():
     return found
 
 
+def answer(ids, p, space, place):
+    """The most probable token at one place, for each sequence."""
+    return space["gpt"](ids, ids, np.ones(ids.shape, bool), p, 2)["logits"][:, place].argmax(axis=-1)
+
+
 def of_sentences():
     """With the causal mask the answer is read at the question mark; without a mask at the word *it*."""
     found, words = {}, OURS["WORDS"]
@@ -158,13 +163,10 @@ def of_sentences():
             ids, targets, keep = batch(np.random.default_rng(999), 400, held_out=True)
             other, other_targets, _ = batch(np.random.default_rng(999), 400, held_out=True, turned=True)
             place = int(np.argmax(keep[0]))
-            answer = lambda tokens: space["gpt"](tokens, targets[: len(tokens)], keep[: len(tokens)], p, 2)["logits"][
-                :, place
-            ].argmax(axis=-1)
-            right = answer(ids) == targets[:, place]
-            moved = answer(other) == other_targets[:, place]
+            right = answer(ids, p, space, place) == targets[:, place]
+            moved = answer(other, p, space, place) == other_targets[:, place]
             looks = np.zeros((2, 3))
-            for row, target in zip(ids[:200], targets[:200, place]):
+            for row, target in zip(ids[:200], targets[:200, place], strict=True):
                 P = np.array(maps(row, p, 2, not at_it)[-1])[:, place]
                 one, two = (1, 6)
                 noun, rest = (one, two) if row[one] == target else (two, one)
@@ -177,7 +179,11 @@ def of_sentences():
                     for adjective in ("tired", "rusty")
                 ]
                 shown = [
-                    dict(ids=row, maps=maps(np.array(row), p, 2, not at_it), answer=words[answer(np.array([row]))[0]])
+                    dict(
+                        ids=row,
+                        maps=maps(np.array(row), p, 2, not at_it),
+                        answer=words[answer(np.array([row]), p, space, place)[0]],
+                    )
                     for row in pair
                 ]
             print(
@@ -201,8 +207,14 @@ def addition(rng, N, share=0.5, fresh=False):
     """a + b = c with two digits each, c written backwards: tokens 0 to 9, 10 for +, 11 for =. Pairs are trained or fresh, never both."""
     cut = int(share * len(PAIRS))
     a, b = np.divmod(rng.choice(PAIRS[cut:] if fresh else PAIRS[:cut], size=N), 100)
-    digits = lambda n, k: np.stack([n // 10**i % 10 for i in range(k)], axis=1)
-    sign = lambda s: np.full((N, 1), s)
+
+    def digits(n, k):
+        """From the last to the first."""
+        return np.stack([n // 10**i % 10 for i in range(k)], axis=1)
+
+    def sign(s):
+        return np.full((N, 1), s)
+
     line = np.concatenate([digits(a, 2)[:, ::-1], sign(10), digits(b, 2)[:, ::-1], sign(11), digits(a + b, 3)], axis=1)
     keep = np.zeros((N, line.shape[1] - 1), dtype=bool)
     keep[:, 5:] = True

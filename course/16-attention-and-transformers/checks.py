@@ -64,7 +64,11 @@ def make_mask(rng, kind, N, Tq, Tk):
 
 
 def make_attention(rng, N, A, Tq, Tk, d, e, mask="some", scale=1.0, near=0.0, loud=False):
-    Q, K, V = scale * rng.normal(size=(N, A, Tq, d)), scale * rng.normal(size=(N, A, Tk, d)), rng.normal(size=(N, A, Tk, e))
+    Q, K, V = (
+        scale * rng.normal(size=(N, A, Tq, d)),
+        scale * rng.normal(size=(N, A, Tk, d)),
+        rng.normal(size=(N, A, Tk, e)),
+    )
     if near:  # every row has scores near a large number of its own
         Q[..., 0], K[..., 0] = near * (1 - np.arange(Tq)) * np.sqrt(d), 1.0
     mask = make_mask(rng, mask, N, Tq, Tk)
@@ -195,7 +199,7 @@ def model(rng, D, F, V, Tmax, scale=1.0):
     return p | {"blocks": [parameters(rng, PARAMETERS, scale, D=D, F=F) for _ in range(2)]}
 
 
-def make_gpt(rng, N, T, D, A, F, V, Tmax, keep="some", scale=1.0, loud=1.0):
+def make_gpt(rng, N, T, D, A, F, V, Tmax, keep="some", scale=1.0, loud=1.0, far=0.0):
     ids = rng.randint(1, V, size=(N, T))  # token 0 never occurs
     ids[0, :2] = ids[-1, -1] = 2  # token 2 occurs again and again
     kept = np.zeros((N, T), dtype=bool)
@@ -207,6 +211,7 @@ def make_gpt(rng, N, T, D, A, F, V, Tmax, keep="some", scale=1.0, loud=1.0):
         kept[-1, T // 2] = True
     p = model(rng, D, F, V, Tmax, scale)
     p["gamma"] *= loud
+    p["beta"] += far * (np.arange(D) % 3 - 1.0)
     return dict(ids=ids, targets=rng.randint(V, size=(N, T)), keep=kept, p=p, A=A)
 
 
@@ -222,7 +227,9 @@ def use_gpt(answer, ids, targets, keep, p, A):
         return None
     missing = [key for key in [*KEYS, "blocks"] if not isinstance(returned, dict) or key not in returned]
     if missing:
-        raise TypeError(f"your function should return a dict with {', '.join([*KEYS, 'blocks'])}; missing: {', '.join(missing)}")
+        raise TypeError(
+            f"your function should return a dict with {', '.join([*KEYS, 'blocks'])}; missing: {', '.join(missing)}"
+        )
     found = {key: returned[key] for key in KEYS}
     for number, grads in enumerate(returned["blocks"], 1):
         found |= {f"{name}{number}": grads[name] for name in gradients(PARAMETERS) if name in grads}
@@ -232,7 +239,7 @@ def use_gpt(answer, ids, targets, keep, p, A):
         other = ids.copy()
         other[:, s] = (other[:, s] + 1) % len(p["E"])
         change = np.abs(np.asarray(answer(other, targets, keep, p, A)["logits"], dtype=float) - logits)
-        sees[:, s] = change.max(axis=(0, 2)) > 1e-9 * max(1.0, np.abs(logits).max())
+        sees[:, s] = change.max(axis=(0, 2)) > 1e-11 * max(1.0, np.abs(logits).max())
     return found | {"sees": sees}
 
 
@@ -247,7 +254,9 @@ def use_step(answer, token, t, cache, p, A):
     if returned is None:
         return None
     logits, new = returned
-    return dict(logits=logits) | {f"{kind}{n}": value for n, pair in enumerate(new, 1) for kind, value in zip("KV", pair, strict=True)}
+    return dict(logits=logits) | {
+        f"{kind}{n}": value for n, pair in enumerate(new, 1) for kind, value in zip("KV", pair, strict=True)
+    }
 
 
 def make_nucleus(rng, N, V, tau, mass, near=0.0, ties=False, u=None):
@@ -325,6 +334,10 @@ EXERCISES = {
             Edge(dict(T=7), "where the sequence is as long as there are positions"),
             Edge(dict(loud=1000.0), "with logits near 1000", "An exponential of a logit near 1000 is infinite, and the logarithm of a probability that has become 0 too."),
             Edge(dict(N=4, T=12, D=24, F=40, V=40, Tmax=16), "with 12 places"),
+            Edge(
+                dict(far=3e6), "with logits in the millions",
+                "The loss is huge beside what one parameter changes of it, so differences of two losses have no digits left. The chain rule has no such trouble.", needed=True,
+            ),
         ],
         call=use_gpt, as_dict=True, groups=[["logits", "J"], ["dgamma", "dbeta"], *BLOCKS],
     ),

@@ -116,7 +116,11 @@ def row_stepper(Q, K, V, target, t=2):
         "Word 3 asks. Each of the three words shows a key, by which it is found, and a value, which is what it has to give. Word 3 itself is one of them.",
         [0, 1], ("query q of word 3", _v(q), "input"),
     )  # fmt: skip
-    frame(r"q_3 \cdot k_s", "The query meets each key: a dot product, large where both point the same way. Words 2 and 3 fit equally well.", [2])
+    frame(
+        r"q_3 \cdot k_s",
+        "The query meets each key: a dot product, large where both point the same way. Words 2 and 3 fit equally well.",
+        [2],
+    )
     frame(
         r"s_s = \frac{q_3 \cdot k_s}{\sqrt d}, \qquad d = 2",
         "Divided by the square root of the number of entries, so that scores stay of the same size however long the vectors are.",
@@ -126,7 +130,11 @@ def row_stepper(Q, K, V, target, t=2):
         r"s \le 3: \text{ all may be seen}",
         "Now the mask. Word 3 may look at words 1, 2 and 3: here nothing is forbidden. Word 2 would have minus infinity in the last column, and word 1 in the last two.",
     )
-    frame(rf"e^{{s_s}}, \qquad \text{{sum }} {_m(exps.sum())}", "Exponentials make them positive. A score of minus infinity would give exactly 0.", [4])
+    frame(
+        rf"e^{{s_s}}, \qquad \text{{sum }} {_m(exps.sum())}",
+        "Exponentials make them positive. A score of minus infinity would give exactly 0.",
+        [4],
+    )
     frame(
         rf"p_s = \frac{{e^{{s_s}}}}{{{_m(exps.sum())}}}",
         "Divided by their sum: three weights that add up to 1. This is where word 3 looks.",
@@ -199,7 +207,9 @@ def example_routes(X, Wq, Wk, Wv, target):
     for t in range(T):
         top = 60 + 168 * t
         for i in range(2):
-            node(f"x{t}{i}", 40, top + 56 * i, "x" + sub[t] + ("a", "b")[i], "input", rf"x_{{{t + 1}{'ab'[i]}}}", X[t, i])
+            node(
+                f"x{t}{i}", 40, top + 56 * i, "x" + sub[t] + ("a", "b")[i], "input", rf"x_{{{t + 1}{'ab'[i]}}}", X[t, i]
+            )
         for n, (letter, M) in enumerate((("q", Q), ("k", K), ("v", V))):
             for i in range(2):
                 node(
@@ -210,7 +220,15 @@ def example_routes(X, Wq, Wk, Wv, target):
             node(f"s{t}{s}", 460, top - 22 + 54 * s, "s" + sub[t] + sub[s], "hidden", rf"s_{{{t + 1}{s + 1}}}", S[t, s])
             node(f"p{t}{s}", 580, top - 22 + 54 * s, "p" + sub[t] + sub[s], "output", rf"p_{{{t + 1}{s + 1}}}", P[t, s])
         for i in range(2):
-            node(f"y{t}{i}", 720, top + 56 * i, "y" + sub[t] + ("a", "b")[i], "output", rf"y_{{{t + 1}{'ab'[i]}}}", Y[t, i])
+            node(
+                f"y{t}{i}",
+                720,
+                top + 56 * i,
+                "y" + sub[t] + ("a", "b")[i],
+                "output",
+                rf"y_{{{t + 1}{'ab'[i]}}}",
+                Y[t, i],
+            )
     node("J", 850, 250, "J", "loss", "J", 0.5 * (dY**2).sum())
 
     def edge(source, target, number, latex):
@@ -229,14 +247,40 @@ def example_routes(X, Wq, Wk, Wv, target):
                 edge(f"k{s}{i}", f"s{t}{s}", Q[t, i] / root, rf"\frac{{q_{{{t + 1}{'ab'[i]}}}}}{{\sqrt 2}}")
             for r in range(t + 1):
                 own = r == s
-                latex = rf"p_{{{t + 1}{s + 1}}}(1 - p_{{{t + 1}{s + 1}}})" if own else rf"-p_{{{t + 1}{r + 1}}}\, p_{{{t + 1}{s + 1}}}"
+                latex = (
+                    rf"p_{{{t + 1}{s + 1}}}(1 - p_{{{t + 1}{s + 1}}})"
+                    if own
+                    else rf"-p_{{{t + 1}{r + 1}}}\, p_{{{t + 1}{s + 1}}}"
+                )
                 edge(f"s{t}{s}", f"p{t}{r}", P[t, r] * (own - P[t, s]), latex)
             for i in range(2):
                 edge(f"p{t}{s}", f"y{t}{i}", V[s, i], rf"v_{{{s + 1}{'ab'[i]}}}")
                 edge(f"v{s}{i}", f"y{t}{i}", P[t, s], rf"p_{{{t + 1}{s + 1}}}")
         for i in range(2):
             edge(f"y{t}{i}", "J", dY[t, i], rf"y_{{{t + 1}{'ab'[i]}}} - \text{{target}}")
-    chosen = ["x00", "x01", "x10", "x11", "x20", "x21", "q20", "q21", "k00", "k10", "v00", "v01", "s10", "s20", "s21", "s22", "p20", "p21", "p22", "y20", "y21"]
+    chosen = [
+        "x00",
+        "x01",
+        "x10",
+        "x11",
+        "x20",
+        "x21",
+        "q20",
+        "q21",
+        "k00",
+        "k10",
+        "v00",
+        "v01",
+        "s10",
+        "s20",
+        "s21",
+        "s22",
+        "p20",
+        "p21",
+        "p22",
+        "y20",
+        "y21",
+    ]
     return RoutePicker(
         Routes(d, edges), "Pick an entry, see every route to J", variables=chosen, start="s21", symbols=symbols, values=values,
         describe="Attention over three words with two entries each, a and b. From the entries x of each word arrows lead to its query, key and value; from queries and keys to the scores s, "
@@ -264,7 +308,14 @@ def plot_scaling(d=64):
         largest, jacobian, p = scaling(d, scaled)
         ax.bar(range(1, 17), p, color=PALETTE["output"][0])
         ax.set(title=f"{'divided by √d' if scaled else 'as they are'}, d = {d}", xlabel="key, sorted", ylim=(0, 1))
-        ax.text(16.5, 0.93, f"largest weight, mean: {largest:.2f}\nnorm of Jacobian, mean: {jacobian:.2f}", ha="right", va="top", fontsize=9)
+        ax.text(
+            16.5,
+            0.93,
+            f"largest weight, mean: {largest:.2f}\nnorm of Jacobian, mean: {jacobian:.2f}",
+            ha="right",
+            va="top",
+            fontsize=9,
+        )
     axes[0].set_ylabel("weight")
     return fig
 
@@ -282,12 +333,19 @@ def scaling_player():
 def block_numbers(seed=3, T=5, D=16, F=32, A=2):
     """Norms of what flows through one block, forward and back, by torch: name -> number."""
     generator = torch.Generator().manual_seed(seed)
-    draw = lambda *shape: torch.randn(*shape, generator=generator, dtype=torch.float64)
+
+    def draw(*shape):
+        return torch.randn(*shape, generator=generator, dtype=torch.float64)
+
+    def norm(x):
+        return torch.nn.functional.layer_norm(x, (D,))
+
+    def heads(x, M):
+        return (x @ M.T).unflatten(-1, (A, -1)).transpose(1, 2)
+
     W = {name: draw(D, D) / D**0.5 for name in ("q", "k", "v", "o")}
     W1, W2 = draw(F, D) / D**0.5, draw(D, F) / F**0.5
     X = draw(1, T, D).requires_grad_()
-    norm = lambda x: torch.nn.functional.layer_norm(x, (D,))
-    heads = lambda x, M: (x @ M.T).unflatten(-1, (A, -1)).transpose(1, 2)
     U = norm(X)
     Y = torch.nn.functional.scaled_dot_product_attention(*(heads(U, W[n]) for n in "qkv"), is_causal=True)
     O = Y.transpose(1, 2).flatten(2) @ W["o"].T
@@ -297,11 +355,19 @@ def block_numbers(seed=3, T=5, D=16, F=32, A=2):
     out = H + M
     dY = draw(1, T, D)
     grads = dict(zip(("X", "H"), torch.autograd.grad(out, (X, H), dY), strict=True))
-    size = lambda x: float(x.detach().norm())
-    detour2, detour1 = grads["H"] - dY, grads["X"] - grads["H"]
-    return dict(
-        X=size(X), O=size(O), H=size(H), M=size(M), Y=size(out), dY=size(dY), detour2=size(detour2), dH=size(grads["H"]), detour1=size(detour1), dX=size(grads["X"])
+    flows = dict(
+        X=X,
+        O=O,
+        H=H,
+        M=M,
+        Y=out,
+        dY=dY,
+        detour2=grads["H"] - dY,
+        dH=grads["H"],
+        detour1=grads["X"] - grads["H"],
+        dX=grads["X"],
     )
+    return {name: float(value.detach().norm()) for name, value in flows.items()}
 
 
 def block_stepper():
@@ -309,7 +375,12 @@ def block_stepper():
     d = Drawing(780, 250)
     for name, x, label, role in (("X", 40, "X", "input"), ("H", 390, "H", "hidden"), ("Y", 740, "Y", "output")):
         d.node(name, x, 190, label, role, size=52)
-    for name, x, label in (("LN1", 130, "norm 1"), ("MHA", 275, "attention"), ("LN2", 480, "norm 2"), ("MLP", 635, "feed-forward")):
+    for name, x, label in (
+        ("LN1", 130, "norm 1"),
+        ("MHA", 275, "attention"),
+        ("LN2", 480, "norm 2"),
+        ("MLP", 635, "feed-forward"),
+    ):
         d.node(name, x, 70, label, "hidden", "box", (92 if len(label) < 10 else 104, 40))
     d.arrow("X", "H", "as it is")
     d.arrow("X", "LN1")
@@ -331,7 +402,10 @@ def block_stepper():
         )  # fmt: skip
         frames.append(Frame(svg, equation, sentence))
 
-    frame("", "The residual stream is a road from X to Y. Two bridges lead off it and back. The numbers are norms, of a random block with 5 words and D = 16.")
+    frame(
+        "",
+        "The residual stream is a road from X to Y. Two bridges lead off it and back. The numbers are norms, of a random block with 5 words and D = 16.",
+    )
     frame(
         rf"H = X + \mathrm{{MHA}}(\mathrm{{LN}}_1(X)), \qquad {n['X']:.1f} \to {n['H']:.1f}, \quad \text{{bridge }} {n['O']:.1f}",
         "The first bridge: each word is normalised, then it looks at the others. What it has found is added to what it was.",
@@ -343,15 +417,27 @@ def block_stepper():
         ("H->LN2", "LN2", "LN2->MLP", "MLP", "MLP->Y", "Y"),
     )
     known["Y"] = f"{n['dY']:.2f}"
-    frame(rf"\grad{{dY}}, \quad \text{{norm }} {n['dY']:.2f}", "Something arrives at Y. From Y two ways lead back to H.", gradient=("Y",))
-    frame(r"\grad{dH} = \grad{dY} + \dots", "One is the road. A sum passes on to each of its terms what it gets: the gradient arrives at H unchanged. This is the first identity term.", gradient=("Y", "H->Y", "H"))
+    frame(
+        rf"\grad{{dY}}, \quad \text{{norm }} {n['dY']:.2f}",
+        "Something arrives at Y. From Y two ways lead back to H.",
+        gradient=("Y",),
+    )
+    frame(
+        r"\grad{dH} = \grad{dY} + \dots",
+        "One is the road. A sum passes on to each of its terms what it gets: the gradient arrives at H unchanged. This is the first identity term.",
+        gradient=("Y", "H->Y", "H"),
+    )
     frame(
         rf"\grad{{dH}} = \grad{{dY}} + \mathrm{{LN}}_2'(\dots), \qquad \text{{detour }} {n['detour2']:.2f}",
         "The other is the bridge, walked backwards: through W₂, the ReLU, W₁, and the layer norm. What comes over it is added.",
         gradient=("Y", "MLP->Y", "MLP", "LN2->MLP", "LN2", "H->LN2", "H"),
     )
     known["H"] = f"{n['dH']:.2f}"
-    frame(rf"\grad{{dH}}, \quad \text{{norm }} {n['dH']:.2f}", "Now H has all of its gradient. From H the same once more.", gradient=("H",))
+    frame(
+        rf"\grad{{dH}}, \quad \text{{norm }} {n['dH']:.2f}",
+        "Now H has all of its gradient. From H the same once more.",
+        gradient=("H",),
+    )
     frame(r"\grad{dX} = \grad{dH} + \dots", "The road: the second identity term.", gradient=("H", "X->H", "X"))
     frame(
         rf"\grad{{dX}} = \grad{{dH}} + \mathrm{{LN}}_1'(\mathrm{{MHA}}'(\grad{{dH}})), \qquad \text{{detour }} {n['detour1']:.2f}",
@@ -384,7 +470,9 @@ def _map(P, words, left, top, lit=None, title="", size=19):
                 f'<rect x="{x}" y="{y}" width="{size - 1}" height="{size - 1}" style="fill:var(--bh-gradient);fill-opacity:{max(P[t][s], 0.04):.2f}">{says}</rect>'
             )
         if t == lit:
-            parts.append(f'<rect x="{left + 69}" y="{y - 1}" width="{T * size + 1}" height="{size + 1}" style="fill:none;stroke:var(--bh-ink);stroke-width:1.5"/>')
+            parts.append(
+                f'<rect x="{left + 69}" y="{y - 1}" width="{T * size + 1}" height="{size + 1}" style="fill:none;stroke:var(--bh-ink);stroke-width:1.5"/>'
+            )
     for s in range(T):
         x, y = left + 70 + s * size + size / 2, top + T * size + 6
         parts.append(f'<text class="v w" x="{x}" y="{y}" transform="rotate(-60 {x} {y})">{escape(words[s])}</text>')
@@ -397,7 +485,9 @@ def _maps_frame(maps, words, lit, equation, sentence, about):
     width = 70 + T * size + 24
     parts = [p for n, P in enumerate(heads) for p in _map(P, words, n * width, 26, lit, f"head {n}", size)]
     strongest = "; ".join(
-        f"head {n}: {words[lit]} looks most at " + ", ".join(f"{words[s]} {P[lit][s]:.2f}" for s in np.argsort(P[lit])[::-1][:3]) for n, P in enumerate(heads)
+        f"head {n}: {words[lit]} looks most at "
+        + ", ".join(f"{words[s]} {P[lit][s]:.2f}" for s in np.argsort(P[lit])[::-1][:3])
+        for n, P in enumerate(heads)
     )
     return Frame(_svg(2 * width, 26 + T * size + 62, "".join(parts), f"{about} {strongest}."), equation, sentence)
 
@@ -405,7 +495,10 @@ def _maps_frame(maps, words, lit, equation, sentence, about):
 def maps_stepper(found):
     """Maps of the trained nets, a frame for each task, layer and sentence."""
     frames = []
-    for name, says in (("causal, read at ?", "with the causal mask, read at the question mark"), ("no mask, read at it", "without a mask, read at the word it")):
+    for name, says in (
+        ("causal, read at ?", "with the causal mask, read at the question mark"),
+        ("no mask, read at it", "without a mask, read at the word it"),
+    ):
         lit, words = 12 if "causal" in name else 8, found["sentences"][name]["words"]
         for layer in (0, 1):
             for shown in found["sentences"][name]["shown"]:
@@ -490,7 +583,14 @@ def plot_copying(found):
     fig, ax = plt.subplots(figsize=(7.0, 3.2))
     for layers, role, style in ((1, "output", "-."), (2, "hidden", "-")):
         for number, row in enumerate(found["copying"][f"layers {layers}"]):
-            ax.plot(np.arange(len(row["curve"])) * 10 + 5, row["curve"], style, color=PALETTE[role][0], lw=1.4, label=None if number else f"{layers} layer{'s' * (layers > 1)}")
+            ax.plot(
+                np.arange(len(row["curve"])) * 10 + 5,
+                row["curve"],
+                style,
+                color=PALETTE[role][0],
+                lw=1.4,
+                label=None if number else f"{layers} layer{'s' * (layers > 1)}",
+            )
     ax.set(xlabel="update", ylabel="share of right tokens", ylim=(0, 1.02))
     ax.legend(loc="lower right")
     return fig

@@ -107,7 +107,9 @@ def heads(X, p, A, P=None, mask=None):
 
 
 def multi_head(X, p, A, mask):
-    return numbers(**heads(fixed(X), {k: fixed(v) for k, v in p.items()}, A, mask=None if mask is None else torch.tensor(mask)))
+    return numbers(
+        **heads(fixed(X), {k: fixed(v) for k, v in p.items()}, A, mask=None if mask is None else torch.tensor(mask))
+    )
 
 
 def multi_head_backward(dO, run, p, A):
@@ -196,7 +198,10 @@ def terms_of_norm(dy, gamma, xhat, r):
     foreign = {
         "through the variance, with its mean over all rows": -r * xhat * (g * xhat).mean(),
         "through the mean, over all rows": -r * g.mean(),
-        "through the variance, with a sum for the mean": -r * xhat * (g * xhat).sum(axis=-1, keepdims=True) * (xhat.shape[-1] > 1),
+        "through the variance, with a sum for the mean": -r
+        * xhat
+        * (g * xhat).sum(axis=-1, keepdims=True)
+        * (xhat.shape[-1] > 1),
     }
     return {"dx": Terms(parts, foreign=foreign)}
 
