@@ -288,7 +288,7 @@ EXERCISES = {
         make=make_attention_backward, results=["dQ", "dK", "dV"], sizes=SIZES,
         edges=[
             Edge(dict(Tk=1), "with one key"), Edge(dict(Tq=1), "with one query"), Edge(dict(d=1), "with d = 1"), ONE_ROW, ONE_HEAD,
-            Edge(dict(scale=10.0), "with scores a hundred times as large"), Edge(dict(N=2, A=4, Tq=40, Tk=48, d=16, e=12), "with 40 queries and 48 keys"),
+            Edge(dict(scale=10.0), "with scores a hundred times as large"), Edge(dict(N=1, A=2, Tq=30, Tk=40, d=8, e=6), "with 30 queries and 40 keys"),
         ],
         scales=scales_of_attention,
     ),
@@ -304,7 +304,7 @@ EXERCISES = {
         make=make_norm_backward, results=["dx", "dgamma", "dbeta"], sizes=dict(N=2, T=3, D=5),
         edges=[
             Edge(dict(D=1), "with D = 1"), Edge(dict(axes=2), "on an array of two axes"), Edge(dict(axes=4), "on an array of four axes"),
-            Edge(dict(N=1, T=1), "with a single row"), Edge(dict(N=4, T=30, D=60), "with 120 rows of 60 entries"),
+            Edge(dict(N=1, T=1), "with a single row"), Edge(dict(N=2, T=10, D=30), "with 20 rows of 30 entries"),
         ],
         scales=scales_of_norm, groups=[["dgamma", "dbeta"]],
     ),
@@ -318,7 +318,7 @@ EXERCISES = {
     ),
     "multi_head_backward": Exercise(
         make=make_multi_head_backward, results=["dX", *gradients(ATTENTION)], sizes=dict(N=2, T=5, D=12, A=3),
-        edges=[ONE_HEAD, Edge(dict(A=12), "with a head for each entry"), ONE_STEP, ONE_ROW, Edge(dict(N=3, T=30, D=32, A=4), "with 30 places")],
+        edges=[ONE_HEAD, Edge(dict(A=12), "with a head for each entry"), ONE_STEP, ONE_ROW, Edge(dict(N=2, T=15, D=24, A=4), "with 15 places")],
         as_dict=True, scales=scales_of_heads, groups=[["dWq", "dWk", "dWv"]],
     ),
     "block_backward": Exercise(
