@@ -22,8 +22,8 @@ UNIT = Unit(find_root(), "18-transfer-learning")
 FILE = UNIT.course / "results.json"
 SEEDS = (0, 1, 2)
 sys.path.insert(0, str(UNIT.course))
-import deep  # noqa: E402
-import tuning  # noqa: E402
+import deep
+import tuning
 
 MINE = Answers(read_source(UNIT.exercises).notebook, UNIT.course).function("fine_tune_step").__globals__
 STEP = MINE["fine_tune_step"]
@@ -155,6 +155,49 @@ def digits_to_digits():
     return collected(runs)
 
 
+FONTS = (
+    "DejaVuSans", "DejaVuSans-Bold", "DejaVuSans-Oblique", "DejaVuSansMono", "DejaVuSerif", "DejaVuSerif-Bold", "STIXGeneral",
+    "STIXGeneralItalic",
+)  # fmt: skip
+
+
+def printed_letters(count, seed):
+    """Small letters a to z in matplotlib's own fonts, turned, scaled and shifted a little, as rows of 64 from 0 to 1; and which letter."""
+    import matplotlib
+    from PIL import Image, ImageDraw, ImageFont
+
+    rng, folder = np.random.RandomState(seed), f"{matplotlib.get_data_path()}/fonts/ttf"
+    letters, images = rng.randint(26, size=count), np.empty((count, 64))
+    for n, letter in enumerate(letters):
+        picture = Image.new("L", (64, 64))
+        font = ImageFont.truetype(f"{folder}/{FONTS[rng.randint(len(FONTS))]}.ttf", int(rng.randint(46, 66)))
+        place = tuple(float(32 + rng.uniform(-5, 5)) for _ in range(2))
+        ImageDraw.Draw(picture).text(place, chr(97 + letter), fill=255, font=font, anchor="mm")
+        picture = picture.rotate(float(rng.uniform(-12, 12))).resize((8, 8), Image.Resampling.BOX)
+        images[n] = np.asarray(picture, dtype=float).ravel() / 255
+    return np.clip(1.6 * images + 0.03 * rng.normal(size=images.shape), 0, 1), letters
+
+
+def letters_to_digits():
+    """Source: printed letters. Target: all ten handwritten digits with 1, 5, 10, 20, 50 labels of each."""
+    x, y, x_test, y_test = deep.digits()
+    letters, names = printed_letters(4000, 0)
+    fresh, fresh_names = printed_letters(1000, 1)
+    mean, widths, runs, source = letters.mean(axis=0), (64, 128, 128, 128), [], []
+    letters, fresh, x, x_test = letters - mean, fresh - mean, x - mean, x_test - mean
+    for seed in SEEDS:
+        net = tuning.train(STEP, letters, names, tuning.first_net(widths, 26, seed), seed=seed, rates=(0.2, 0.2), steps=1500)
+        source.append(round(tuning.accuracy(fresh, fresh_names, net), 4))
+        scratch = with_statistics(tuning.first_net(widths, 10, seed + 50), letters)
+        order, run = np.random.RandomState(seed + 3).permutation(len(x)), {}
+        for k in (1, 5, 10, 20, 50):
+            part = np.concatenate([order[y[order] == digit][:k] for digit in range(10)])
+            run[k] = ways(net, scratch, x[part], y[part], x_test, y_test, 10, seed, rates=(1e-2, 1e-1))
+        runs.append(run)
+        print("letters", seed, source[-1], run, flush=True)
+    return {"source": source, "ways": collected(runs)}
+
+
 # The pipeline ---------------------------------------------------------------------------------------------------------
 
 
@@ -257,6 +300,7 @@ EXPERIMENTS = {
     "degradation": degradation,
     "faces": transfer,
     "digits to digits": digits_to_digits,
+    "letters to digits": letters_to_digits,
     "buffers": buffers,
     "sorted digits": sorted_digits,
     "preprocessing": other_preprocessing,

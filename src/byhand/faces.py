@@ -80,11 +80,15 @@ def draw(traits: np.ndarray, rng: np.random.RandomState) -> np.ndarray:
         picture = paint(picture, ellipse(side * apart, eye_y, 0.06, 0.06 * squint), 0.05)
         slant = (t["brow slant"] - 0.5) * 0.7 * side * (x - side * apart)
         strength = 0.04 + 0.06 * t["brow strength"]
-        picture = paint(picture, np.maximum(np.abs(y - brow_y - slant) - strength, np.abs(x - side * apart) - 0.17), hair * 0.7)
+        picture = paint(
+            picture, np.maximum(np.abs(y - brow_y - slant) - strength, np.abs(x - side * apart) - 0.17), hair * 0.7
+        )
         ring = np.abs(ellipse(side * apart, eye_y, 0.22, 0.2)) - 0.03
         picture = paint(picture, ring, 0.1, 1.0 * (t["glasses"] > 0.65))
     nose = eye_y + 0.2 + 0.22 * t["nose length"]
-    picture = paint(picture, np.maximum(np.abs(x) - 0.045, np.abs(y - (eye_y + nose) / 2) - (nose - eye_y) / 2), skin * 0.78)
+    picture = paint(
+        picture, np.maximum(np.abs(x) - 0.045, np.abs(y - (eye_y + nose) / 2) - (nose - eye_y) / 2), skin * 0.78
+    )
     mouth_y, mouth = 0.42 + 0.16 * t["mouth height"], 0.14 + 0.18 * t["mouth width"]
     bow = smile * (1 - (x / mouth) ** 2)
     picture = paint(picture, np.maximum(np.abs(y - mouth_y - bow) - 0.05, np.abs(x) - mouth), 0.25)
