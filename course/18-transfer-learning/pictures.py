@@ -110,8 +110,8 @@ def _norm_graph():
         y = 60 + 94 * (k - 1)
         d.node(f"x{k}", 120, y, f"x_{k}", "input", size=62, gradient_at=(48, y))
         d.node(f"h{k}", 580, y, f"x\u0302_{k}", "output", size=62, gradient_at=(650, y))
-    d.node("mu", 300, 130, "μ", "hidden", size=66)
-    d.node("var", 300, 290, "σ²", "hidden", size=66)
+    d.node("mu", 350, 130, "μ", "hidden", size=66)
+    d.node("var", 350, 290, "σ²", "hidden", size=66)
     for k in range(1, 5):
         d.arrow(f"x{k}", f"h{k}", name=f"own{k}", bend=0.0)
         d.arrow(f"x{k}", "mu", name=f"to_mu{k}")
@@ -359,7 +359,7 @@ def frozen_stepper():
     frames = []
     for frozen, still, sentence in cases:
         parts, says = [], []
-        columns = ("gradient goes through", "weights get it", "weights move", "statistics move")
+        columns = ("gradient flows on", "weights get it", "weights move", "statistics move")
         parts += [_words(245 + 130 * k, 22, text) for k, text in enumerate(columns)]
         rows = ("layer 1", "layer 2", "layer 3", "head")
         trained = [k for k in (1, 2, 3) if k not in frozen]

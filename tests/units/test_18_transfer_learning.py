@@ -475,6 +475,10 @@ def test_the_lesson_prints_what_its_prose_says():
     assert "dbeta / M = 0.2500, dgamma / M = -0.2673" in outputs and "unbiased 4.667" in outputs
     plain2, plain50, residual50 = (float(v) for v in re.findall(r"depth +\d+: training loss (\S+),", outputs))
     assert plain50 > plain2 > residual50
+    ratio50 = float(re.findall(r"first / last layer: (\S+)", outputs)[1])
+    assert 0.6 < ratio50 < 0.75  # "two thirds"
+    once, each = (line.split(":")[1].split() for line in outputs.splitlines() if line.startswith(("one coin each", "a coin for each")))
+    assert set(once) == {"0", "32"} and all(14 < int(v) < 31 for v in each)
     [difference] = re.findall(r"difference from autograd: (\S+)", outputs)
     assert float(difference) < 1e-12
     assert "in eval mode it moves: False" in outputs
