@@ -1,4 +1,4 @@
-"""Unit 18: the equations of the lesson against torch, the pictures' numbers, the faces, and what the experiments gave."""
+"""Unit 18: the equations of the lesson against torch, the pictures' numbers, and what the experiments gave."""
 
 import itertools
 import json
@@ -12,7 +12,6 @@ import torch.nn.functional as F
 from equations import ROOT, labels, module, printed
 from torch import nn
 
-from byhand.faces import SIDE, TRAITS, faces
 from byhand.teaching.course import Unit
 from byhand.teaching.execute import executed, executed_solution
 from byhand.teaching.misconceptions import Answers
@@ -327,7 +326,7 @@ def test_frozen_arrays_are_the_same_to_the_last_digit(mine):
         assert same == name.endswith("2"), name
 
 
-# Pictures and faces ---------------------------------------------------------------------------------------------------
+# Pictures --------------------------------------------------------------------------------------------------------------
 
 
 def test_the_stepper_of_batch_norm_shows_the_numbers_of_the_example(pictures):
@@ -367,20 +366,6 @@ def test_the_frozen_table_is_what_a_step_does(pictures, mine):
         for k, says in rows:
             moves = [not np.array_equal(after[f"{name}{k}"], net[f"{name}{k}"]) for name in ("W", "mean")]
             assert [f"weights move {'yes' if moves[0] else 'no'}" in says, f"statistics move {'yes' if moves[1] else 'no'}" in says] == [True] * 2
-
-
-def test_faces_are_the_same_people_in_other_pictures():
-    a, b, others = faces(4, 3, seed=0), faces(4, 3, seed=1), faces(4, 3, seed=0, first=4)
-    assert a.images.shape == (12, SIDE, SIDE) and a.who.tolist() == [0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 3]
-    assert 0 <= a.images.min() and a.images.max() <= 1
-    assert np.array_equal(a.images, faces(4, 3, seed=0).images)
-    assert not np.array_equal(a.images, b.images) and not np.array_equal(a.images, others.images)
-    # The same person from another call: the mean of many pictures is nearer to the person than to another one.
-    many, again = faces(6, 60, seed=2), faces(6, 60, seed=3)
-    means, others = (f.images.reshape(6, 60, -1).mean(axis=1) for f in (many, again))
-    nearest = ((means[:, None] - others[None]) ** 2).sum(axis=-1).argmin(axis=1)
-    assert nearest.tolist() == list(range(6))
-    assert len(TRAITS) == 15
 
 
 # What the experiments gave, and what the prose says of it --------------------------------------------------------------
