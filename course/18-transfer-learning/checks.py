@@ -1,0 +1,299 @@
+"""Unit 18: the problems that the exercises are checked on. torch's answers to them stand in `reference.py`.
+
+Saved values of a forward pass are made up: normalised values with mean 0 where batch statistics made them, and some 1/σ. No
+forward pass gives just these, and a backward pass needs no more than these.
+"""
+
+import math
+
+import numpy as np
+
+from byhand.checking import Edge, Exercise
+
+EVAL = Edge(dict(train=False), "in eval mode")
+ONE_PIXEL = Edge(dict(N=4, H=1, W=1), "with images of one pixel")
+ONE_IMAGE = Edge(dict(N=1), "with one image in the batch")
+MANY = Edge(dict(N=8, C=6, H=20, W=21), "with many pixels")
+
+
+def pick(sizes, *names):
+    return {name: sizes[name] for name in names}
+
+
+def scales(rng, C):
+    """gamma and beta, one for each channel: neither 1 nor 0, and one of them negative."""
+    gamma = rng.uniform(0.6, 1.8, size=C)
+    gamma[-1] *= -1
+    return gamma, rng.normal(size=C)
+
+
+def normalised(rng, shape, axes, train):
+    """Saved x̂: with mean 0 over `axes`, and a mean square below 1, where batch statistics made it; any numbers elsewhere."""
+    xhat = rng.normal(size=shape)
+    if train:
+        xhat -= xhat.mean(axis=axes, keepdims=True)
+        square = np.mean(xhat**2, axis=axes, keepdims=True)
+        wanted = rng.uniform(0.3, 0.9, size=square.shape)
+        xhat *= np.sqrt(wanted / np.where(square > 0, square, 1))
+    return xhat
+
+
+# Batch norm ------------------------------------------------------------------------------------------------------------
+
+NORM = dict(N=6, C=3, H=4, W=5, train=True)
+CHANNEL = (0, 2, 3)
+
+
+def make_batch_norm(rng, N, C, H, W, train, size=1.0, constant=False, flat=False):
+    gamma, beta = scales(rng, C)
+    x = size * (rng.normal(size=(N, C, H, W)) * rng.uniform(0.5, 2, size=(C, 1, 1)) + 3 * rng.normal(size=(C, 1, 1)))
+    if constant:
+        x[:, 0] = 3.75
+    if flat:
+        gamma[0] = 0.0
+    return dict(x=x, gamma=gamma, beta=beta, mean=size * rng.normal(size=C), var=size**2 * rng.uniform(0.5, 3, size=C), train=train)
+
+
+def make_batch_norm_backward(rng, N, C, H, W, train, constant=False, flat=False):
+    gamma, _ = scales(rng, C)
+    xhat, r = normalised(rng, (N, C, H, W), CHANNEL, train), rng.uniform(0.4, 2.5, size=C)
+    if constant:
+        xhat[:, 0], r[0] = 0.0, 316.2
+    if flat:
+        gamma[0] = 0.0
+    dy = rng.normal(size=(N, C, H, W)) + 0.7
+    dy[-1, 0, 0, 0] = 0.0
+    return dict(dy=dy, gamma=gamma, xhat=xhat, r=r, train=train)
+
+
+GROUPED = dict(N=3, C=6, H=4, W=5, G=2)
+
+
+def make_group_norm_backward(rng, N, C, H, W, G):
+    gamma, _ = scales(rng, C)
+    xhat = normalised(rng, (N, G, C // G, H, W), (2, 3, 4), True).reshape(N, C, H, W)
+    dy = rng.normal(size=(N, C, H, W)) + 0.7
+    dy[-1, 0, 0, 0] = 0.0
+    return dict(dy=dy, gamma=gamma, xhat=xhat, r=rng.uniform(0.4, 2.5, size=(N, G)), G=G)
+
+
+# The residual block ----------------------------------------------------------------------------------------------------
+
+BLOCK = dict(N=3, C=3, O=5, H=7, W=6, stride=2, train=True)
+SAME = Edge(dict(O=3, stride=1), "where the shape stays and the shortcut is the identity")
+SAME_EVAL = Edge(dict(O=3, stride=1, train=False), "where the shortcut is the identity, in eval mode")
+WIDER = Edge(dict(stride=1), "where the number of channels changes and the size does not")
+OFF = Edge(dict(off=True), "with a channel whose scale and shift are 0")
+FULL, PROJECTED = "12", "12s"  # which batch norms a block has, without and with a convolution in its shortcut
+
+
+def norms(p):
+    return PROJECTED if "ws" in p else FULL
+
+
+def block(rng, C, O, stride, off=False):
+    p = {"w1": rng.normal(size=(O, C, 3, 3)) / 3, "w2": rng.normal(size=(O, O, 3, 3)) / 4}
+    if C != O or stride > 1:
+        p["ws"] = rng.normal(size=(O, C, 1, 1))
+    for k in norms(p):
+        p[f"gamma{k}"], p[f"beta{k}"] = scales(rng, O)
+    if off:
+        p["gamma1"][0] = p["beta1"][0] = 0.0
+    return p
+
+
+def make_block(rng, N, C, O, H, W, stride, train, off=False):
+    p = block(rng, C, O, stride, off)
+    run = {}
+    for k in norms(p):
+        run[f"mean{k}"], run[f"var{k}"] = rng.normal(size=O), rng.uniform(0.5, 3, size=O)
+    x = rng.normal(size=(N, C, H, W)) + rng.normal(size=(C, 1, 1))
+    return dict(x=x, p=p, run=run, stride=stride, train=train)
+
+
+def make_block_backward(rng, N, C, O, H, W, stride, train, off=False):
+    p = block(rng, C, O, stride, off)
+    x, shape = rng.normal(size=(N, C, H, W)), (N, O, math.ceil(H / stride), math.ceil(W / stride))
+    kept, u = {}, {}
+    for k in norms(p):
+        kept[f"xhat{k}"], kept[f"r{k}"] = normalised(rng, shape, CHANNEL, train), rng.uniform(0.4, 2.5, size=O)
+        u[k] = p[f"gamma{k}"][:, None, None] * kept[f"xhat{k}"] + p[f"beta{k}"][:, None, None]
+    z = u["2"] + u.get("s", x)
+    kept |= dict(u1=u["1"], z=z, y=np.maximum(z, 0))
+    return dict(dy=rng.normal(size=shape) + 0.4, x=x, kept=kept, p=p, stride=stride, train=train)
+
+
+SHORTCUT = ("xhats", "rs", "means", "vars", "dws", "dgammas", "dbetas")
+
+
+def with_shortcut(parameters):
+    """A call that fills in zeros for what only a block with a convolution in its shortcut returns; `parameters` says which argument is p."""
+
+    def call(answer, *args):
+        returned = answer(*args)
+        if isinstance(returned, dict) and "ws" not in args[parameters]:
+            return {name: 0.0 for name in SHORTCUT} | returned
+        return returned
+
+    return call
+
+
+# The loss --------------------------------------------------------------------------------------------------------------
+
+
+def make_loss(rng, N, K, huge=False, without=False, absent=False):
+    y = rng.randint(K, size=N)
+    y[:2] = 0, K - 1
+    w = rng.uniform(0.5, 3, size=K)
+    w[0] = 1e-6  # a class that hardly counts: its rows are judged entry by entry
+    if absent:
+        y[y == 1] = 0
+    if without:
+        w[0] = 0.0
+    o = 2 * rng.normal(size=(N, K))
+    if huge:
+        o = 1000.0 * (np.argsort(rng.uniform(size=(N, K)), axis=1) + 3 * (np.arange(N)[:, None] % 3) - K)
+    return dict(o=o, y=y, w=w)
+
+
+# Fine-tuning -----------------------------------------------------------------------------------------------------------
+
+LAYERS = (1, 2, 3)
+NET = [f"{name}{k}" for k in LAYERS for name in ("W", "gamma", "beta", "mean", "var")] + ["V", "c"]
+TUNE = dict(N=5, D=4, H=6, K=3, frozen=(2,), decay=0.1)
+
+
+def make_tune(rng, N, D, H, K, frozen, decay):
+    net, widths = {}, [D, H, H + 1, H - 1]
+    for k in LAYERS:
+        d, h = widths[k - 1], widths[k]
+        net[f"W{k}"] = rng.normal(size=(h, d)) / np.sqrt(d)
+        net[f"gamma{k}"], net[f"beta{k}"] = rng.uniform(0.6, 1.8, size=h), rng.normal(size=h)
+        net[f"mean{k}"], net[f"var{k}"] = 0.5 * rng.normal(size=h), rng.uniform(0.5, 3, size=h)
+    net["V"], net["c"] = rng.normal(size=(K, widths[-1])), rng.normal(size=K)
+    y = rng.randint(K, size=N)
+    y[:2] = 0, K - 1
+    return dict(x=rng.normal(size=(N, D)), y=y, net=net, rates=(0.3, 0.7), decay=decay, frozen=frozen)
+
+
+# The pipeline ----------------------------------------------------------------------------------------------------------
+
+
+def make_shuffled(rng, n, buffer):
+    u = rng.uniform(size=n)
+    u[0], u[1], u[-1] = 0.999, 0.0, 0.999
+    return dict(n=n, buffer=buffer, u=u)
+
+
+def make_prepare(rng, n, groups, batch, p=0.7, alone=False):
+    group = rng.permutation(np.arange(n) % groups)
+    test_groups = [1, groups - 1]
+    if alone:
+        group[np.flatnonzero(group == 1)[1:]] = 0
+    x = rng.uniform(size=(n, 3, 4)) + (3.0 * np.isin(group, test_groups))[:, None, None]
+    left = int((~np.isin(group, test_groups)).sum())
+    u = rng.uniform(size=left)
+    u[0], u[1] = 0.71, 0.69
+    return dict(x=x, group=group, test_groups=test_groups, order=rng.permutation(left), u=u, p=p, batch=batch)
+
+
+def one_after_the_other(answer, *args):
+    """The batches laid one after the other, how many images each has, and the test images."""
+    returned = answer(*args)
+    if not (isinstance(returned, (tuple, list)) and len(returned) == 2):
+        return returned
+    batches, test = returned
+    try:
+        parts = [np.asarray(batch, dtype=float) for batch in batches]
+        return np.concatenate(parts), np.array([len(part) for part in parts]), test
+    except (TypeError, ValueError):
+        return batches, batches, test
+
+
+BLOCK_GRADIENTS = [f"d{name}{k}" for k in PROJECTED for name in ("w", "gamma", "beta")]
+
+EXERCISES = {
+    "batch_norm": Exercise(
+        make=make_batch_norm, results=["y", "mean", "var", "xhat", "r"], sizes=NORM,
+        edges=[
+            EVAL, ONE_PIXEL, ONE_IMAGE, Edge(dict(size=1e-3), "with numbers a thousand times smaller"),
+            Edge(dict(constant=True), "with a channel that is the same everywhere"), Edge(dict(flat=True), "with a scale of 0"),
+            Edge(dict(N=1, H=1, W=1, train=False), "in eval mode, with one image of one pixel"),
+        ],
+        groups=[["mean", "var"], ["xhat", "r"]],
+    ),
+    "batch_norm_backward": Exercise(
+        make=make_batch_norm_backward, results=["dx", "dgamma", "dbeta"], sizes=NORM,
+        edges=[
+            EVAL, ONE_PIXEL, ONE_IMAGE, Edge(dict(constant=True), "with a channel that is the same everywhere"),
+            Edge(dict(flat=True), "with a scale of 0"), Edge(dict(N=1, train=False), "in eval mode, with one image"), MANY,
+        ],
+        groups=[["dgamma", "dbeta"]],
+    ),
+    "group_norm_backward": Exercise(
+        make=make_group_norm_backward, results=["dx", "dgamma", "dbeta"], sizes=GROUPED,
+        edges=[
+            Edge(dict(G=1), "with one group, which is layer norm"), Edge(dict(G=6), "with a group for each channel"),
+            Edge(dict(H=1, W=1), "with images of one pixel"), ONE_IMAGE,
+            Edge(dict(N=8, H=20, W=21), "with many pixels"),
+        ],
+        groups=[["dgamma", "dbeta"]],
+    ),
+    "residual_block": Exercise(
+        make=make_block,
+        results=["y", "z", "u1", "xhat1", "r1", "xhat2", "r2", "xhats", "rs", *(f"{s}{k}" for k in PROJECTED for s in ("mean", "var"))],
+        sizes=BLOCK,
+        edges=[SAME, EVAL, SAME_EVAL, WIDER, ONE_IMAGE, Edge(dict(H=1, W=1, N=4), "with images of one pixel")],
+        as_dict=True, call=with_shortcut(1),
+        groups=[
+            ["y", "z"], ["u1", "xhat1", "r1"], ["xhat2", "r2"], ["xhats", "rs"],
+            [f"{s}{k}" for k in PROJECTED for s in ("mean", "var")],
+        ],
+    ),
+    "residual_block_backward": Exercise(
+        make=make_block_backward, results=["dx", *BLOCK_GRADIENTS], sizes=BLOCK,
+        edges=[
+            SAME, EVAL, SAME_EVAL, WIDER, ONE_IMAGE, OFF, Edge(dict(H=1, W=1, N=4), "with images of one pixel"),
+            Edge(dict(N=4, C=6, O=6, H=16, W=15, stride=1), "with larger images"),
+        ],
+        as_dict=True, call=with_shortcut(3),
+        groups=[[f"d{name}{k}" for name in ("w", "gamma", "beta")] for k in PROJECTED],
+    ),
+    "weighted_loss": Exercise(
+        make=make_loss, results=["J", "do"], sizes=dict(N=7, K=4), elementwise=("do",),
+        edges=[
+            Edge(dict(huge=True), "with scores in the thousands"), Edge(dict(without=True), "with a weight of 0"),
+            Edge(dict(absent=True), "with a class that the batch does not have"), Edge(dict(N=2, K=2), "with two classes"),
+            Edge(dict(N=300, K=30), "with a large batch"),
+        ],
+    ),
+    "fine_tune_step": Exercise(
+        make=make_tune, results=["J", *NET], sizes=TUNE,
+        edges=[
+            Edge(dict(frozen=()), "with nothing frozen"), Edge(dict(frozen=(1, 2)), "with the first two layers frozen"),
+            Edge(dict(frozen=LAYERS), "with the whole base frozen"), Edge(dict(decay=0.0), "without weight decay"),
+            Edge(dict(N=100, D=30, H=40), "with a large batch"),
+        ],
+        as_dict=True,
+        groups=[
+            ["J", "V", "c"], [f"{name}{k}" for k in LAYERS for name in ("W", "gamma", "beta")],
+            [f"{name}{k}" for k in LAYERS for name in ("mean", "var")],
+        ],
+    ),
+    "shuffled": Exercise(
+        make=make_shuffled, results=["order"], sizes=dict(n=12, buffer=4), judge="the reference",
+        edges=[
+            Edge(dict(buffer=1), "with a buffer of one, which changes nothing"), Edge(dict(buffer=12), "with room for all in the buffer"),
+            Edge(dict(buffer=30), "with a buffer larger than the file"), Edge(dict(n=3, buffer=2), "with three files"),
+        ],
+    ),
+    "prepare": Exercise(
+        make=make_prepare, results=["images", "sizes", "test"], sizes=dict(n=19, groups=6, batch=4), call=one_after_the_other,
+        judge="the reference",
+        edges=[
+            Edge(dict(alone=True), "with a group of one image among the test groups"), Edge(dict(p=0.0), "where no image is mirrored"),
+            Edge(dict(p=1.0), "where every image is mirrored"), Edge(dict(batch=1), "with batches of one"),
+            Edge(dict(batch=50), "with a batch larger than the data"),
+        ],
+    ),
+}  # fmt: skip
