@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from byhand.checking import judge_all, share
+from byhand.checking.by_hand import uses_complex_numbers
 from byhand.checking.collect import collect
 from byhand.checking.exercise import load_checks
 from byhand.teaching.course import find_units
@@ -32,8 +33,8 @@ class TooSlow(Exception):
     """It would take more forward passes than anybody waits for."""
 
 
-def by_differences(function, exercise, arguments):
-    """The function with each gradient of an argument by central differences of its loss."""
+def by_differences(function, exercise, arguments, relative):
+    """The function with each gradient of an argument by central differences of its loss, of a step in proportion or of the same."""
     results = list(exercise.results)
     loss = next(name for name in results if name in LOSSES)
 
@@ -51,7 +52,7 @@ def by_differences(function, exercise, arguments):
                 passes += 2
                 if passes > MOST:
                     raise TooSlow
-                step, sides = STEP * max(1, abs(value[index])), []
+                step, sides = STEP * (max(1, abs(value[index])) if relative else 1), []
                 for sign in (1, -1):
                     moved = value.copy()
                     moved[index] += sign * step
@@ -64,8 +65,9 @@ def by_differences(function, exercise, arguments):
     return answer
 
 
+@pytest.mark.parametrize("relative", [True, False], ids=["relative", "fixed"])
 @pytest.mark.parametrize("unit, checks, name", list(exercises()))
-def test_differences_of_the_loss_earn_nothing_for_a_gradient(unit, checks, name):
+def test_differences_of_the_loss_earn_nothing_for_a_gradient(unit, checks, name, relative):
     source = read_source(unit.exercises).notebook
     solution = Answers(source, unit.course).function(name, Variant(name, "solution", solution_regions(source)[name]))
     exercise, solved = checks[name], checks.solved(name)
@@ -80,4 +82,45 @@ def test_differences_of_the_loss_earn_nothing_for_a_gradient(unit, checks, name)
     gradients = {"d" + a for a in arguments if "d" + a in exercise.results}
     honest = [names for names in exercise.quantities if not gradients & set(names)]
     assert earned(solution) == 1
-    assert earned(by_differences(solution, exercise, arguments)) <= len(honest) / len(exercise.quantities) + 1e-9
+    assert earned(by_differences(solution, exercise, arguments, relative)) <= len(honest) / len(exercise.quantities) + 1e-9
+
+
+def complex_step(x):
+    return np.tanh(x + 1e-20j).imag / 1e-20
+
+
+def typed(x):
+    return np.tanh(np.array(x, dtype="complex128") + 1).real
+
+
+def helped(x):
+    return [complex_step(v) for v in x]
+
+
+class Whole:
+    """A docstring may speak of complex numbers and of the imaginary part."""
+
+    def step(self, x):
+        return complex(x, 1e-20)
+
+
+def eigenvalues(w):
+    """An honest answer may meet complex numbers that numpy makes."""
+    values = np.linalg.eigvals(w)
+    return np.sqrt(values.real**2 + values.imag**2).max()
+
+
+def recursive(n):
+    return n and recursive(n - 1)
+
+
+@pytest.mark.parametrize("answer", [complex_step, typed, helped, Whole, lambda x: (x * 1j).imag])
+def test_complex_steps_are_refused(answer):
+    assert uses_complex_numbers(answer)
+    outcome = collect(answer, {"x": 0.5})
+    assert outcome.failure.kind == "NotByHand" and "complex" in outcome.failure.message
+
+
+@pytest.mark.parametrize("answer", [eigenvalues, recursive, np.tanh, np.ndarray, Answers, len])
+def test_what_makes_no_complex_number_is_not(answer):
+    assert not uses_complex_numbers(answer)

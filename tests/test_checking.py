@@ -100,7 +100,7 @@ SENTENCES = {
     "uneven": (lambda x, w: ([x[0], x[0, 0]], right(x, w)[1]), "is a list whose entries have different shapes"),
     "a string": (lambda x, w: ("no", right(x, w)[1]), "is a str, not an array of numbers"),
     "one None": (lambda x, w: (None, right(x, w)[1]), "is None, not an array"),
-    "complex": (lambda x, w: (x * w + 0j, right(x, w)[1]), "dtype complex128, not real numbers"),
+    "complex": (lambda x, w: (np.emath.sqrt(-1) * x * w, right(x, w)[1]), "dtype complex128, not real numbers"),
     "objects": (lambda x, w: ((x * w).astype(object), right(x, w)[1]), "dtype object, not real numbers"),
     "integers": (lambda x, w: (right(x, w)[0].astype(int), right(x, w)[1]), "the decimals are cut off"),
     "shape": (lambda x, w: ((x * w)[0], right(x, w)[1]), "has shape (3, 4), expected (5, 3, 4)"),

@@ -10,6 +10,10 @@ from byhand.checking import Edge, Exercise
 
 # T, N, D, H and O differ, so that a wrong transpose, time step or mean cannot hide.
 SIZES = dict(T=5, N=3, D=4, H=6, O=7)
+DIFFERENCES = (
+    "The loss is huge beside what one parameter changes of it, so differences of two losses have no digits left. The chain rule has "
+    "no such trouble."
+)
 EDGES = [
     Edge(dict(T=1), "with a sequence of one step"),
     Edge(dict(N=1), "with one sequence in the batch"),
@@ -51,7 +55,7 @@ def make_forward(rng, T, N, D, H, O, scale=1.0):
     return dict(x=rng.normal(size=(T, N, D)), h0=np.tanh(rng.normal(size=(N, H))), **p)
 
 
-def make_loss(rng, T, N, O, shift=0.0, last=True):
+def make_loss(rng, T, N, O, shift=0.0, last=True, far=0.0):
     o, y = 2 * rng.normal(size=(T, N, O)), rng.randint(max(O - 1, 1), size=(T, N))
     if last:
         y[-1, 0] = O - 1  # otherwise the last class never occurs
@@ -60,6 +64,7 @@ def make_loss(rng, T, N, O, shift=0.0, last=True):
         o[T // 2, N // 2, y[T // 2, N // 2]] -= 800.0
     o[0, 0] += 1000.0  # exp(1000) overflows; the softmax of these scores does not
     o[-1, -1] -= 1000.0
+    o[-1, 0, y[-1, 0]] -= far
     return dict(o=o + shift, y=y)
 
 
@@ -150,6 +155,7 @@ EXERCISES = {
             Edge(dict(last=False), "where the last class never is the right one",
                  "How many classes there are, the scores say. The right classes of a batch need not hold the last one."),
             Edge(dict(shift=-5000.0), "where all scores lie near -5000"),
+            Edge(dict(far=1e9), "where a right class has a score of minus a billion", DIFFERENCES, needed=True),
         ],
     ),
     "on_paper": Exercise(nothing, ["da2", "dh1", "dW"], {}, call=two_decimals),
@@ -162,7 +168,7 @@ EXERCISES = {
         [
             Edge(dict(k=1), "with chunks of one step"), Edge(dict(k=8), "with one chunk that is the whole sequence"),
             Edge(dict(k=50), "with a chunk longer than the sequence"), Edge(dict(T=6), "where T is a multiple of k"), *EDGES,
-            Edge(dict(far=1e9), "where a right class has a score of minus a billion", "The loss is huge beside what one parameter changes of it, so differences of two losses have no digits left. The chain rule has no such trouble.", needed=True),
+            Edge(dict(far=1e9), "where a right class has a score of minus a billion", DIFFERENCES, needed=True),
         ], as_dict=True,
     ),
     "sample": Exercise(

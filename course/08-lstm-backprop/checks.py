@@ -178,7 +178,7 @@ EXERCISES = {
         edges=[
             ONE_STEP, ONE_SEQUENCE, ONE_CELL, Edge(dict(scale=0.0), "with v = 0 and d = 0"),
             Edge(dict(scale=100.0), "with a large v and d"), Edge(dict(T=120, N=40, H=50), "with long sequences in a large batch"),
-            Edge(dict(far=1e7), "where the targets are ten million away", "The loss is huge beside what one parameter changes of it, so differences of two losses have no digits left. The chain rule has no such trouble.", needed=True),
+            Edge(dict(far=1e9), "where the targets are a billion away", "The loss is huge beside what one parameter changes of it, so differences of two losses have no digits left. The chain rule has no such trouble.", needed=True),
         ],
         groups=[["J", "dd"]],
     ),

@@ -137,6 +137,11 @@ EXERCISES = {
                 "The probability of that outcome is too small for a float: it is 0 there, and its logarithm is lost. The logarithm of a softmax can be had without "
                 "the softmax.",
             ),
+            Edge(
+                dict(shift=0.0, apart=1e9), "where an outcome that was seen has a logit a billion below another",
+                "The loss is huge beside what one parameter changes of it, so differences of two losses have no digits left. The chain rule has no such trouble.",
+                needed=True,
+            ),
         ],
         scales=size_of_logits,
     ),

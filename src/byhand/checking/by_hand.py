@@ -5,10 +5,16 @@ from __future__ import annotations
 import contextlib
 import importlib.abc
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from types import CodeType, FunctionType
+from typing import Any
 
 OTHERS = {"torch", "jax", "jaxlib", "tensorflow", "autograd", "mxnet", "theano", "pytensor", "sympy", "numdifftools"}
 SAYS = "torch is the judge here, not a tool: this exercise is written in numpy."
+
+
+COMPLEX = {"complex", "complex64", "complex128", "csingle", "cdouble", "clongdouble"}  # what makes such a number
+SAYS_COMPLEX = "no exercise of this course needs complex numbers: a derivative is to be worked out, not measured with a complex step."
 
 
 class NotByHand(ImportError):
@@ -48,3 +54,37 @@ def _no_operation() -> contextlib.AbstractContextManager:
             raise NotByHand(SAYS)
 
     return Refuse()
+
+
+def uses_complex_numbers(answer: Any) -> bool:
+    """Whether an answer, or a function or class of the student's that it names, is written with complex numbers."""
+    looked_at: set[int] = set()
+
+    def of(thing: Any, space: dict) -> bool:
+        if id(thing) in looked_at:
+            return False
+        looked_at.add(id(thing))
+        if isinstance(thing, type):
+            return any(of(part, space) for part in vars(thing).values())
+        if isinstance(thing, (staticmethod, classmethod)):
+            return of(thing.__func__, space)
+        if isinstance(thing, property):
+            return any(of(part, space) for part in (thing.fget, thing.fset))
+        if isinstance(thing, FunctionType):
+            return of(thing.__code__, space)
+        if isinstance(thing, CodeType):
+            if COMPLEX & {*thing.co_names, *(c for c in thing.co_consts if isinstance(c, str))}:
+                return True
+            if any(isinstance(c, complex) or (isinstance(c, CodeType) and of(c, space)) for c in thing.co_consts):
+                return True
+            named = [space.get(name) for name in thing.co_names]
+            return any(of(one, space) for one in named if isinstance(one, (FunctionType, type)) and _is_own(one, space))
+        return False
+
+    space = getattr(answer, "__globals__", None) or vars(sys.modules.get(getattr(answer, "__module__", ""), sys)).copy()
+    return of(answer, space)
+
+
+def _is_own(thing: Callable, space: dict) -> bool:
+    """Whether a function or class was written where the answer was, and is not imported."""
+    return getattr(thing, "__module__", None) == space.get("__name__")

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from byhand.checking.by_hand import by_hand
+from byhand.checking.by_hand import SAYS_COMPLEX, NotByHand, by_hand, uses_complex_numbers
 
 _NOT_THE_STUDENTS = tuple(
     os.path.realpath(p) + os.sep
@@ -62,6 +62,8 @@ def collect(function: Callable, args: Mapping[str, Any], call: Callable | None =
     with warnings.catch_warnings(record=True) as caught, contextlib.redirect_stderr(stderr), alone:
         warnings.simplefilter("default")
         try:
+            if not torch and uses_complex_numbers(function):
+                raise NotByHand(SAYS_COMPLEX)
             returned = call(function, *given.values()) if call else function(*given.values())
         except KeyboardInterrupt:
             raise
