@@ -1,10 +1,11 @@
 """Set the course up and start it, with nothing but Python: on Linux, macOS and Windows, with make and without.
 
     python setup_course.py lab            what a student needs, then JupyterLab on the start page
+    python setup_course.py light          the same without torch: for the exercises, whose checks need none
     python setup_course.py test           everything, then the tests
     python setup_course.py install LOCK   what requirements/LOCK.txt names: student (all, where it is left out: student)
 
-What comes after `lab` and `test` goes to JupyterLab and to pytest. Everything is installed into `.venv`, in versions that
+What comes after `lab`, `light` and `test` goes to JupyterLab and to pytest. Everything is installed into `.venv`, in versions that
 were tested together, each file compared with the hash in the lock; it is done again where a lock has changed. With --here
 `install` takes the environment of the Python that runs it instead, for example conda's.
 """
@@ -29,8 +30,8 @@ def main(arguments):
     command, options = arguments[:1], arguments[1:]
     if sys.version_info < (3, 11):
         sys.exit(f"Python 3.11 or newer is needed, this is {sys.version}")
-    if command == ["lab"]:
-        install("student")
+    if command in (["lab"], ["light"]):
+        install("student", torch=command == ["lab"])
         run("byhand.start")
         run("jupyter", "lab", "--LabApp.default_url=/lab/tree/course/start.ipynb", "--LabApp.news_url=None", *options)
     elif command == ["test"]:
@@ -45,26 +46,30 @@ def main(arguments):
         sys.exit(__doc__)
 
 
-def install(lock):
-    """Make `.venv` hold what the lock names, if it does not yet."""
+def install(lock, torch=True):
+    """Make `.venv` hold what the lock names, and torch, if it does not yet."""
     held, _, digest = INSTALLED.read_text().partition(" ") if INSTALLED.exists() else ("", "", "")
     if held in LOCKS[LOCKS.index(lock) :] and digest == digest_of(held):
+        return
+    name = lock if torch else f"{lock}-without-torch"
+    if (held, digest) == (name, digest_of(lock)):
         return
     print(f"Installing requirements/{lock}.txt into .venv; the first time this takes a few minutes.", flush=True)
     if not Path(python()).exists():
         venv.create(VENV, with_pip=True, symlinks=sys.platform != "win32")
-    pip_install(lock, python())
-    INSTALLED.write_text(f"{lock} {digest_of(lock)}")
+    pip_install(lock, python(), torch)
+    INSTALLED.write_text(f"{name} {digest_of(lock)}")
 
 
-def pip_install(lock, interpreter):
+def pip_install(lock, interpreter, torch=True):
     def pip(*arguments):
         done = subprocess.run([interpreter, "-m", "pip", "install", "--quiet", *map(str, arguments)], cwd=ROOT)
         if done.returncode:
             sys.exit(done.returncode)
 
     pip("--require-hashes", "--requirement", ROOT / "requirements" / f"{lock}.txt")
-    pip("--requirement", TORCH)
+    if torch:
+        pip("--requirement", TORCH)
     pip("--no-deps", "--no-build-isolation", "--editable", ".")
 
 

@@ -14,14 +14,17 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from byhand.progress import UnitProgress, units
 
 READY = """\
+import importlib.metadata
+import importlib.util
 import sys
-
-import numpy
-import torch
 
 import byhand
 
-print(f"Python {sys.version.split()[0]}, numpy {numpy.__version__}, torch {torch.__version__}: ready.")"""
+versions = [f"Python {sys.version.split()[0]}", f"numpy {importlib.metadata.version('numpy')}"]
+if importlib.util.find_spec("torch"):
+    print(f"{', '.join(versions)}, torch {importlib.metadata.version('torch')}: ready.")
+else:
+    print(f"{', '.join(versions)}: ready for all checks. There is no torch here; the lessons need it.")"""
 
 NOW = """\
 from byhand.start import progress

@@ -18,11 +18,13 @@ import nbformat
 from nbformat import NotebookNode
 from nbformat.v4 import new_output
 
+from byhand.teaching.browser import FOLDER, build_browser, graded_exercises
 from byhand.teaching.course import CourseError, Unit, find_units
 from byhand.teaching.execute import executed
 from byhand.teaching.mend import mend_site
 from byhand.teaching.notebooks import read_source
 from byhand.teaching.opening import with_figures
+from byhand.teaching.pyodide import NoPyodide, pyodide_files
 from byhand.teaching.plain import equation_numbers, number_for_book
 
 # What a page asks of MathJax: the TeX-to-HTML component, its fonts, and the extensions that it loads on first use.
@@ -36,6 +38,20 @@ LIVE = """\
 PICTURES = {".svg", ".png", ".jpg", ".gif"}
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 
+SOLVE_HERE = """\
+<div class="byhand-solve" data-unit="{unit}" data-exercises="{exercises}">
+<p><a class="byhand-solve-button" href="../../browser/notebooks/index.html?path=course/{unit}/exercises.ipynb">Solve it here</a>
+<a href="../../how-to-use.html#in-the-browser">Install instead</a></p>
+<p>Nothing has to be installed: Python runs in this browser, and your answers stay on this device, in this browser.{note}</p>
+</div>
+"""
+
+# What a unit's last cells need that no browser has. The checks need nothing of it.
+NOT_IN_A_BROWSER = {
+    "08-lstm-backprop": " The comparison with torch's own LSTM needs torch, which no browser has; all checks work.",
+    "15-trading-agent": " The trading at the end needs torch, which no browser has; all checks work.",
+}
+
 STATEMENT_ONLY = """\
 :::{{admonition}} To read here, to solve in JupyterLab
 :class: note
@@ -45,13 +61,21 @@ This page is the statement only; nothing runs on it. To work on it, start the co
 """
 
 
-def build_book(root: Path) -> Path:
+def build_book(root: Path, pyodide: Path | None = None, public: bool = False) -> Path:
     """Build the book of the repository at `root` and return the path of its `index.html`.
 
+    Beside it lie the exercises in the browser, with Pyodide's files from the folder `pyodide` or from the package index; with
+    `public` pages fetch them from Pyodide's own address. Where they are not to be had, the book is built without, and says so.
     Raises `CourseError` when a notebook is missing or Jupyter Book warns of anything.
     """
     build = Path(root).resolve() / "book" / "_build"
-    _sync(dict(_staged(build.parents[1])), build / "stage")
+    try:
+        pyodide_files(build.parents[1] / ".cache" / "pyodide", pyodide)
+        browser = True
+    except NoPyodide as error:
+        print(f"The book is built without the exercises in the browser. {error}", file=sys.stderr)
+        browser = False
+    _sync(dict(_staged(build.parents[1], browser)), build / "stage")
 
     # Sphinx warns of a page only when it reads that page. After a failed or interrupted build the next one must
     # therefore read everything again, or it would pass with the faults still there.
@@ -62,13 +86,18 @@ def build_book(root: Path) -> Path:
     _run_jupyter_book(build)
     mend_site(build / "html")
     clean.touch()
+    shutil.rmtree(build / "html" / FOLDER, ignore_errors=True)
+    if browser:
+        _progress("building the exercises in the browser")
+        build_browser(build.parents[1], build, pyodide, public)
+        _progress("")
     return build / "html" / "index.html"
 
 
 # Staging: what the book is made of
 
 
-def _staged(root: Path) -> Iterator[tuple[str, bytes]]:
+def _staged(root: Path, browser: bool) -> Iterator[tuple[str, bytes]]:
     """Every file that Jupyter Book is to see, as its path inside the stage and its content."""
     for path in _files(root / "book"):
         name = path.relative_to(root / "book").as_posix()
@@ -80,11 +109,11 @@ def _staged(root: Path) -> Iterator[tuple[str, bytes]]:
     for name, path in _mathjax():
         yield f"_extra/mathjax/{name}", path.read_bytes()
     for unit in find_units(root):
-        for name, content in _unit_pages(unit).items():
+        for name, content in _unit_pages(unit, browser).items():
             yield f"units/{unit.name}/{name}", content
 
 
-def _unit_pages(unit: Unit) -> dict[str, bytes]:
+def _unit_pages(unit: Unit, browser: bool) -> dict[str, bytes]:
     """The executed lesson, the statement of the exercises, and the pictures that they show, by their names."""
     lesson, exercises = (_existing(unit.course / name) for name in ("lesson.ipynb", "exercises.ipynb"))
     lesson_source, exercises_source = (read_source(path).notebook for path in (unit.lesson, unit.exercises))
@@ -93,7 +122,7 @@ def _unit_pages(unit: Unit) -> dict[str, bytes]:
     read = with_source_text(without_widgets(executed(lesson)), lesson_source, numbers, unit.name)
     solve = with_source_text(nbformat.read(exercises, as_version=4), exercises_source, numbers, unit.name)
     link_symbols(read, unit.name)
-    pages = {"lesson.ipynb": _dump(read), "exercises.ipynb": _dump(statement(solve, unit.name))}
+    pages = {"lesson.ipynb": _dump(read), "exercises.ipynb": _dump(statement(solve, unit.name, graded_exercises(unit) if browser else []))}
     pictures = [path for path in unit.materials if path.suffix in PICTURES]
     return pages | {path.relative_to(unit.course).as_posix(): path.read_bytes() for path in pictures}
 
@@ -152,12 +181,17 @@ def _drop_view(output: NotebookNode) -> bool:
     return data.pop(WIDGET_VIEW, None) is None or bool(set(data) - {"text/plain"})
 
 
-def statement(notebook: NotebookNode, unit: str) -> NotebookNode:
-    """The released exercises with a note below their title that says where to solve them."""
+def statement(notebook: NotebookNode, unit: str, here: list[str]) -> NotebookNode:
+    """The released exercises with a note below their title that says where to solve them.
+
+    `here` are the names of the exercises, where they can be solved on the page; empty where they cannot.
+    """
     title, _, rest = notebook.cells[0].source.partition("\n")
     if notebook.cells[0].cell_type != "markdown" or not title.startswith("# "):
         raise CourseError(f"The exercises of {unit} must open with a title, `# …`, in a Markdown cell.")
-    notebook.cells[0].source = f"{title}\n\n{STATEMENT_ONLY.format(unit=unit)}\n{rest}"
+    note = SOLVE_HERE if here else STATEMENT_ONLY
+    says = note.format(unit=unit, exercises=" ".join(here), note=NOT_IN_A_BROWSER.get(unit, ""))
+    notebook.cells[0].source = f"{title}\n\n{says}\n{rest}"
     return notebook
 
 

@@ -28,7 +28,9 @@ def main(argv: list[str] | None = None) -> int:
         )
     new = commands.add_parser("new", help="write a new unit with one exercise to replace, which builds and verifies")
     new.add_argument("unit", metavar="UNIT", help="two digits and words: 20-some-words")
-    commands.add_parser("book", help="build the book into book/_build/html")
+    book = commands.add_parser("book", help="build the book into book/_build/html, with the exercises in the browser")
+    book.add_argument("--pyodide", metavar="FOLDER", type=Path, help="take Pyodide's files from here, and not from the package index")
+    book.add_argument("--public", action="store_true", help="leave Pyodide where it is published: pages fetch it from there")
     hand = commands.add_parser("handout", help="pack the course for students, without solutions")
     hand.add_argument("file", metavar="FILE.zip", type=Path)
     renew = commands.add_parser("update", help="bring corrected units; whatever you have edited stays as it is")
@@ -120,7 +122,7 @@ def _new(args: argparse.Namespace) -> int:
 def _book(args: argparse.Namespace) -> int:
     from byhand.teaching.book import build_book
 
-    print(build_book(find_root()))
+    print(build_book(find_root(), args.pyodide, args.public))
     return 0
 
 

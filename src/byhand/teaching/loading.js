@@ -1,0 +1,38 @@
+// In the notebook's window: what is being loaded, in words, and then what the next cells will want, while the first is read.
+(() => {
+  const WARM = `import matplotlib.pyplot, ipywidgets, tqdm.auto
+get_ipython().Completer.use_jedi = False`;
+  const READING = 8000; // milliseconds in which nobody has written an answer yet, but a check may be run
+  const FIRST = 60; // seconds after which it is said that something is slow
+  const bar = document.createElement("div");
+  bar.id = "byhand-loading";
+  bar.innerHTML = '<span role="status"></span> <span aria-hidden="true"></span>';
+  const [says, clock] = bar.children;
+  const style = document.createElement("style");
+  style.textContent = `#byhand-loading{position:fixed;left:0;right:0;bottom:0;z-index:10000;padding:.55em 1em;text-align:center;
+    font:15px/1.4 system-ui,sans-serif;background:#4a2a7b;color:#fff}#byhand-loading[hidden]{display:none}`;
+  const start = performance.now();
+  const tell = (text) => { if (says.textContent !== text) says.textContent = text; };
+
+  const kernel = () => window.jupyterapp?.shell?.currentWidget?.sessionContext?.session?.kernel;
+  const look = () => {
+    const seconds = Math.round((performance.now() - start) / 1000);
+    clock.textContent = `${seconds} s`;
+    const status = kernel()?.status;
+    if (status === "idle" || status === "busy") {
+      tell("Python is ready.");
+      document.documentElement.dataset.byhand = "ready";
+      clearInterval(timer);
+      setTimeout(() => kernel()?.requestExecute({ code: WARM, silent: true, store_history: false }), READING);
+      setTimeout(() => (bar.hidden = true), 4000);
+    } else if (status === "dead") {
+      tell("Python could not be started. Reload the page; if that does not help, the file of the page may be incomplete.");
+    } else if (seconds > FIRST) {
+      tell("Python is still being loaded. The first time takes longest: about 20 MB, which the browser then keeps.");
+    } else tell(window.jupyterapp ? "Loading Python, about 20 MB the first time. You can read and write already." : "Opening the notebook.");
+  };
+  const timer = setInterval(look, 250);
+  const show = () => { document.head.append(style); document.body.append(bar); look(); };
+  if (document.body) show();
+  else addEventListener("DOMContentLoaded", show);
+})();
