@@ -20,14 +20,15 @@ def site(tmp_path_factory):
     """The folder of the built book. Built from scratch in a copy, so that no earlier build hides a warning."""
     root = tmp_path_factory.mktemp("book")
     shutil.copytree(ROOT / "book", root / "book", ignore=shutil.ignore_patterns("_build"))
-    for name in ("course", "solutions", "CONTRIBUTING.md"):
+    (ROOT / ".cache").mkdir(exist_ok=True)
+    for name in ("course", "solutions", "src", ".cache", "CONTRIBUTING.md"):
         (root / name).symlink_to(ROOT / name)
-    return build_book(root).parent
+    return build_book(root, browser=True).parent
 
 
 @pytest.fixture(scope="session")
 def pages(site):
-    return sorted(path.relative_to(site).as_posix() for path in site.rglob("*.html") if "_static" not in path.parts)
+    return sorted(path.relative_to(site).as_posix() for path in site.rglob("*.html") if not {"_static", "browser"} & {*path.relative_to(site).parts})
 
 
 @pytest.fixture(scope="session")

@@ -190,12 +190,15 @@ def test_pages_have_the_prose_of_the_source_but_the_answers_of_the_notebook():
 
 def test_the_statement_says_where_to_solve_it():
     notebook = nb.new_notebook(cells=[nb.new_markdown_cell("# Exercises\n\nFill in."), nb.new_code_cell("raise")])
-    opening, stub = (cell.source for cell in statement(notebook, "05-simple-rnn").cells)
+    opening, stub = (cell.source for cell in statement(notebook, "05-simple-rnn", []).cells)
     assert opening.startswith("# Exercises\n\n:::{admonition}") and opening.endswith("Fill in.")
     assert "course/05-simple-rnn/exercises.ipynb" in opening
     assert stub == "raise"
+    notebook.cells[0].source = "# Exercises\n\nFill in."
+    opening = statement(notebook, "05-simple-rnn", ["rnn_step", "rnn_forward"]).cells[0].source
+    assert 'data-exercises="rnn_step rnn_forward"' in opening and "path=course/05-simple-rnn/exercises.ipynb" in opening
     with pytest.raises(CourseError, match="title"):
-        statement(nb.new_notebook(cells=[nb.new_code_cell("1")]), "05-simple-rnn")
+        statement(nb.new_notebook(cells=[nb.new_code_cell("1")]), "05-simple-rnn", [])
 
 
 def test_a_warning_stops_the_build_every_time_until_it_is_gone(tmp_path):

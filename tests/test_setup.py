@@ -64,6 +64,14 @@ def test_the_lab_installs_the_students_lock_once(setup):
     assert installations(setup("lab")) == []
 
 
+def test_the_light_form_is_the_lab_without_torch(setup):
+    calls = setup("light", "--no-browser")
+    assert calls[1].endswith("student.txt") and not any(call.endswith("torch.txt") for call in calls)
+    assert calls[-1].startswith("jupyter lab") and calls[-1].endswith("--no-browser")
+    assert installations(setup("light")) == []
+    assert len(installations(setup("lab"))) == 3 and installations(setup("light")) == []
+
+
 def test_tests_install_all_which_is_enough_for_the_lab(setup):
     assert len(installations(setup("lab"))) == 4
     calls = setup("test", "-m", "not slow")

@@ -8,6 +8,8 @@ import nbformat
 import pytest
 from classes import copy_course, run
 
+from byhand.teaching.course import CourseError
+from byhand.teaching.handout import handout
 from byhand.update import Changes, UpdateError, update
 
 UNIT = "course/05-simple-rnn"
@@ -31,6 +33,18 @@ def ours(tmp_path):
 def handed_out(ours, name="course.zip"):
     run(ours, "byhand", "handout", f"../{name}")
     return ours.parent / name
+
+
+def test_the_site_can_be_handed_out_too(ours):
+    with pytest.raises(CourseError, match="run byhand book"):
+        handout(ours, ours.parent / "site.zip", browser=True)
+    page = ours / "book" / "_build" / "html" / "browser" / "index.html"
+    page.parent.mkdir(parents=True)
+    page.write_text("a page")
+    count = handout(ours, ours.parent / "plain.zip")
+    assert handout(ours, ours.parent / "site.zip", browser=True) == count + 1
+    with zipfile.ZipFile(ours.parent / "site.zip") as packed:
+        assert packed.read("backprop-by-hand/site/browser/index.html") == b"a page"
 
 
 @pytest.fixture

@@ -61,17 +61,16 @@ This page is the statement only; nothing runs on it. To work on it, start the co
 """
 
 
-def build_book(root: Path, pyodide: Path | None = None, public: bool = False) -> Path:
+def build_book(root: Path, browser: bool = False, pyodide: Path | None = None, public: bool = False) -> Path:
     """Build the book of the repository at `root` and return the path of its `index.html`.
 
-    Beside it lie the exercises in the browser, with Pyodide's files from the folder `pyodide` or from the package index; with
-    `public` pages fetch them from Pyodide's own address. Where they are not to be had, the book is built without, and says so.
+    With `browser` the exercises in the browser lie beside it, with Pyodide's files from the folder `pyodide` or from the package
+    index; with `public` pages fetch them from Pyodide's own address. Where they are not to be had, the book is built without, and says so.
     Raises `CourseError` when a notebook is missing or Jupyter Book warns of anything.
     """
     build = Path(root).resolve() / "book" / "_build"
     try:
-        pyodide_files(build.parents[1] / ".cache" / "pyodide", pyodide)
-        browser = True
+        browser = browser and bool(pyodide_files(build.parents[1] / ".cache" / "pyodide", pyodide))
     except NoPyodide as error:
         print(f"The book is built without the exercises in the browser. {error}", file=sys.stderr)
         browser = False

@@ -33,6 +33,7 @@ def main(argv: list[str] | None = None) -> int:
     book.add_argument("--public", action="store_true", help="leave Pyodide where it is published: pages fetch it from there")
     hand = commands.add_parser("handout", help="pack the course for students, without solutions")
     hand.add_argument("file", metavar="FILE.zip", type=Path)
+    hand.add_argument("--browser", action="store_true", help="with the built book and the exercises in the browser, as a site")
     renew = commands.add_parser("update", help="bring corrected units; whatever you have edited stays as it is")
     renew.add_argument("source", nargs="?", metavar="FILE.zip", type=Path, help="a newer handout; in a git clone: none")
     made_up = commands.add_parser("class", help="write a made-up class into classroom/submitted, to try grading on")
@@ -122,14 +123,14 @@ def _new(args: argparse.Namespace) -> int:
 def _book(args: argparse.Namespace) -> int:
     from byhand.teaching.book import build_book
 
-    print(build_book(find_root(), args.pyodide, args.public))
+    print(build_book(find_root(), True, args.pyodide, args.public))
     return 0
 
 
 def _handout(args: argparse.Namespace) -> int:
     from byhand.teaching.handout import handout
 
-    print(f"{args.file}: {handout(find_root(), args.file)} files, no solutions.")
+    print(f"{args.file}: {handout(find_root(), args.file, args.browser)} files, no solutions.")
     return 0
 
 

@@ -6,6 +6,7 @@ hashes of the runtime's files, which are those of the npm package `pyodide`.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib.metadata
 import io
@@ -51,12 +52,12 @@ def pyodide_files(cache: Path, source: Path | None = None) -> dict[str, Path]:
     if source:
         return _verified(source)
     folder = cache / f"pyodide-{VERSION}"
-    if not folder.is_dir():
-        cache.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=cache) as scratch:
-            _fetch(Path(scratch))
-            _verified(Path(scratch))
-            shutil.copytree(scratch, folder)
+    with contextlib.suppress(NoPyodide):
+        return _verified(folder)
+    with tempfile.TemporaryDirectory() as scratch:
+        _fetch(Path(scratch))
+        _verified(Path(scratch))
+        shutil.copytree(scratch, folder, dirs_exist_ok=True)
     return _verified(folder)
 
 

@@ -1,0 +1,131 @@
+"""The course in a real browser that reaches no other host: every unit solved, kept, taken away, graded, brought up to date."""
+
+import json
+import re
+
+import pytest
+from book_site import visitor
+from classes import run
+from waiting import LONG
+
+from byhand.teaching.browser import graded_exercises
+from byhand.teaching.course import find_root, find_units
+from byhand.teaching.misconceptions import load_variants
+from byhand.teaching.notebooks import BEGIN, END, read_source, with_solution
+from byhand.teaching.pyodide import NoPyodide, pyodide_files, wanted
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("browser")]
+
+UNITS = find_units(find_root())
+UNIT = next(unit for unit in UNITS if unit.name.startswith("05"))
+READY = "document.documentElement.dataset.byhand === 'ready'"
+SAVED = "!jupyterapp.shell.currentWidget.context.model.dirty"
+RUN = """async (code) => {
+    const kernel = jupyterapp.shell.currentWidget.sessionContext.session.kernel;
+    const run = kernel.requestExecute({ code });
+    const says = [];
+    run.onIOPub = ({ content: c }) => says.push(c.text ?? c.data?.["text/plain"] ?? (c.ename ? `${c.ename}: ${c.evalue}` : ""));
+    await run.done;
+    return says.join("");
+}"""
+ANSWER = """async (answers) => {
+    const notebook = jupyterapp.shell.currentWidget.content;
+    for (const cell of notebook.model.cells) {
+        const id = cell.getMetadata("nbgrader")?.grade_id;
+        if (id in answers) cell.sharedModel.setSource(answers[id]);
+    }
+    for (const [number, cell] of notebook.widgets.entries()) {
+        const about = cell.model.getMetadata("nbgrader");
+        if (!about || cell.model.type !== "code") continue;
+        notebook.activeCellIndex = number;
+        await jupyterapp.commands.execute("notebook:run-cell");
+    }
+}"""
+
+
+def answers(unit, variants=()):
+    """The solution cells of a unit, by name, without marks; `variants` are put in the place of some."""
+    cells = {c.metadata.get("nbgrader", {}).get("grade_id"): c for c in read_source(unit.exercises).notebook.cells}
+    found = {}
+    for name, cell in cells.items():
+        if cell.cell_type == "code" and cell.metadata.get("nbgrader", {}).get("solution"):
+            [region] = [v.region for v in variants if v.exercise == name] or [None]
+            source = cell.source if region is None else with_solution(cell.source, region)
+            found[name] = "\n".join(line for line in source.splitlines() if line.strip() not in (BEGIN, END))
+    return found
+
+
+def given(unit):
+    """What the notebook gives: its locked cells of code that are no tests."""
+    cells = read_source(unit.exercises).notebook.cells
+    meta = [(cell, cell.metadata.get("nbgrader", {})) for cell in cells if cell.cell_type == "code"]
+    return [cell.source for cell, m in meta if m.get("locked") and not m["grade_id"].endswith("-check")]
+
+
+@pytest.fixture(scope="module")
+def open_page(browser, address, site):
+    if not (site / "browser").is_dir():
+        pytest.skip("the book was built without the exercises in the browser")
+    with visitor(browser, address, accept_downloads=True) as open_page:
+        yield open_page
+
+
+@pytest.fixture(scope="module")
+def notebook(open_page, address):
+    """The notebook of unit 05, opened by the button of its page, when Python is there."""
+    page = open_page(f"units/{UNIT.name}/exercises.html")
+    page.click("a.byhand-solve-button")
+    page.wait_for_function(READY, timeout=2000 * LONG)
+    return page
+
+
+@pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.name)
+def test_every_check_of_a_unit_says_right_and_knows_a_mistake(notebook, unit):
+    code = f"import os\nos.chdir('/drive/course/{unit.name}')\nimport sys; sys.path.insert(0, os.getcwd())\n"
+    code += "\n".join(given(unit)) + "\n" + "\n".join(answers(unit).values()) + "\nfrom byhand import check\n"
+    names = [name for name in answers(unit) if name in graded_exercises(unit)]
+    code += "\n".join(f"check({name!r}, {name})" for name in names)
+    assert notebook.evaluate(RUN, code).count(": right.") == len(names)
+    wrong = next(v for v in load_variants(unit).misconceptions if v.exercise == names[0])
+    says = notebook.evaluate(RUN, f"{answers(unit, [wrong])[wrong.exercise]}\ncheck({wrong.exercise!r}, {wrong.exercise})")
+    assert "not right yet" in says and f"Hint: {wrong.hint.strip()}" in says
+    notebook.evaluate(RUN, "sys.path.pop(0)\nfor name in ('lstm', 'pictures', 'weather'): sys.modules.pop(name, None)")
+
+
+def test_a_solved_notebook_is_kept_taken_away_and_graded(notebook, open_page, graded_class, tmp_path):
+    notebook.evaluate(RUN, f"os.chdir('/drive/course/{UNIT.name}')")
+    notebook.evaluate(ANSWER, answers(UNIT))
+    notebook.wait_for_function(SAVED)
+    count = len(graded_exercises(UNIT))
+    page = open_page(f"units/{UNIT.name}/exercises.html")
+    page.get_by_text(f"{count} of {count} checks are right").wait_for()
+    assert page.locator(".byhand-right").count() == count
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download my notebook").click()
+    work = graded_class / "classroom" / "submitted" / "browser" / UNIT.name
+    work.mkdir(parents=True)
+    download.value.save_as(work / "exercises.ipynb")
+    says = run(graded_class, "byhand", "grade", UNIT.name, "--student", "browser")
+    assert "1 graded" in says
+    run(graded_class, "nbgrader", "export", "--to", str(tmp_path / "marks.csv"))
+    row = next(line for line in (tmp_path / "marks.csv").read_text().splitlines() if ",browser," in line)
+    assert re.search(r",(\d+\.\d+),\1(,|$)", row), row
+    page.click("a.byhand-solve-button")
+    page.wait_for_selector(".jp-Notebook .jp-Cell")
+    stays = answers(UNIT)["rnn_step"].splitlines()[-1].strip()
+    page.get_by_text(stays.split("(")[0] + "(").first.wait_for()
+    assert not [fault for fault in open_page.faults if "console: " not in fault]
+
+
+def test_a_file_of_pyodide_that_is_another_one_is_refused(tmp_path):
+    with pytest.raises(NoPyodide, match="lacks pyodide.js"):
+        pyodide_files(tmp_path, tmp_path)
+    for name in wanted():
+        (tmp_path / name).write_bytes(b"")
+    with pytest.raises(NoPyodide, match="SHA-256 is another one"):
+        pyodide_files(tmp_path, tmp_path)
+
+
+def test_the_names_of_the_exercises_lie_beside_the_site(site):
+    names = json.loads((site / "browser" / "exercises.json").read_text())
+    assert names == {unit.name: graded_exercises(unit) for unit in UNITS}
