@@ -77,7 +77,7 @@ def visitor(browser, address, **options):
         page.evaluate("document.fonts.ready.then(() => null)")
         return page
 
-    open_page.faults = faults
+    open_page.faults, open_page.context = faults, context
     yield open_page
     context.close()
 

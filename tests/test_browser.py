@@ -5,6 +5,7 @@ import re
 
 import pytest
 from book_site import visitor
+from book_visit import violations
 from classes import run
 from waiting import LONG
 
@@ -92,7 +93,7 @@ def test_every_check_of_a_unit_says_right_and_knows_a_mistake(notebook, unit):
     notebook.evaluate(RUN, "sys.path.pop(0)\nfor name in ('lstm', 'pictures', 'weather'): sys.modules.pop(name, None)")
 
 
-def test_a_solved_notebook_is_kept_taken_away_and_graded(notebook, open_page, graded_class, tmp_path):
+def test_a_solved_notebook_is_kept_taken_away_and_graded(notebook, open_page, address, graded_class, tmp_path):
     notebook.evaluate(RUN, f"os.chdir('/drive/course/{UNIT.name}')")
     notebook.evaluate(ANSWER, answers(UNIT))
     notebook.wait_for_function(SAVED)
@@ -114,7 +115,110 @@ def test_a_solved_notebook_is_kept_taken_away_and_graded(notebook, open_page, gr
     page.wait_for_selector(".jp-Notebook .jp-Cell")
     stays = answers(UNIT)["rnn_step"].splitlines()[-1].strip()
     page.get_by_text(stays.split("(")[0] + "(").first.wait_for()
-    assert not [fault for fault in open_page.faults if "console: " not in fault]
+    asked = [fault.partition("failed: ")[2] for fault in open_page.faults if "failed: " in fault]
+    assert all(url.startswith(address) for url in asked), "another host was asked"
+    assert not [fault for fault in open_page.faults if re.search(r": [45]\d\d: |console: .*[Ee]rror", fault)]
+
+
+PAGE = f"units/{UNIT.name}/exercises.html"
+MINE = f"course/{UNIT.name}/exercises.ipynb"
+
+
+@pytest.fixture
+def fresh(browser, address, site):
+    """A browser that has never been here; its pages are gone afterwards."""
+    if not (site / "browser").is_dir():
+        pytest.skip("the book was built without the exercises in the browser")
+    with visitor(browser, address, accept_downloads=True) as open_page:
+        yield open_page
+
+
+def with_answer(site):
+    """A notebook with an answer in it, as a student brings it from another device."""
+    released = json.loads((site / "browser" / "files" / MINE).read_text())
+    for cell in released["cells"]:
+        if cell["metadata"].get("nbgrader", {}).get("grade_id") == "rnn_step":
+            cell["source"] = "def rnn_step(x, h_prev, U, W, b):\n    return 1"
+    return json.dumps(released).encode()
+
+
+def bring(page, content, name="exercises.ipynb"):
+    page.set_input_files(".byhand-solve input[type=file]", {"name": name, "mimeType": "application/json", "buffer": content})
+
+
+def test_a_notebook_is_brought_back_and_taken_away_again(fresh, site, tmp_path):
+    page = fresh(PAGE)
+    take = page.get_by_role("button", name="Download my notebook")
+    assert not take.is_visible()
+    bring(page, b"{}", "shopping.ipynb")
+    page.get_by_text("shopping.ipynb is no notebook with the exercises of this unit; nothing has changed.").wait_for()
+    bring(page, with_answer(site))
+    page.get_by_text("exercises.ipynb is here now").wait_for()
+    page = fresh(PAGE)  # it is kept
+    with page.expect_download() as download:
+        take.click()
+    download.value.save_as(tmp_path / "exercises.ipynb")
+    taken, brought = json.loads((tmp_path / "exercises.ipynb").read_text()), json.loads(with_answer(site))
+    assert taken["cells"] == brought["cells"] and taken["metadata"]["kernelspec"]["name"] == "python3"
+    assert fresh.faults == []
+
+
+def test_a_newer_version_lies_beside_what_was_written(fresh, site):
+    released = site / "browser" / "files" / MINE
+    before = released.read_text()
+    page = fresh(PAGE)
+    bring(page, with_answer(site))
+    page.get_by_text("exercises.ipynb is here now").wait_for()
+    try:
+        released.write_text(before.replace("one step", "a single step"))
+        page = fresh(PAGE)
+        page.get_by_text("These exercises have been corrected since you began. Your answers are as they were.").wait_for()
+        assert page.get_by_role("link", name="Open the corrected one").get_attribute("href").endswith("exercises.new.ipynb")
+        with page.expect_download() as download:
+            page.get_by_role("button", name="Download my notebook").click()
+        assert "return 1" in download.value.path().read_text()
+    finally:
+        released.write_text(before)
+
+
+def test_a_newer_version_takes_the_place_of_what_nobody_has_edited(fresh, site):
+    released = site / "browser" / "files" / MINE
+    before = released.read_text()
+    page = fresh(PAGE)
+    bring(page, before.encode())
+    page.get_by_text("exercises.ipynb is here now").wait_for()
+    try:
+        released.write_text(before.replace("one step", "a single step"))
+        page = fresh(PAGE)
+        page.wait_for_function("document.querySelector('.byhand-solve button').hidden")
+        assert not page.get_by_text("have been corrected").count()
+    finally:
+        released.write_text(before)
+
+
+@pytest.mark.parametrize(
+    "without, says",
+    [
+        ("IDBFactory.prototype.open = () => { throw new DOMException('no', 'SecurityError'); }", "keeps nothing for this page"),
+        ("delete window.WebAssembly", "This browser is too old"),
+        ("Object.defineProperty(window, 'isSecureContext', {value: false})", "begins with https or is localhost"),
+        ("delete Navigator.prototype.serviceWorker", "as private windows of some browsers do"),
+    ],
+)
+def test_what_a_browser_lacks_is_said(browser, address, site, without, says):
+    with visitor(browser, address) as open_page:
+        open_page.context.add_init_script(without)
+        page = open_page(PAGE)
+        page.get_by_text(says).wait_for()
+        assert page.locator("a.byhand-solve-button").count() == (says == "keeps nothing for this page")
+
+
+def test_what_is_loaded_is_said_to_everyone(notebook):
+    says = notebook.locator("#byhand-loading [role=status]")
+    assert says.text_content() == "Python is ready."
+    notebook.evaluate("document.getElementById('byhand-loading').hidden = false")
+    found = violations(notebook)
+    assert not [fault for fault in found if "byhand-loading" in fault]
 
 
 def test_a_file_of_pyodide_that_is_another_one_is_refused(tmp_path):
