@@ -29,7 +29,9 @@ get_ipython().Completer.use_jedi = False`;
       tell("Python could not be started. Reload the page; if that does not help, the file of the page may be incomplete.");
     } else if (seconds > FIRST) {
       tell("Python is still being loaded. The first time takes longest: about 20 MB, which the browser then keeps.");
-    } else tell(window.jupyterapp ? "Loading Python, about 20 MB the first time. You can read and write already." : "Opening the notebook.");
+    } else if (!document.querySelector(".jp-Notebook .jp-Cell")) {
+      tell("Opening the notebook.");
+    } else tell("Loading Python, about 20 MB the first time. You can read and write already.");
   };
   const timer = setInterval(look, 250);
   const show = () => { document.head.append(style); document.body.append(bar); look(); };
