@@ -11,6 +11,7 @@ import hashlib
 import importlib.metadata
 import io
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -137,6 +138,10 @@ def stand_ins() -> dict[str, bytes]:
     return {f"{n}-0-py3-none-any.whl": _zipped({f"{n}-0.dist-info/METADATA": meta.format(n).encode()}) for n in STAND_INS}
 
 
+def _canonical(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
 def _left_out(parts: tuple[str, ...]) -> bool:
     """What no exercise uses of an installed package: games other than the classic ones, tests."""
     return bool({"tests", "box2d", "mujoco", "assets", "phys2d", "tabular"} & set(parts)) or parts[-1] == "RECORD"
@@ -158,12 +163,15 @@ def site_lock(wheels: Mapping[str, bytes], official: str = "") -> dict[str, Any]
     packages = {
         name: {**package, "file_name": official + package["file_name"]} for name, package in OFFICIAL["packages"].items()
     }
+    ours = {_canonical(file.split("-")[0]) for file in wheels}
     for file, content in wheels.items():
         name, version = file.split("-")[:2]
         with zipfile.ZipFile(io.BytesIO(content)) as wheel:
             tops = {top.removesuffix(".py") for top in (n.partition("/")[0] for n in wheel.namelist())}
-        packages[name.replace("_", "-").lower()] = {
-            "depends": [],
+            [meta] = [wheel.read(n).decode() for n in wheel.namelist() if n.endswith(".dist-info/METADATA")]
+        needs = {_canonical(need) for need in re.findall(r"^Requires-Dist: ([\w.-]+)(?!.*extra ==)", meta, re.M)}
+        packages[_canonical(name)] = {
+            "depends": sorted(needs & (ours | {"numpy"})),
             "file_name": file,
             "imports": sorted(top for top in tops if not top.endswith((".dist-info", ".data"))),
             "install_dir": "site",
