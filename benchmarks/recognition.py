@@ -121,14 +121,15 @@ def measure(unit: Unit, show: bool, brief: bool) -> Counter:
             shares = [graded_report(answer.exercise, checks, function, 1.0, s).points[0] for s in SEEDS]
         label = f"  {answer.exercise}/{answer.id}"
         if answer.wrong:
-            counts["hinted"] += bool(report.hints)
-            counts["named"] += bool(report.hints) or any(row.named for row in report.verdict.rows)
+            hinted, named = bool(report.hints), any(row.named for row in report.verdict.rows)
+            counts["hinted"] += hinted
+            counts["named"] += hinted or named
             counts["full"] += min(shares) == 1.0
             counts["docked"] += report.right and min(shares) < 1.0
             if brief and report.right:
                 print(f"{label} is meant to be wrong and passes the visible check; graded {shares}")
             if show:
-                print(f"{label}: {answer.wrong}\n    graded {shares}")
+                print(f"{label} [{'hint' if hinted else 'named' if named else 'nothing'}]: {answer.wrong}\n    graded {shares}")
                 print("\n".join("    " + text for text in repr(report).splitlines()))
         elif not report.right or min(shares) < 1.0:
             counts["rejected"] += 1

@@ -8,7 +8,7 @@ import pytest
 
 from byhand.checking import check, graded_report, share, visible_report
 from byhand.checking.collect import collect
-from byhand.checking.exercise import Checks, Exercise, make_problems
+from byhand.checking.exercise import Checks, Edge, Exercise, make_problems
 from byhand.checking.judge import judge
 from byhand.checking.mistakes import Derived, Known, Mistake, fingerprint, recognise
 from byhand.checking.terms import Terms, about_terms
@@ -109,8 +109,14 @@ SENTENCES = {
     "NaN": (nan_inside, "nan at index [2, 1, 0]: not a number"),
     "infinite": (lambda x, w: (x * w, right(x, w)[1] / 0), "inf at index [0]: infinite"),
     "sign": (lambda x, w: (-x * w, right(x, w)[1]), "every entry has the wrong sign"),
-    "mean": (lambda x, w: (x * w, right(x, w)[1] / 3), "every entry is N = 3 times too small"),
-    "mean over both": (lambda x, w: (x * w, right(x, w)[1] / 15), "every entry is T · N = 15 times too small"),
+    "mean": (
+        lambda x, w: (x * w, right(x, w)[1] / 3),
+        "every entry is 3 times too small. N = 3: is it a mean where a sum is asked?",
+    ),
+    "mean over both": (
+        lambda x, w: (x * w, right(x, w)[1] / 15),
+        "every entry is 15 times too small. T · N = 15: is it a mean",
+    ),
     "factor": (lambda x, w: (2 * x * w, right(x, w)[1]), "every entry is 2 times torch's"),
     "zeros": (lambda x, w: (0 * x, right(x, w)[1]), "all zeros"),
     "shifted": (lambda x, w: (np.roll(x * w, 1, axis=0), right(x, w)[1]), "what you have at t belongs to t - 1"),
@@ -257,7 +263,9 @@ TERMS = {
 def test_the_term_that_is_wrong_is_named_from_the_numbers_alone(answer, says):
     a, b = np.random.default_rng(0).normal(size=(2, 5, 4))
     terms = Terms({"a": a, "b": b}, through=np.arctanh, foreign={"one": np.ones((5, 4))})
-    found = about_terms("s", np.tanh(answer(a, b) / 9), Terms({"a": a / 9, "b": b / 9}, np.arctanh, {"one": np.ones((5, 4)) / 9}))
+    found = about_terms(
+        "s", np.tanh(answer(a, b) / 9), Terms({"a": a / 9, "b": b / 9}, np.arctanh, {"one": np.ones((5, 4)) / 9})
+    )
     assert (says in found) if says else found == ""
     assert about_terms("s", np.tanh(a + b), terms) == ""
 
@@ -354,7 +362,36 @@ def test_a_derived_mistake_is_known_by_one_number_for_each_wrong_result():
     wrong = fingerprint(exercise, collect(lambda x, w: {"a": -x, "b": 2 * w}, problem.args))
     known = Known([], ["In a the sign is wrong."], [Derived(0, 0, [wrong["a"]["projections"][0], None])])
     assert [h.text for h in recognise(exercise, known, 0, {"a": wrong["a"]})] == ["In a the sign is wrong."]
-    assert recognise(exercise, known, 0, wrong) == []
+    assert recognise(exercise, known, 0, {"b": wrong["b"]}) == recognise(exercise, known, 1, wrong) == []
+
+
+def test_a_derived_mistake_beside_another_one_is_known_by_its_result_alone_where_no_other_has_its_numbers():
+    exercise = EXERCISES["keys"]
+    problem = make_problems("keys", exercise)[0]
+    wrong = fingerprint(exercise, collect(lambda x, w: {"a": -x, "b": 2 * w}, problem.args))
+    number = wrong["a"]["projections"][0]
+    known = Known([], ["In a the sign is wrong."], [Derived(0, 0, [number, None])])
+    assert [h.text for h in recognise(exercise, known, 0, wrong)] == ["In a the sign is wrong."]
+    twice = Known(
+        [],
+        ["In a the sign is wrong.", "Another reason."],
+        [Derived(0, 0, [number, None]), Derived(1, 0, [number, 7.0])],
+    )
+    assert recognise(exercise, twice, 0, wrong) == []
+    further = Known([], ["A sign is wrong in both."], [Derived(0, 0, [number, 7.0])])
+    assert recognise(exercise, further, 0, {"a": wrong["a"]}) == []  # b is right, and would be wrong with this mistake
+
+
+def test_what_is_needed_and_wrong_costs_a_result_all_its_marks():
+    edges = (Edge({"N": 1}), Edge({"N": 2}, needed=True))
+    exercise = dataclasses.replace(EXERCISES["keys"], edges=edges)
+    checks = Checks(None, {"keys": exercise}, lambda: SimpleNamespace(REFERENCES=REFERENCES))
+
+    def wrong_with(N):
+        return lambda x, w: {"a": x, "b": 2 * w if x.shape[1] == N else w}
+
+    assert graded_report("keys", checks, wrong_with(1), 8.0, 5).points[0] == 8.0 * (1 + 3 / 4) / 2
+    assert graded_report("keys", checks, wrong_with(2), 8.0, 5).points[0] == 4.0
 
 
 def test_a_number_that_is_nearly_a_known_mistake_is_not_taken_for_it():

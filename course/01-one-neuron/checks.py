@@ -20,6 +20,7 @@ FAR = Edge(
     "where the loss is huge and its gradient is not",
     "Here J is so large that the difference of two values of J has no digits left: a gradient that is measured by moving the "
     "parameters a little is lost. Work it out with the chain rule.",
+    needed=True,
 )
 
 
@@ -145,13 +146,15 @@ def use_epoch(answer, x, y, w, b, eta, batch_size, order, loss):
 SUMS = [(1000.0, 1), (40.0, 0), (-15.0, 1), (0.0, 0), (-40.0, 0), (15.0, 1), (-1000.0, 1)]
 
 
-def make_classes(rng, N, D, large=True, scale=1.0, far=0.0):
-    """With `large`, the first sums (and the last one) are those of SUMS; with `far`, all are that large."""
+def make_classes(rng, N, D, large=True, scale=1.0, far=0.0, outlier=0.0):
+    """With `large`, the first sums (and the last one) are those of SUMS; with `far`, all are that large, with `outlier` the first."""
     w, b = scale * rng.normal(size=D), scale * float(rng.normal())
     x, y = rng.normal(size=(N, D)), rng.randint(2, size=N)
     y[N // 2], y[0], y[-1] = 0, 1, 1
     if far:
         b = far
+    elif outlier:
+        x[0], y[0] = outlier * w / (w @ w), 0
     elif scale and large:
         special = SUMS[-1:] if N == 1 else [*SUMS[: N - 1], SUMS[-1]]
         for i, (a, right) in zip([*range(len(special) - 1), N - 1], special, strict=True):
@@ -227,6 +230,7 @@ EXERCISES = {
         [
             Edge(dict(large=False), "with sums of ordinary size"), ONE, FEATURE, Edge(dict(scale=0.0), "where w and b are 0"),
             dict(N=40, D=5), Edge(dict(N=2), "with two examples"), FAR,
+            Edge(dict(outlier=1e12), "with one example that is far away", FAR.hint, needed=True),
         ],
     ),
     "ridge": Exercise(

@@ -23,6 +23,7 @@ FAR = Edge(
     dict(far=1e12), "where the loss is huge and its gradient is not",
     "Here J is so large that the difference of two values of J has no digits left: a gradient that is measured by moving the "
     "parameters a little is lost. Work it out with the chain rule.",
+    needed=True,
 )  # fmt: skip
 DEEP_EDGES = [
     *OTHER_KINDS[:2], ONE, Edge(dict(H1=1, kind="sigmoid"), "with one unit in the first layer"),

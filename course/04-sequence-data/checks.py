@@ -96,11 +96,12 @@ def make_pad(rng, T, N, D):
     return dict(sequences=sequences)
 
 
-def make_mse(rng, T, N, O, garbage=np.nan, shift=0.0):
+def make_mse(rng, T, N, O, garbage=np.nan, far=0.0):
     lengths = random_lengths(rng, T, N)
     lengths[-1] = T  # so that more than half of the steps are real
     mask = (np.arange(T)[:, None] < lengths).astype(float)
-    y_hat, y = rng.normal(size=(2, T, N, O)) + shift
+    y_hat, y = rng.normal(size=(2, T, N, O))
+    y += far
     y_hat[0, 0, 0] = y[0, 0, 0]  # one prediction that is right
     y_hat[mask == 0] += 5.0  # whatever the network says there
     y[mask == 0] = garbage  # and nobody knows the truth
@@ -249,8 +250,8 @@ EXERCISES = {
             Edge(dict(T=1), "with sequences of one step"), Edge(dict(N=1), "with one sequence"), Edge(dict(O=1), "with one number a step"),
             Edge(dict(garbage=1e9), "where large numbers stand behind the end"), Edge(dict(garbage=np.inf), "where inf stands behind the end"),
             Edge(dict(garbage=0.0), "where zeros stand behind the end"),
-            Edge(dict(shift=1e5), "where targets and predictions lie near 100000",
-                 "If you compute gradients from differences of the loss: of so large numbers the differences have no digits left."),
+            Edge(dict(far=1e7), "where the targets are ten million away",
+                 "The loss is huge beside what one parameter changes of it, so differences of two losses have no digits left. The chain rule has no such trouble.", needed=True),
         ],
     ),
     "many_to_many": Exercise(make_many, ["h", "o"], SIZES, EDGES, forward=["h", "o"]),

@@ -95,9 +95,12 @@ def make_backward(rng, T, N, D, H, O, scale=1.0):
     )  # fmt: skip
 
 
-def make_truncated(rng, T, N, D, H, O, k, scale=1.0):
-    args = make_forward(rng, T, N, D, H, O, scale)
-    return dict(x=args.pop("x"), y=rng.randint(O, size=(T, N)), h0=args.pop("h0"), **args, k=k)
+def make_truncated(rng, T, N, D, H, O, k, scale=1.0, far=0.0):
+    """With `far`, the score of a class that is right somewhere lies that far below the others."""
+    args, y = make_forward(rng, T, N, D, H, O, scale), rng.randint(O, size=(T, N))
+    if far:
+        y[0, 0], args["c"][0] = 0, -far
+    return dict(x=args.pop("x"), y=y, h0=args.pop("h0"), **args, k=k)
 
 
 def make_leaky(rng, T, N, D, H, alpha, scale=1.0):
@@ -159,6 +162,7 @@ EXERCISES = {
         [
             Edge(dict(k=1), "with chunks of one step"), Edge(dict(k=8), "with one chunk that is the whole sequence"),
             Edge(dict(k=50), "with a chunk longer than the sequence"), Edge(dict(T=6), "where T is a multiple of k"), *EDGES,
+            Edge(dict(far=1e9), "where a right class has a score of minus a billion", "The loss is huge beside what one parameter changes of it, so differences of two losses have no digits left. The chain rule has no such trouble.", needed=True),
         ], as_dict=True,
     ),
     "sample": Exercise(

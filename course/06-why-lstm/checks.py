@@ -119,27 +119,27 @@ def make_adding(rng, T, N):
 # rnn_last ----------------------------------------------------------------------------------------
 
 
-def make_rnn(rng, T, N, D, H, scale=1.0, shift=0.0):
+def make_rnn(rng, T, N, D, H, scale=1.0, far=0.0):
     return dict(
         x=rng.normal(size=(T, N, D)),
-        y=rng.normal(size=N) + shift,
+        y=rng.normal(size=N) + far,
         U=scale * rng.normal(size=(H, D)) / np.sqrt(D),
         W=scale * rng.normal(size=(H, H)) / np.sqrt(H),
         V=scale * rng.normal(size=(1, H)),
         b=scale * rng.normal(size=H) / 2,
-        c=scale * rng.normal(size=1) + shift,
+        c=scale * rng.normal(size=1),
     )
 
 
 # carousel ----------------------------------------------------------------------------------------
 
 
-def make_carousel(rng, T, N, f, shift=0.0):
+def make_carousel(rng, T, N, f, far=0.0):
     """Values and markers, some of which lie between 0 and 1, as a gate's do."""
     values, markers = rng.normal(size=(T, N)), (rng.uniform(size=(T, N)) < 0.5).astype(float)
     markers[T // 2] = rng.uniform(size=N)
     return dict(
-        x=np.stack([values, markers], axis=2), y=rng.normal(size=N) + shift, f=f, v=rng.normal(), c=rng.normal() + shift,
+        x=np.stack([values, markers], axis=2), y=rng.normal(size=N) + far, f=f, v=rng.normal(), c=rng.normal(),
     )  # fmt: skip
 
 
@@ -165,7 +165,7 @@ EXERCISES = {
             Edge(dict(scale=0.0), "where all weights are zero"), Edge(dict(scale=6.0), "where the weights are large"),
             Edge(dict(shift=-3000.0), "where all scores lie near -3000"),
             Edge(dict(shift=3e5), "where all scores lie near 300000",
-                 "If you compute gradients from differences of the loss: of so large scores the differences have no digits left."),
+                 "If you compute gradients from differences of the loss: of so large scores the differences have no digits left.", needed=True),
         ], as_dict=True,
     ),
     "autoencoder": Exercise(
@@ -175,7 +175,7 @@ EXERCISES = {
             Edge(dict(D=3, H=8), "where the code is wider than the input"), Edge(dict(scale=0.0), "where all weights are zero"),
             Edge(dict(scale=5.0), "where the weights are large"),
             Edge(dict(far=3e5), "with a score near 300000",
-                 "If you compute gradients from differences of the loss: of so large a loss the differences have no digits left."),
+                 "If you compute gradients from differences of the loss: of so large a loss the differences have no digits left.", needed=True),
         ], as_dict=True,
     ),
     "pretrain": Exercise(
@@ -196,8 +196,8 @@ EXERCISES = {
             Edge(dict(T=1), "with sequences of one step"), Edge(dict(N=1), "with one sequence"), Edge(dict(H=1), "with one hidden unit"),
             Edge(dict(D=1), "with one input"), Edge(dict(T=30, N=2), "with thirty steps"), Edge(dict(scale=0.0), "where all parameters are zero"),
             Edge(dict(scale=6.0), "where the parameters are large"),
-            Edge(dict(shift=1e5), "where targets and answers lie near 100000",
-                 "If you compute gradients from differences of the loss: of so large answers the differences have no digits left."),
+            Edge(dict(far=1e7), "where the targets are ten million away",
+                 "The loss is huge beside what one parameter changes of it, so differences of two losses have no digits left. The chain rule has no such trouble.", needed=True),
         ], as_dict=True, backward=["norms"],
     ),
     "carousel": Exercise(
@@ -206,8 +206,8 @@ EXERCISES = {
             Edge(dict(f=1.0), "where f is 1"), Edge(dict(f=0.0), "where f is 0", "With f = 0 only the last step is left: is something divided by f, or by a power of it?"),
             Edge(dict(f=-1.2), "where f is negative"), Edge(dict(T=1), "with sequences of one step"), Edge(dict(N=1), "with one sequence"),
             Edge(dict(T=1000, f=1.0), "with a thousand steps"),
-            Edge(dict(shift=1e5), "where targets and answers lie near 100000",
-                 "If you compute gradients from differences of the loss: of so large answers the differences have no digits left."),
+            Edge(dict(far=1e7), "where the targets are ten million away",
+                 "The loss is huge beside what one parameter changes of it, so differences of two losses have no digits left. The chain rule has no such trouble.", needed=True),
         ], as_dict=True, backward=["ds"],
     ),
 }  # fmt: skip

@@ -8,7 +8,7 @@ import torch
 from checks import GATES, KEYS, NAMES
 from torch.nn.functional import linear
 
-from byhand.checking.terms import Terms
+from byhand.checking.terms import Terms, logit
 
 
 def tensor(array):
@@ -98,10 +98,6 @@ def counter(n, x):
 
 
 # The terms of the sums ---------------------------------------------------------------------------
-
-
-def logit(s):
-    return np.log(s) - np.log1p(-s)
 
 
 def terms_of_step(x, y_prev, c_prev, params):

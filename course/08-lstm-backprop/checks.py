@@ -131,9 +131,9 @@ def make_backward(rng, T, N, D, H, scale=1.0, peephole=0.8, saturated=False):
 # The adding problem's loss ---------------------------------------------------------------------------------------------
 
 
-def make_loss(rng, T, N, H, scale=1.0):
+def make_loss(rng, T, N, H, scale=1.0, far=0.0):
     y = np.tanh(rng.normal(size=(T, N, H)))
-    return dict(y=y, target=rng.uniform(size=N), v=scale * rng.normal(size=H), d=scale * rng.normal())
+    return dict(y=y, target=rng.uniform(size=N) + far, v=scale * rng.normal(size=H), d=scale * rng.normal())
 
 
 def pick(*names):
@@ -178,6 +178,7 @@ EXERCISES = {
         edges=[
             ONE_STEP, ONE_SEQUENCE, ONE_CELL, Edge(dict(scale=0.0), "with v = 0 and d = 0"),
             Edge(dict(scale=100.0), "with a large v and d"), Edge(dict(T=120, N=40, H=50), "with long sequences in a large batch"),
+            Edge(dict(far=1e7), "where the targets are ten million away", "The loss is huge beside what one parameter changes of it, so differences of two losses have no digits left. The chain rule has no such trouble.", needed=True),
         ],
         groups=[["J", "dd"]],
     ),

@@ -53,9 +53,9 @@ def size_of_logits(o, x):
 # gaussian_nll ------------------------------------------------------------------------------------
 
 
-def make_gaussian_fit(rng, N, D, spread=0.6):
+def make_gaussian_fit(rng, N, D, spread=0.6, far=0.0):
     return dict(
-        mu=rng.normal(size=D), log_sigma=spread * rng.normal(size=D), x=1 + 1.7 * rng.normal(size=(N, D))
+        mu=rng.normal(size=D), log_sigma=spread * rng.normal(size=D), x=1 + far + 1.7 * rng.normal(size=(N, D))
     )  # fmt: skip
 
 
@@ -131,7 +131,7 @@ EXERCISES = {
         make_logits, ["J", "do"], dict(N=12, K=4, shift=900.0),
         [
             Edge(dict(N=1), "with one example"), Edge(dict(K=2), "with two outcomes"), Edge(dict(K=1), "with one outcome"), dict(shift=0.0),
-            dict(shift=-2000.0), dict(N=500, K=30),
+            Edge(dict(shift=-2000.0), needed=True), dict(N=500, K=30),
             Edge(
                 dict(shift=0.0, apart=800.0), "where an outcome that was seen has a logit 800 below another",
                 "The probability of that outcome is too small for a float: it is 0 there, and its logarithm is lost. The logarithm of a softmax can be had without "
@@ -142,7 +142,9 @@ EXERCISES = {
     ),
     "gaussian_nll": Exercise(
         make_gaussian_fit, ["J", "dmu", "dlog_sigma"], dict(N=7, D=3),
-        [Edge(dict(N=1), "with one example"), Edge(dict(D=1), "with one dimension"), dict(spread=0.0), dict(spread=4.0), dict(N=300, D=5)],
+        [Edge(dict(N=1), "with one example"), Edge(dict(D=1), "with one dimension"), dict(spread=0.0), dict(spread=4.0), dict(N=300, D=5),
+         Edge(dict(far=1e7), "where the data are ten million away", "The loss is huge beside what one parameter changes of it, so differences of two losses have no digits left. The chain rule has no such trouble.", needed=True)],
+        groups=[("dmu", "dlog_sigma")],
     ),
     "sample_mixture": Exercise(
         make_sampling, ["z", "x"], dict(N=12, K=4, D=6),

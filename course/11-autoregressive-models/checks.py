@@ -317,10 +317,10 @@ GRADIENTS = ["dW1", "db1", "dW2", "db2", "dV", "dA", "dc"]
 
 EXERCISES = {
     "bernoulli_nll": Exercise(
-        make_nll, ["J", "do"], SIZES, [ONE, FIRST, dict(N=7, D=2), dict(largest=0.0), dict(largest=1e8)],
+        make_nll, ["J", "do"], SIZES, [ONE, FIRST, dict(N=7, D=2), dict(largest=0.0), Edge(dict(largest=1e8), needed=True)],
     ),
     "fvsbn": Exercise(
-        make_fvsbn, ["o", "J", "dW", "db"], SIZES, [*EDGES, Edge(dict(N=2, D=120), "with 120 pixels")], as_dict=True,
+        make_fvsbn, ["o", "J", "dW", "db"], SIZES, [*EDGES, Edge(dict(N=2, D=120), "with 120 pixels", needed=True)], as_dict=True,
         groups=[("o", "J")],  # exercise 1 delivers J
     ),
     "total_probability": Exercise(

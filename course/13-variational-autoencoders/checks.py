@@ -19,6 +19,7 @@ FAR = Edge(
     dict(far=1e6), "where a bias of the decoder is a million",
     "The loss is huge beside a change of any one parameter, so differences of two losses have no digits left. The chain rule has no "
     "such trouble.",
+    needed=True,
 )  # fmt: skip
 NAMES = ("W1", "b1", "W2", "b2", "V1", "c1", "V2", "c2")
 ENCODER, DECODER = (tuple(f"d{name}" for name in half) for half in (NAMES[:4], NAMES[4:]))

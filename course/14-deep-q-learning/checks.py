@@ -284,6 +284,7 @@ EXERCISES = {
                 dict(shock=1e9), "where one reward is a billion",
                 "The loss is huge beside a change of any one parameter, so differences of two losses have no digits left. The slope of the "
                 "Huber loss is 1 there, as it is at an error of 2.",
+                needed=True,
             ),
         ],
         call=use_loss, as_dict=True, groups=[("dW1", "db1"), ("dW2", "db2")],

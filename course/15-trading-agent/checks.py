@@ -83,14 +83,14 @@ def make_pamr(rng, T, m, eps, size=0.1, flat=0.0):
 # sarsa_loss --------------------------------------------------------------------------------------
 
 
-def make_sarsa(rng, N, A, tau, gamma=0.9, done=0.5, size=1.0, zero=True):
+def make_sarsa(rng, N, A, tau, gamma=0.9, done=0.5, size=1.0, zero=True, far=0.0):
     Q_next = size * (rng.normal(size=(N, A)) + 0.5)
     Q_next[0] = -np.abs(Q_next[0])  # nothing is worth anything here
     if zero:
         Q_next[N // 2] = 0.0
     ends = np.full(N, done) if done in (0, 1) else np.arange(N) % 2.0
     return dict(
-        Q=size * rng.normal(size=(N, A)), a=rng.randint(A, size=N), r=rng.uniform(-1, 1, size=N),
+        Q=size * rng.normal(size=(N, A)), a=rng.randint(A, size=N), r=rng.uniform(-1, 1, size=N) + far,
         Q_next=Q_next, done=ends, gamma=gamma, tau=tau,
     )  # fmt: skip
 
@@ -166,6 +166,7 @@ EXERCISES = {
             Edge(dict(tau=0.002), "with a tiny temperature", "Q / tau is in the hundreds here, and its exponential is more than a float holds."),
             dict(tau=50.0), Edge(dict(done=0.0), "where no state is terminal"), Edge(dict(done=1.0), "where every state is terminal"),
             dict(gamma=0.0), dict(size=1e3), dict(size=1e-3), Edge(dict(zero=False), "where no state has all values 0"),
+            Edge(dict(far=1e7), "where the rewards are ten million", "The loss is huge beside what one parameter changes of it, so differences of two losses have no digits left. The chain rule has no such trouble.", needed=True),
         ],
     ),
 }  # fmt: skip

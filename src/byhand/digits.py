@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from byhand.datasets import handwritten_digits
+
 SIDE = 8
 
 
@@ -25,9 +27,7 @@ def binary_digits() -> Digits:
 
     Source: UCI "Optical Recognition of Handwritten Digits" (Alpaydin and Kaynak 1998), as packed with scikit-learn.
     """
-    from sklearn.datasets import load_digits
-
-    images, labels = load_digits(return_X_y=True)
+    images, labels = handwritten_digits()
     order = np.random.RandomState(0).permutation(len(images))
     images = (images[order] >= 8).astype(float).reshape(-1, SIDE, SIDE)
     return Digits(*np.split(images, [1000, 1297]), *np.split(labels[order], [1000, 1297]))

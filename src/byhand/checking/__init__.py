@@ -170,17 +170,19 @@ def share(exercise: Exercise, seen: Sequence[Verdict], fresh: Sequence[Verdict])
 
     Each quantity counts the same; a group of results is one quantity, right where all of it is. It is right on a kind of
     problem where it is right with the public numbers, which the student has seen, and with fresh ones: so a wrong answer
-    earns nothing by what a seed happens to draw. One that is wrong on the ordinary problem earns nothing; otherwise it earns
-    the share of the kinds on which it is right. An argument that was changed counts as one more quantity that is wrong.
+    earns nothing by what a seed happens to draw. One that is wrong on the ordinary problem, or on another that is needed,
+    earns nothing; otherwise it earns the share of the kinds on which it is right. An argument that was changed counts as one
+    more quantity that is wrong.
     """
     quantities = exercise.quantities
     if any(row.name == "arguments" for v in (*seen, *fresh) for row in v.rows):
         quantities = [*quantities, ("arguments",)]
     right = [[{row.name: row.right for row in v.rows} for v in pair] for pair in zip(seen, fresh, strict=True)]
+    needed = [v.problem.edge is None or v.problem.edge.needed for v in seen]
     earned = 0.0
     for names in quantities:
         whole = [all(r.get(name, False) for r in pair for name in names) for pair in right]
-        earned += sum(whole) / len(whole) if whole[0] else 0.0
+        earned += sum(whole) / len(whole) if all(w for w, must in zip(whole, needed, strict=True) if must) else 0.0
     return earned / len(quantities)
 
 

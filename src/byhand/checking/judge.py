@@ -10,6 +10,7 @@ import numpy as np
 
 from byhand.checking.collect import Outcome
 from byhand.checking.exercise import Exercise, Problem, Solved
+from byhand.checking.signatures import about_shape, close, signature
 from byhand.checking.terms import about_terms
 
 # A result agrees when its largest error is below this share of the right answer's largest entry.
@@ -87,6 +88,10 @@ OVERFLOWS = {
     "written so that no large number is exponentiated, for example with the largest one subtracted first?",
     "divide by zero encountered in log": "The logarithm of an exact 0 was taken: a probability that is too small for a float "
     "has become 0. Take the logarithm on paper first, so that no such probability is ever computed.",
+    "invalid value encountered in log": "The logarithm of a negative number was taken. Which quantity here can be negative?",
+    "invalid value encountered in sqrt": "The square root of a negative number was taken. Which quantity here can be negative?",
+    "divide by zero encountered in divide": "Something was divided by an exact 0. Which quantity can be 0 here, and what is asked then?",
+    "invalid value encountered in divide": "0 was divided by 0, or infinity by infinity. Which quantity can become that here?",
 }
 
 
@@ -145,8 +150,9 @@ def _judge_one(name: str, value: Any, exercise: Exercise, solved: Solved) -> Row
     if array is None:
         return Row(name, False, says=note)
     if array.shape != reference.shape:
-        says = _about_shape(array, reference)
-        return Row(name, False, array.shape, says=says, named="values are right" in says)
+        fits = about_shape(array, reference, solved.problem)
+        says = f"has shape {array.shape}, expected {reference.shape}" + (f": {fits}" if fits else "")
+        return Row(name, False, array.shape, says=says, named=bool(fits) and reference.ndim > 0)
     if not np.isfinite(array).all():
         first = np.unravel_index(np.argmin(np.isfinite(array)), array.shape)
         at = f" at index {_index(first)}" if array.ndim else ""
@@ -162,7 +168,7 @@ def _judge_one(name: str, value: Any, exercise: Exercise, solved: Solved) -> Row
     if error <= (rounder if exercise.single else TOLERANCE):
         notes = [note] * bool(note) + [TO_SINGLE] * (error > TOLERANCE)
         return Row(name, True, array.shape, error, "; ".join(notes))
-    named = _about_value(name, array, reference, exercise, solved.problem, value)
+    named = _about_value(name, array, reference, exercise, solved, value)
     says = named or _first_step(name, gap, exercise) + _where(name, gap, exercise, solved.problem)
     detail = _largest(array, reference, gap, exercise.judge)
     return Row(name, False, array.shape, error, "; ".join(says), detail, bool(named))
@@ -190,29 +196,18 @@ def as_numbers(value: Any) -> tuple[np.ndarray | None, str]:
     return np.array(array, dtype=np.float64, subok=False), note
 
 
-def _about_shape(array: np.ndarray, reference: np.ndarray) -> str:
-    says = f"has shape {array.shape}, expected {reference.shape}"
-    if array.shape == reference.shape[::-1] and _close(array.T, reference):
-        return says + ": its values are right, transposed"
-    if array.size == reference.size and _close(array.reshape(reference.shape), reference):
-        return says + ": its values are right, in another shape"
-    if reference.ndim == 0:
-        return says + ": a single number"
-    return says
-
-
 def _about_nonfinite(array: np.ndarray) -> str:
     if np.isnan(array).any():
         return "not a number (0/0, inf - inf, or the logarithm of a negative number)"
     return "infinite (an overflow, a division by 0, or log(0))"
 
 
-def _about_value(name, array, reference, exercise, problem, value) -> list[str]:
+def _about_value(name, array, reference, exercise, solved, value) -> list[str]:
     """What names the mistake, from the numbers of one result alone."""
-    says = []
-    if np.asarray(value).dtype.kind in "iu" and _close(np.trunc(reference), array):
-        says.append("the decimals are cut off: the array holds integers, allocate it with floats")
-    return says + _signature(name, array, reference, exercise, problem)
+    if np.asarray(value).dtype.kind in "iu" and close(np.trunc(reference), array):
+        return ["the decimals are cut off: the array holds integers, allocate it with floats"]
+    says = signature(name, array, reference, exercise, solved.problem, solved.answer)
+    return [says] if says else []
 
 
 def _largest(array: np.ndarray, reference: np.ndarray, gap: np.ndarray, who: str) -> str:
@@ -261,50 +256,6 @@ def _entries(entries: np.ndarray) -> str:
     if last - first + 1 == len(entries):
         return f"entries {first} to {last}"
     return f"entries {', '.join(str(int(e)) for e in entries[:6])}{' …' if len(entries) > 6 else ''}"
-
-
-def _signature(name: str, array: np.ndarray, reference: np.ndarray, exercise: Exercise, problem: Problem) -> list[str]:
-    """General marks of a mistake: a constant factor, a transpose, a shift by one step."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        norm = float((reference**2).sum())
-        ratio = float((array * reference).sum()) / norm if norm else 0.0
-    if array.size > 1 and 1e-12 < abs(ratio) < np.inf and abs(ratio - 1) > 1e-5 and _close(array, ratio * reference):
-        return [_about_ratio(ratio, problem, exercise.judge)]
-    if not array.any():
-        return ["all zeros"]
-    if array.ndim == 2 and array.shape[0] == array.shape[1] and _close(array.T, reference):
-        return ["it is the transpose of what is asked"]
-    if name in (*exercise.forward, *exercise.backward) and len(array) > 2:
-        if _close(array[1:], reference[:-1]):
-            return ["shifted by one step: what you have at t belongs to t - 1"]
-        if _close(array[:-1], reference[1:]):
-            return ["shifted by one step: what you have at t belongs to t + 1"]
-        if _close(array[::-1], reference):
-            return ["the time steps are in reverse order"]
-    if array.ndim and len(array) > 2 and _close(array[::-1], reference):
-        return ["its entries are in reverse order"]
-    return []
-
-
-def _about_ratio(ratio: float, problem: Problem, who: str) -> str:
-    if np.isclose(ratio, -1.0):
-        return "every entry has the wrong sign"
-    counts = {k: v for k, v in problem.sizes.items() if isinstance(v, int) and v > 1}
-    names = list(counts)
-    counts.update({f"{a} · {b}": counts[a] * counts[b] for i, a in enumerate(names) for b in names[i + 1 :]})
-    for label, count in counts.items():
-        if np.isclose(ratio, count):
-            return f"every entry is {label} = {count} times too large: a sum where a mean is asked?"
-        if np.isclose(ratio, 1 / count):
-            return f"every entry is {label} = {count} times too small: a mean where a sum is asked?"
-    whose = "torch's" if who == "torch" else f"that of {who}"
-    return f"every entry is {ratio:.6g} times {whose}: a constant factor is off"
-
-
-def _close(array: np.ndarray, reference: np.ndarray) -> bool:
-    scale = max(np.abs(reference).max(initial=0.0), SMALLEST_SCALE)
-    with np.errstate(over="ignore", invalid="ignore"):
-        return array.shape == reference.shape and bool((np.abs(array - reference) <= 1e-7 * scale).all())
 
 
 def _index(index) -> str:

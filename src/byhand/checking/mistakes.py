@@ -2,11 +2,13 @@
 
 `mistakes.json` holds, for each known wrong answer, a few projections of every result that it gets wrong, and the hint
 of a tutor; and, more compactly, the same for the many answers that the build derives from the solution by changing it in
-one place. It holds no code, so it can lie in the student's folder.
+one place. It holds no code, so it can lie in the student's folder. The numbers, which nobody reads, are packed: a third of
+the size.
 """
 
 from __future__ import annotations
 
+import base64
 import json
 import zlib
 from collections.abc import Mapping, Sequence
@@ -115,15 +117,37 @@ def load_mistakes(folder: Path | None) -> dict[str, Known]:
     path = folder and Path(folder) / "mistakes.json"
     if not path or not path.exists():
         return {}
+    return {name: read_known(known) for name, known in json.loads(path.read_text(encoding="utf-8")).items()}
+
+
+def read_known(text: Mapping[str, Any]) -> Known:
+    """What stands in mistakes.json of one exercise."""
+    wrong, hints, derived = unpacked(text["packed"])
+    return Known(
+        [Mistake(**listed, wrong=marks) for listed, marks in zip(text["listed"], wrong, strict=True)],
+        hints,
+        [Derived(*one) for one in derived],
+        text["of"],
+    )
+
+
+def written_known(known: Known) -> dict[str, Any]:
+    """What stands in mistakes.json of one exercise."""
+    derived = [[d.hint, d.case, d.wrong] for d in known.derived]
     return {
-        name: Known(
-            [Mistake(**m) for m in known["listed"]],
-            known["hints"],
-            [Derived(hint, case, wrong) for hint, case, wrong in known["derived"]],
-            known.get("of", ""),
-        )
-        for name, known in json.loads(path.read_text(encoding="utf-8")).items()
+        "of": known.of,
+        "listed": [dict(id=m.id, hint=m.hint, case=m.case, claims=m.claims) for m in known.listed],
+        "packed": packed([[m.wrong for m in known.listed], known.hints, derived]),
     }
+
+
+def packed(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return base64.b64encode(zlib.compress(text.encode(), 9)).decode()
+
+
+def unpacked(text: str) -> Any:
+    return json.loads(zlib.decompress(base64.b64decode(text)))
 
 
 def recognise(exercise: Exercise, known: Known, case: int, wrong: Mapping[str, Any]) -> list[Hint]:
@@ -141,13 +165,33 @@ def recognise(exercise: Exercise, known: Known, case: int, wrong: Mapping[str, A
     if set().union(*(m.wrong for m in parts)) == set(wrong) and wrong:
         return hints
     numbers = {name: mark for name, mark in wrong.items() if name != "arguments"}
-    if derived := next((d for d in known.derived if d.case == case and _derived(exercise, d, numbers)), None):
-        says = known.hints[derived.hint]
-        if isinstance(says, str):
-            return [Hint(f"derived-{zlib.crc32(says.encode()):08x}", says)]
-        of = {m.id: m.hint for m in known.listed}
-        return [Hint(mistake, of[mistake]) for mistake in says]
-    return hints[:1]
+    there = [d for d in known.derived if d.case == case]
+    if whole := next((d for d in there if _derived(exercise, d, numbers)), None):
+        return _hints_of(known, whole)
+    return (hints or _of_one_result(exercise, known, there, numbers))[:1]
+
+
+def _hints_of(known: Known, derived: Derived) -> list[Hint]:
+    says = known.hints[derived.hint]
+    if isinstance(says, str):
+        return [Hint(f"derived-{zlib.crc32(says.encode()):08x}", says)]
+    of = {m.id: m.hint for m in known.listed}
+    return [Hint(mistake, of[mistake]) for mistake in says]
+
+
+def _of_one_result(exercise: Exercise, known: Known, there: Sequence[Derived], wrong: Mapping[str, Any]) -> list[Hint]:
+    """The hint for the first wrong result by which a derived mistake is known, whatever else is wrong too.
+
+    Several mistakes may give this result the same numbers and another one different ones. Then nothing is said.
+    """
+    for place, name in enumerate(exercise.results):
+        if name not in wrong:
+            continue
+        alike = [d for d in there if not isinstance(d.wrong[place], bool | None) and _same_number(d.wrong[place], wrong[name])]
+        says = {json.dumps(known.hints[d.hint]) for d in alike}
+        if len(says) == 1 and all(n is None or other in wrong for d in alike for other, n in zip(exercise.results, d.wrong, strict=True)):
+            return _hints_of(known, alike[0])
+    return []
 
 
 def _same(listed: Mapping[str, Any], wrong: Mapping[str, Any]) -> bool:
@@ -162,17 +206,20 @@ def _derived(exercise: Exercise, derived: Derived, wrong: Mapping[str, Any]) -> 
     for name, number in zip(exercise.results, derived.wrong, strict=True):
         if (number is None) != (name not in wrong):
             return False
-        if number is not None:
-            mark = wrong[name]
-            if not isinstance(mark, Mapping):
-                return False
-            if number is True:
-                continue
-            if isinstance(number, list):
-                *shape, number = number
-                if shape != mark["shape"]:
-                    return False
-            first, *_, norm = mark["projections"]
-            if abs(first - number) > MATCH * max(abs(norm), 1e-9):
-                return False
+        if number is not None and not _same_number(number, wrong[name]):
+            return False
     return True
+
+
+def _same_number(number: float | list | bool, mark: Any) -> bool:
+    """Whether a result has the projection `number`, and the shape that may stand before it; True stands for any numbers."""
+    if not isinstance(mark, Mapping):
+        return False
+    if number is True:
+        return True
+    if isinstance(number, list):
+        *shape, number = number
+        if shape != mark["shape"]:
+            return False
+    first, *_, norm = mark["projections"]
+    return abs(first - number) <= MATCH * max(abs(norm), 1e-9)

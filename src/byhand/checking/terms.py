@@ -20,13 +20,19 @@ class Terms:
     """A result as `outside(sum of parts)`.
 
     parts    label -> array of the result's shape.
-    through  the inverse of what is done to the sum: `np.arctanh` where the result is its tanh. None where nothing is.
+    through  the inverse of what is done to the sum: `np.arctanh` where the result is its tanh, `logit` where it is its
+             sigmoid. None where nothing is. A function of numpy or of this module, since problems travel between processes.
     foreign  label -> array: what does not belong into the sum and comes in by mistake.
     """
 
     parts: Mapping[str, np.ndarray]
     through: Callable[[np.ndarray], np.ndarray] | None = None
     foreign: Mapping[str, np.ndarray] = field(default_factory=dict)
+
+
+def logit(s: np.ndarray) -> np.ndarray:
+    """The inverse of the sigmoid."""
+    return np.log(s) - np.log1p(-s)
 
 
 def about_terms(name: str, array: np.ndarray, terms: Terms) -> str:

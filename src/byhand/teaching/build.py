@@ -5,12 +5,14 @@ from __future__ import annotations
 import shutil
 import tempfile
 from pathlib import Path
+from zipfile import BadZipFile
 
 import nbformat
 from traitlets.config import Config, PyFileConfigLoader
 
-from byhand.checking.exercise import load_checks
+from byhand.checking.exercise import AGAIN, Solved, load_checks
 from byhand.checking.seed import ensure_seed
+from byhand.checking.stored import FILE, answers_bytes, same_answers
 from byhand.teaching.course import CourseError, Unit
 from byhand.teaching.notebooks import lint_exercises, notebook_bytes, read_source
 from byhand.teaching.plain import equation_numbers, load_references, to_plain
@@ -41,12 +43,15 @@ def _is_there(path: Path, content: bytes) -> bool:
     if not path.exists():
         return False
     there = path.read_bytes()
-    if path.name == "mistakes.json" and there != content:
+    if path.name in _ROUNDED and there != content:
         try:
-            return same_mistakes(there, content)
-        except (ValueError, TypeError, KeyError):
+            return _ROUNDED[path.name](there, content)
+        except (ValueError, TypeError, KeyError, BadZipFile):
             return False
     return there == content
+
+
+_ROUNDED = {"mistakes.json": same_mistakes, FILE: same_answers}  # files of numbers, the last digits of which may differ
 
 
 def out_of_step(units: list[Unit], root: Path) -> list[Path]:
@@ -70,10 +75,11 @@ def generate(unit: Unit, classroom: Path) -> dict[Path, bytes]:
                     cell.source = to_plain(cell.source, numbers, references)
                 except CourseError as error:
                     raise source.error(number, str(error)) from None
-    mistakes = find_mistakes(unit)
+    mistakes, checks = find_mistakes(unit), load_checks(unit.course)
     generated = {
         unit.course / "lesson.ipynb": notebook_bytes(lesson.notebook),
         unit.course / "mistakes.json": mistakes_bytes(mistakes),
+        unit.course / FILE: answers_bytes({name: _without_repetition(checks.solved(name)) for name in checks.exercises}),
     }
     source = _fill_source(unit, classroom, notebook_bytes(exercises.notebook), generated)
     released = _release(unit, classroom, source)
@@ -81,6 +87,10 @@ def generate(unit: Unit, classroom: Path) -> dict[Path, bytes]:
     if broken := list(verify(unit, released, mistakes, generated)):
         raise CourseError("\n".join([f"{unit.name} is not published:", *broken]))
     return generated
+
+
+def _without_repetition(solved: list[Solved]) -> list[Solved]:
+    return [one for one in solved if one.problem.edge is not AGAIN]
 
 
 def _fill_source(unit: Unit, classroom: Path, exercises: bytes, generated: dict[Path, bytes]) -> Path:
@@ -96,7 +106,8 @@ def _fill_source(unit: Unit, classroom: Path, exercises: bytes, generated: dict[
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(generated.get(path, path.read_bytes()))
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "mistakes.json").write_bytes(generated[unit.course / "mistakes.json"])
+    for name in _ROUNDED:  # at the first build they are no materials yet
+        (folder / name).write_bytes(generated[unit.course / name])
     (folder / "exercises.ipynb").write_bytes(exercises)
     return folder
 

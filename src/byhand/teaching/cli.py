@@ -26,6 +26,8 @@ def main(argv: list[str] | None = None) -> int:
         command.add_argument(
             "units", nargs="*", metavar="UNIT", help="for example 05-simple-rnn; all where none is named"
         )
+    new = commands.add_parser("new", help="write a new unit with one exercise to replace, which builds and verifies")
+    new.add_argument("unit", metavar="UNIT", help="two digits and words: 20-some-words")
     commands.add_parser("book", help="build the book into book/_build/html")
     hand = commands.add_parser("handout", help="pack the course for students, without solutions")
     hand.add_argument("file", metavar="FILE.zip", type=Path)
@@ -103,6 +105,16 @@ def _verify(args: argparse.Namespace) -> int:
         print(report_lines(unit, mistakes) if not broken else "")
     print("\n".join(broken), file=sys.stderr, end="\n" if broken else "")
     return 1 if broken else 0
+
+
+def _new(args: argparse.Namespace) -> int:
+    from byhand.teaching.new import new_unit
+
+    root = find_root()
+    for path in new_unit(root, args.unit):
+        print(path.relative_to(root))
+    print(f"Now: byhand build {args.unit}; what a unit must have stands in CONTRIBUTING.md.")
+    return 0
 
 
 def _book(args: argparse.Namespace) -> int:
@@ -221,6 +233,7 @@ def _equal_to_stock(grading, count: int) -> bool:
 _COMMANDS = {
     "build": _build,
     "verify": _verify,
+    "new": _new,
     "book": _book,
     "handout": _handout,
     "update": _update,

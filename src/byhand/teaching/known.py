@@ -24,7 +24,7 @@ from byhand.checking import wrong_marks
 from byhand.checking.collect import collect
 from byhand.checking.exercise import Checks, Exercise, load_checks
 from byhand.checking.judge import Verdict, judge
-from byhand.checking.mistakes import Derived, Known, Mistake, compact, load_mistakes, same_mark
+from byhand.checking.mistakes import Derived, Known, Mistake, compact, load_mistakes, read_known, same_mark, written_known
 from byhand.teaching.course import CourseError, Unit
 from byhand.teaching.misconceptions import Answers, Variant, load_variants
 from byhand.teaching.mutants import mutants
@@ -35,8 +35,8 @@ CLAIMS = re.compile(r"\b(only|right|others?|the rest|everything else|nothing els
 CLEARLY = 1e-5  # the error from which on a derived answer counts as wrong: the same on every processor
 MOST_SECONDS = 2.0  # of processor time, for a derived answer that may not end
 DIGITS = 8  # of a derived answer's numbers
+WORDS = {"report.py", "signatures.py", "stored.py", "terms.py"}  # modules that no number of a mistake depends on
 TOLD = 4  # wrong results of a derived answer whose numbers are kept
-BYTES = 145_000  # of a unit's file
 
 
 def find_mistakes(unit: Unit) -> dict[str, Known]:
@@ -54,51 +54,16 @@ def find_mistakes(unit: Unit) -> dict[str, Known]:
         for name in checks.exercises
     }
     return {
-        name: replace(known, of=_digest(sources, variants.of(name), known)) for name, known in fitted(found).items()
+        name: replace(known, of=_digest(sources, variants.of(name), known)) for name, known in found.items()
     }  # fmt: skip
-
-
-def fitted(found: Mapping[str, Known]) -> dict[str, Known]:
-    """As many of a unit's derived mistakes as there is room for. No exercise gets more than its share while another lacks."""
-    room = BYTES - sum(len(_line(asdict(m))) + 2 for known in found.values() for m in known.listed)
-    size = {name: sum(cost for _, cost in _costs(known)) for name, known in found.items()}
-    fits: dict[str, Known] = {}
-    for left, name in zip(range(len(found), 0, -1), sorted(size, key=size.get), strict=True):
-        share = min(size[name], room // left)
-        fits[name] = _within(share, found[name])
-        room -= share
-    return {name: fits[name] for name in found}
-
-
-def _costs(known: Known) -> list[tuple[Derived, int]]:
-    """The derived mistakes and the bytes that each takes in the file: changes of one place before pairs of listed mistakes."""
-    said: set[str] = set()
-    costs = []
-    for one in sorted(known.derived, key=lambda d: not isinstance(known.hints[d.hint], str)):
-        hint = _line(known.hints[one.hint])
-        costs.append((one, len(_line([one.hint, one.case, one.wrong])) + 2 + (len(hint.encode()) + 2) * (hint not in said)))
-        said.add(hint)
-    return costs
-
-
-def _within(room: int, known: Known) -> Known:
-    kept = []
-    for one, cost in _costs(known):
-        room -= cost
-        if room < 0:
-            break
-        kept.append(one)
-    kept.sort(key=known.derived.index)  # of two with the same numbers the first is the one that counts
-    hints = list({_line(known.hints[one.hint]): known.hints[one.hint] for one in kept}.values())
-    derived = [Derived(hints.index(known.hints[one.hint]), one.case, one.wrong) for one in kept]
-    return replace(known, hints=hints, derived=derived)
 
 
 def _sources(unit: Unit, notebook) -> bytes:
     """All that decides which mistakes are derived, and their numbers, but the misconceptions: code of the unit and of byhand."""
     code = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
     beside = [p for p in unit.materials if p.name not in {"mistakes.json", "pictures.py"} and p.suffix in {".py", ".txt", ".json"}]
-    ours = sorted(Path(inspect.getfile(collect)).parent.glob("*.py")) + [Path(inspect.getfile(mutants)), Path(__file__)]
+    checking = Path(inspect.getfile(collect)).parent.glob("*.py")
+    ours = sorted(p for p in checking if p.name not in WORDS) + [Path(inspect.getfile(mutants)), Path(__file__)]
     return repr([code, [path.read_text(encoding="utf-8") for path in (*beside, *ours)]]).encode()
 
 
@@ -204,8 +169,10 @@ def _numbers(checks: Checks, solved: Answers, name: str, region: str) -> tuple[i
     numbers = {k: mark for k, mark in wrong.items() if k != "arguments"}
     marks = compact(exercise, numbers)
     shapes = {key: np.shape(value) for key, value in checks.solved(name)[case].answer.items()}
-    errors = [row.error for row in verdict.rows if not row.right and row.shape == tuple(shapes.get(row.name, ()))]
-    if marks is None or any(error is None or not CLEARLY < error < 1e12 for error in errors):
+    rows = [row for row in verdict.rows if not row.right and row.shape == tuple(shapes.get(row.name, ()))]
+    # Where each entry is measured against itself, a zero that is missed gives an error as large as it likes.
+    bounds = {row.name: math.inf if row.name in exercise.elementwise else 1e12 for row in rows}
+    if marks is None or any(row.error is None or not CLEARLY < row.error < bounds[row.name] for row in rows):
         raise _Unusable
     return case, _short(marks, wrong, exercise, shapes)
 
@@ -260,26 +227,14 @@ def _pairs(region: str, misconceptions: Sequence[Variant], listed: Sequence[Mist
 
 
 def mistakes_bytes(mistakes: Mapping[str, Known]) -> bytes:
-    """The file: a line for each mistake and each hint."""
-    parts = []
-    for name, known in mistakes.items():
-        rows = {
-            "listed": [asdict(m) for m in known.listed],
-            "hints": known.hints,
-            "derived": [[d.hint, d.case, d.wrong] for d in known.derived],
-        }
-        lists = [f'"{key}": [\n' + ",\n".join(map(_line, values)) + "\n]" for key, values in rows.items()]
-        parts.append(f'{json.dumps(name)}: {{"of": "{known.of}",\n' + ",\n".join(lists) + "}")
-    return ("{\n" + ",\n".join(parts) + "\n}\n").encode()
-
-
-def _line(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    """The file: a line for each listed mistake, and the numbers of each exercise."""
+    text = {name: written_known(known) for name, known in mistakes.items()}
+    return (json.dumps(text, ensure_ascii=False, indent=1) + "\n").encode()
 
 
 def same_mistakes(a: bytes, b: bytes) -> bool:
     """Whether two such files say the same; their numbers may differ by rounding, which depends on the processor."""
-    return _alike(json.loads(a), json.loads(b))
+    return _alike(*({name: asdict(read_known(known)) for name, known in json.loads(text).items()} for text in (a, b)))
 
 
 def _alike(a: Any, b: Any) -> bool:
