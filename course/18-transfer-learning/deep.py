@@ -7,14 +7,14 @@ stands behind every product.
 
 import numpy as np
 
+from byhand.datasets import handwritten_digits
+
 WIDTH, BATCH, EPOCHS, RATE = 32, 64, 30, 1e-3
 
 
 def digits():
     """scikit-learn's 1,797 digits in grey, from 0 to 1, as rows of 64: 1,297 to learn from and 500 to test; images, then labels."""
-    from sklearn.datasets import load_digits
-
-    images, labels = load_digits(return_X_y=True)
+    images, labels = handwritten_digits()
     order = np.random.RandomState(0).permutation(len(images))
     images, labels = images[order] / 16, labels[order]
     return images[:1297], labels[:1297], images[1297:], labels[1297:]
