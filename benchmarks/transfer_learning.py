@@ -202,7 +202,10 @@ def letters_to_digits():
 
 
 def buffers():
-    """300 classes of 53,536 sorted files, as many of a class as the article's range allows: distinct classes in a batch of 32."""
+    """300 classes of 53,536 sorted files, as many of a class as the article's range allows: distinct classes in a batch of 32.
+
+    `batch` are the files in the 800th batch, for the lesson's picture.
+    """
     sizes = np.linspace(24, 333, 300).astype(int)
     sizes[-1] += 53_536 - sizes.sum()
     labels, found = np.repeat(np.arange(300), sizes), {}
@@ -213,7 +216,7 @@ def buffers():
             batches = labels[order][: len(labels) // 32 * 32].reshape(-1, 32)
             counts.append(round(float(np.mean([len(np.unique(batch)) for batch in batches])), 2))
         moved = round(float(np.abs(order - np.arange(len(order))).mean()), 1)
-        found[str(buffer)] = {"classes": counts, "moved": moved}
+        found[str(buffer)] = {"classes": counts, "moved": moved, "batch": order[800 * 32 : 801 * 32].tolist()}
         print("buffer", buffer, counts, moved, flush=True)
     return found
 

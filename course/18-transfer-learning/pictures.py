@@ -390,21 +390,21 @@ def frozen_stepper():
 # The shuffle buffer ------------------------------------------------------------------------------
 
 
-def buffer_stepper(order_of, classes, sizes=(1, 32, 1_000, 10_000, None), batch=800):
+def buffer_stepper(batches, classes):
     """Where in the sorted file the 32 images of one batch come from, for several buffers.
 
-    order_of  order_of(n, buffer) -> the order in which n files come out
-    classes   (n,) the class of each file
+    batches  the size of a buffer -> the files of one batch that came out of it
+    classes  (n,) the class of each file
     """
     n, frames = len(classes), []
-    for size in sizes:
-        files = order_of(n, size or n)[batch * 32 : batch * 32 + 32]
+    for size, files in batches.items():
+        files = np.array(files)
         count = len(np.unique(classes[files]))
         parts = ['<rect x="20" y="40" width="660" height="44" fill="none" stroke="var(--bh-muted)"/>']
         marks = "".join(f"M{20 + 660 * f / n:.2f} 40v44" for f in files)
         parts.append(f'<path d="{marks}" stroke="var(--bh-input)" stroke-width="1.6"/>')
         parts += [_words(350, 20, f"one batch of 32 from {n:,} files, sorted by class"), _words(20, 100, "first file", "v", anchor="start"), _words(680, 100, "last file", "v", anchor="end")]
-        name = f"a buffer of {size:,}" if size else "a buffer for all"
+        name = f"a buffer of {size:,}" if size < n else "a buffer for all"
         says = {1: "A buffer of one file: the order does not change. ", 32: "The article's buffer of 32. The marks still lie on top of each other. "}.get(size, "")
         says += f"With {name} this batch holds {count} of the {len(np.unique(classes))} classes."
         describe = f"A strip that stands for the file, with a mark for each image of one batch. {name}: the marks lie between {files.min() / n:.0%} and {files.max() / n:.0%} of the file; {count} classes."
