@@ -11,6 +11,7 @@ were tested together, each file compared with the hash in the lock; it is done a
 """
 
 import hashlib
+import shutil
 import subprocess
 import sys
 import venv
@@ -71,6 +72,17 @@ def pip_install(lock, interpreter, torch=True):
     if torch:
         pip("--requirement", TORCH)
     pip("--no-deps", "--no-build-isolation", "--editable", ".")
+    put_aside(Path(sys.prefix) if interpreter == sys.executable else VENV)
+
+
+def put_aside(environment):
+    """Take JupyterLite's kernel, which the book's build uses, from where JupyterLab would load it too, and log an error."""
+    share = environment / "share" / "jupyter"
+    there, aside = (share / part / "labextensions" / "@jupyterlite" for part in ("", "jupyterlite"))
+    if there.is_dir():
+        shutil.rmtree(aside, ignore_errors=True)
+        aside.parent.mkdir(parents=True, exist_ok=True)
+        shutil.move(there, aside)
 
 
 def digest_of(lock):

@@ -108,3 +108,15 @@ def test_an_old_python_is_told(setup, monkeypatch):
     monkeypatch.setattr(sys, "version_info", (3, 10, 0))
     with pytest.raises(SystemExit, match=r"Python 3\.11 or newer is needed"):
         setup("lab")
+
+
+def test_the_browsers_kernel_is_put_where_jupyterlab_does_not_find_it(tmp_path):
+    put_aside = runpy.run_path(str(SCRIPT))["put_aside"]
+    share = tmp_path / "share" / "jupyter"
+    for content in ("older", "newer"):  # a later installation brings it again
+        (share / "labextensions" / "@jupyterlite" / "kernel").mkdir(parents=True)
+        (share / "labextensions" / "@jupyterlite" / "kernel" / "package.json").write_text(content)
+        put_aside(tmp_path)
+        assert not (share / "labextensions" / "@jupyterlite").exists()
+        assert (share / "jupyterlite" / "labextensions" / "@jupyterlite" / "kernel" / "package.json").read_text() == content
+    put_aside(tmp_path)  # nothing there: nothing happens

@@ -87,11 +87,12 @@ def _beside(unit: Unit) -> list[Path]:
 
 
 def _kernel() -> Path:
-    """JupyterLite's Python kernel, a part of JupyterLab."""
-    folder = Path(sys.prefix) / "share" / "jupyter" / "labextensions" / KERNEL
-    if not folder.is_dir():
-        raise CourseError("jupyterlite-pyodide-kernel is not installed: run python setup_course.py install all.")
-    return folder
+    """JupyterLite's Python kernel, a part of JupyterLab; `setup_course.py` puts it aside, where JupyterLab does not find it."""
+    share = Path(sys.prefix) / "share" / "jupyter"
+    for folder in (share / "jupyterlite" / "labextensions" / KERNEL, share / "labextensions" / KERNEL):
+        if folder.is_dir():
+            return folder
+    raise CourseError("jupyterlite-pyodide-kernel is not installed: run python setup_course.py install all.")
 
 
 def _kernel_wheels() -> dict[str, bytes]:
