@@ -23,6 +23,8 @@ FORMULAS = """({
 })"""
 MOVING = """() => document.getAnimations().filter(a => a.playState === "running").length"""
 THEME = "document.documentElement.dataset.theme"
+# What a change of theme or of width sets moving has begun to move when the page has been painted twice.
+PAINTED = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
 PLAYS = ".bh-stepper, .bh-explorer, .bh-routes"
 
 # axe-core: what is asked of every page, on levels A and AA. All rules once; then those whose answer the theme or the width
@@ -70,14 +72,16 @@ def look(page) -> Seen:
     """Look at an open page: as it is, in the dark, on a phone; then play with it."""
     seen = Seen(page.evaluate(FORMULAS), page.evaluate(MOVING))
 
-    def ask_axe(how):
+    def ask_axe(how, theme="light"):
+        page.wait_for_function(f"{THEME} === {theme!r}")
+        page.evaluate(PAINTED)
         page.wait_for_function(f"({MOVING})() === 0")  # colours that still change are nobody's colours
         seen.themes[how] = page.evaluate(THEME)
         seen.violations[how] = violations(page, RULES[how])
 
     ask_axe("light")
     page.emulate_media(color_scheme="dark")
-    ask_axe("dark")
+    ask_axe("dark", "dark")
     page.emulate_media(color_scheme="light")
     page.set_viewport_size(NARROW)
     seen.phone = page.evaluate("document.documentElement.scrollWidth")
