@@ -458,7 +458,7 @@ def block_stepper():
 
 def _map(P, words, left, top, lit=None, title="", size=19):
     """One head's weights as SVG: row t looks at column s. Returns the SVG parts and their width and height."""
-    T, parts = len(P), []
+    T, parts, cells = len(P), [], []
     parts.append(_words(left + 70 + T * size / 2, top - 8, title, "t"))
     for t in range(T):
         y = top + t * size
@@ -466,8 +466,8 @@ def _map(P, words, left, top, lit=None, title="", size=19):
         for s in range(t + 1 if all(P[t][u] == 0 for u in range(t + 1, T)) else T):
             x = left + 70 + s * size
             says = f"<title>{escape(words[t])} looks at {escape(words[s])}: {P[t][s]:.2f}</title>"
-            parts.append(
-                f'<rect x="{x}" y="{y}" width="{size - 1}" height="{size - 1}" style="fill:var(--bh-gradient);fill-opacity:{max(P[t][s], 0.04):.2f}">{says}</rect>'
+            cells.append(
+                f'<rect x="{x}" y="{y}" width="{size - 1}" height="{size - 1}" fill-opacity="{max(P[t][s], 0.04):.2f}">{says}</rect>'
             )
         if t == lit:
             parts.append(
@@ -476,7 +476,7 @@ def _map(P, words, left, top, lit=None, title="", size=19):
     for s in range(T):
         x, y = left + 70 + s * size + size / 2, top + T * size + 6
         parts.append(f'<text class="v w" x="{x}" y="{y}" transform="rotate(-60 {x} {y})">{escape(words[s])}</text>')
-    return parts
+    return ['<g style="fill:var(--bh-gradient)">', *cells, "</g>", *parts]
 
 
 def _maps_frame(maps, words, lit, equation, sentence, about):
