@@ -82,6 +82,12 @@ def maps(ids, p, A, causal=True):
     return found
 
 
+def shown(batch, p, A):
+    """Two fresh sequences with their targets, and the weights on them."""
+    ids, targets, _ = batch(np.random.default_rng(5), 2)
+    return [dict(ids=row.tolist(), targets=t.tolist(), maps=maps(row, p, A)) for row, t in zip(ids, targets, strict=True)]
+
+
 def smooth(curve):
     """Accuracy in steps of ten updates."""
     return np.round(curve[:, 1].reshape(-1, 10).mean(axis=1), 3).tolist()
@@ -102,8 +108,7 @@ def of_copying():
                 )
             )
             if seed == 0:
-                ids, targets, _ = copying(np.random.default_rng(5), 1, periods=(5,))
-                found[f"maps {layers}"] = dict(ids=ids[0].tolist(), maps=maps(ids[0], p, 2))
+                found[f"maps {layers}"] = shown(partial(copying, periods=(5,)), p, 2)
             print("copying", layers, seed, rows[-1]["whole"], rows[-1]["tokens"], beyond, round(seconds, 1), flush=True)
         found[f"layers {layers}"] = rows
     return found
@@ -139,8 +144,7 @@ def of_sorting():
             whole, tokens = scores(sorting, p, 2)
             rows.append(dict(whole=whole, tokens=tokens, seconds=seconds, parameters=count(p)))
             if seed == 0 and name == "two layers":
-                ids, targets, _ = sorting(np.random.default_rng(5), 1)
-                found["maps"] = dict(ids=ids[0].tolist(), targets=targets[0].tolist(), maps=maps(ids[0], p, 2))
+                found["maps"] = shown(sorting, p, 2)
             print("sorting", name, seed, whole, tokens, round(seconds, 1), flush=True)
         found[name] = rows
     return found
@@ -222,14 +226,16 @@ def addition(rng, N, share=0.5, fresh=False):
 
 
 def of_addition():
-    rows = []
+    found, rows = {}, []
     for seed in SEEDS:
         p = first_parameters(12, 8, seed, 2, D=48, F=96)
         _, seconds = train(addition, p, 3, 1500, 5e-3, seed)
         whole, _ = scores(partial(addition, fresh=True), p, 3, N=2000)
         rows.append(dict(whole=whole, seconds=seconds, parameters=count(p)))
+        if seed == 0:
+            found["maps"] = shown(partial(addition, fresh=True), p, 3)
         print("addition", seed, whole, round(seconds, 1), flush=True)
-    return {"two layers": rows}
+    return found | {"two layers": rows}
 
 
 def of_lstm():

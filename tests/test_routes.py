@@ -53,6 +53,12 @@ def test_a_variable_used_twice_has_two_routes():
     assert routes.total("J") == 1.0
 
 
+def test_what_a_node_was_made_of():
+    routes = Routes(*graph(DIAMOND))
+    assert routes.made_of("J") == (["y", "u", "v"], ["y->u", "y->v", "u->J", "v->J", "y->J"])
+    assert routes.made_of("u") == (["y"], ["y->u"]) and routes.made_of("y") == ([], [])
+
+
 def test_decoration_needs_no_derivative():
     d, edges = graph([("x", "J", 3.0)])
     d.node("note", 500, 60, role="muted")
@@ -148,9 +154,21 @@ def test_choosing_a_variable_lights_its_routes(open_page):
     assert lit(page) == (1, ["0.5000", "0.5000"]) and lit(page, 2)[0] == 5
     page.keyboard.press("ArrowRight")  # radio buttons have their own keys
     assert lit(page) == (1, ["4.0000", "4.0000"])
-    assert first.locator(".bh-aloud").first.text_content() == "1 route from v to J: route 1: v → J."
+    assert first.locator(".bh-aloud").first.text_content() == "v was made of y. 1 route from v to J: route 1: v → J."
     first.locator('svg g[data-from="y"]').click()
     assert lit(page)[0] == 5 and first.locator(".bh-panel:visible").count() == 1
+
+
+@pytest.mark.slow
+def test_what_a_variable_was_made_of_lights_up_green_where_it_is_chosen(open_page):
+    page = open_page()
+    first = page.locator(".bh-routes").first
+    assert first.locator("svg .made").count() == 0 and not first.locator(".bh-made:visible").count()
+    first.get_by_role("radio").nth(1).check(force=True)
+    assert first.locator("svg g.made[data-from]").evaluate_all("all => all.map(e => e.dataset.from)") == ["y"]
+    line = first.locator("svg .made>.f:not(.h)")
+    assert line.count() == 1 and first.locator(".bh-made:visible").text_content() == "u was made of y."
+    assert line.evaluate("e => getComputedStyle(e).stroke") == "rgb(15, 128, 83)"  # the palette's green, on light paper
 
 
 @pytest.mark.slow

@@ -1,10 +1,12 @@
 """The drawings of lesson 18: batch norm back, routes through residual blocks, depth, a block's shapes, what is frozen, a shuffle buffer."""
 
 from html import escape
+from itertools import product
 
 import matplotlib.pyplot as plt
 import numpy as np
 
+from byhand.choices import Choices
 from byhand.drawing import Drawing, Svg
 from byhand.palette import PALETTE
 from byhand.routes import Edge, RoutePicker, Routes
@@ -237,34 +239,48 @@ def _plot(parts, left, top, width, height, curves, low, high, title, x_label, ti
     parts += [_words(left, top + height + 16, ticks[0], "v"), _words(left + width, top + height + 16, ticks[1], "v")]
 
 
-def depth_stepper(degradation):
-    """Training loss by epoch and the gradient's norm by layer, for each depth: four kinds of net, three seeds each."""
-    frames = []
-    sentences = {
+def depth_choices(degradation):
+    """Training loss by epoch and the gradient's norm by layer: for each depth, net, and with or without batch norm; three seeds each."""
+    of_all = {
         "2": "Depth 2. All four kinds learn, and it hardly matters which one you take.",
         "10": "Depth 10. The residual nets pull ahead. The plain net with batch norm falls behind.",
         "20": "Depth 20. The plain net has a larger loss than at depth 10, on the very images that it learns from. With batch norm it hardly learns, and its gradient is more than a hundred times as large at the first layer as at the last.",
         "50": "Depth 50. The plain net has a larger training loss than the one with two layers. Its gradient has not vanished: before training it is smaller at the first layer than at the last by a factor below ten. With batch norm it is tens of thousands of times too large, and nothing is learned. The residual nets are near a thousandth.",
     }
-    for depth, sentence in sentences.items():
-        parts, says = [], []
-        losses, norms = [], []
-        for kind, role in KINDS.items():
-            entry = degradation[kind][depth]
-            losses += [(role, run, 1) for run in entry["loss"]] + [(role, np.mean(entry["loss"], axis=0), 2.6)]
-            norms += [(role, np.exp(np.mean(np.log([np.array(g) / g[-1] for g in entry["gradient"]]), axis=0)), 2.6)]
-            last = np.mean([run[-1] for run in entry["loss"]])
-            ratio = np.exp(np.mean([np.log(g[0] / g[-1]) for g in entry["gradient"]]))
-            says.append(f"{kind}: training loss {last:.3g}, gradient at the first layer {ratio:.2g} times that at the last")
-        _plot(parts, 66, 40, 260, 210, losses, 3e-4, 4, "training loss", "epoch", ("1", "30"))
-        _plot(parts, 430, 40, 250, 210, norms, 0.05, 3e5, "gradient's norm, last layer = 1", "layer", ("first", "last"))
-        for k, (kind, role) in enumerate(KINDS.items()):
-            x = (70, 160, 270, 440)[k]
-            parts.append(f'<path d="M{x} 292h22" stroke="var(--bh-{role})" stroke-width="3"/>')
+    nets = {"both": ("plain", "residual"), "plain": ("plain",), "residual": ("residual",)}
+    norms = {"with and without": ("", ", batch norm"), "without": ("",), "with": (", batch norm",)}
+    frames = {}
+    for depth in of_all:
+        for net, first in nets.items():
+            for norm, second in norms.items():
+                kinds = [kind for kind in KINDS if kind in {a + b for a in first for b in second}]
+                drawing, says = _depth(degradation, depth, kinds)
+                numbers = f"Depth {depth}. {'; '.join(says).capitalize()}."
+                frames[depth, net, norm] = Frame(drawing, "", of_all[depth] if len(kinds) == len(KINDS) else numbers)
+    questions = {"depth": tuple(of_all), "net": tuple(nets), "batch norm": tuple(norms)}
+    still = [(depth, "both", "with and without") for depth in reversed(of_all)]
+    return Choices("Deeper: training loss and gradient, depth 2 to 50", questions, frames, still)
+
+
+def _depth(degradation, depth, kinds):
+    """Both plots for some kinds of net, and for each kind a sentence's part with its numbers."""
+    parts, says, losses, norms = [], [], [], []
+    for kind in kinds:
+        entry, role = degradation[kind][depth], KINDS[kind]
+        losses += [(role, run, 1) for run in entry["loss"]] + [(role, np.mean(entry["loss"], axis=0), 2.6)]
+        norms += [(role, np.exp(np.mean(np.log([np.array(g) / g[-1] for g in entry["gradient"]]), axis=0)), 2.6)]
+        last = np.mean([run[-1] for run in entry["loss"]])
+        ratio = np.exp(np.mean([np.log(g[0] / g[-1]) for g in entry["gradient"]]))
+        says.append(f"{kind}: training loss {last:.3g}, gradient at the first layer {float(f'{ratio:.2g}'):,g} times that at the last")
+    _plot(parts, 66, 40, 260, 210, losses, 3e-4, 4, "training loss", "epoch", ("1", "30"))
+    _plot(parts, 430, 40, 250, 210, norms, 0.05, 3e5, "gradient's norm, last layer = 1", "layer", ("first", "last"))
+    for kind, x in zip(KINDS, (70, 160, 270, 440), strict=True):
+        if kind in kinds:
+            parts.append(f'<path d="M{x} 292h22" stroke="var(--bh-{KINDS[kind]})" stroke-width="3"/>')
             parts.append(_words(x + 28, 292, kind, "t", anchor="start"))
-        about = f"Two plots for depth {depth}, each with four curves. " + "; ".join(says) + "."
-        frames.append(Frame(_svg(parts, 700, 310, about), "", sentence))
-    return Stepper(frames, "Deeper: training loss and gradient, depth 2 to 50")
+    number = {1: "one curve", 2: "two curves", 4: "four curves"}[len(kinds)]
+    about = f"Two plots for depth {depth}, each with {number}. " + "; ".join(says) + "."
+    return _svg(parts, 700, 310, about), says
 
 
 # The block ---------------------------------------------------------------------------------------
@@ -347,44 +363,68 @@ def block_stepper():
 # What is frozen ----------------------------------------------------------------------------------
 
 
-def frozen_stepper():
-    """Three layers and a head: what gets a gradient, what moves, and which running statistics, for several ways of freezing."""
-    cases = (
-        ((), True, "Nothing is frozen: everything is trained, and all running statistics move. This is fine-tuning all of the net."),
-        ((1, 2, 3), True, "The whole base is frozen, in all three senses. The head alone learns. The gradient need not even be sent into the base: nobody there wants it."),
-        ((1, 2), True, "The first two layers are frozen. Layer 3 learns for the new task. The gradient may stop at layer 3."),
-        ((2,), True, "Layer 2 is frozen, layers 1 and 3 are not. Now the gradient has to go through layer 2, although nothing in it is trained; who stops it there trains layer 1 with zeros."),
-        ((1, 2, 3), False, "The common accident: the parameters are frozen, as by requires_grad_(False), and batch norm was left in training mode. No parameter moves, and yet the base changes: its statistics do."),
-    )
-    frames = []
-    for frozen, still, sentence in cases:
-        parts, says = [], []
-        columns = ("gradient flows on", "weights get it", "weights move", "statistics move")
-        parts += [_words(245 + 130 * k, 22, text) for k, text in enumerate(columns)]
-        rows = ("layer 1", "layer 2", "layer 3", "head")
-        trained = [k for k in (1, 2, 3) if k not in frozen]
-        for line, name in enumerate(rows):
-            number, y = line + 1, 62 + 46 * line
-            is_frozen = number in frozen
-            # The gradient has to pass a layer if one below it is trained; it reaches the weights of those that are trained.
-            passes = any(k < number for k in trained)
-            cells = (passes, not is_frozen, not is_frozen, None if name == "head" else not (is_frozen and still))
-            role = "muted" if is_frozen else "parameter"
-            parts.append(
-                f'<rect x="20" y="{y - 17}" width="120" height="34" rx="4" fill="none" stroke="var(--bh-{role})" stroke-width="2"'
-                f'{" stroke-dasharray=" + chr(34) + "5 3" + chr(34) if is_frozen else ""}/>'
-            )
-            parts.append(_words(80, y, name + (", frozen" if is_frozen else "")))
-            for column, cell in enumerate(cells):
-                text = "has none" if cell is None else "yes" if cell else "no"
-                fill = None if not cell else "gradient" if column < 2 else "hidden"
-                if column == 3 and cell and is_frozen:
-                    fill = "loss"
-                parts.append(_words(245 + 130 * column, y, text, "l" if cell else "t", fill))
-            says.append(f"{name}{' (frozen)' if is_frozen else ''}: " + ", ".join(
-                f"{c} {'does not apply' if v is None else 'yes' if v else 'no'}" for c, v in zip(columns, cells, strict=True)))  # fmt: skip
-        frames.append(Frame(_svg(parts, 720, 226, "A table. " + "; ".join(says) + "."), "", sentence))
-    return Stepper(frames, "What is frozen")
+def frozen_choices():
+    """Three layers and a head: what gets a gradient, what moves, and which running statistics, for every way of freezing."""
+    known = {
+        ((), False): "Nothing is frozen: everything is trained, and all running statistics move. This is fine-tuning all of the net.",
+        ((1, 2, 3), False): "The whole base is frozen, in all three senses. The head alone learns. The gradient need not even be sent into the base: nobody there wants it.",
+        ((1, 2), False): "The first two layers are frozen. Layer 3 learns for the new task. The gradient may stop at layer 3.",
+        ((2,), False): "Layer 2 is frozen, layers 1 and 3 are not. Now the gradient has to go through layer 2, although nothing in it is trained; who stops it there trains layer 1 with zeros.",
+        ((1, 2, 3), True): "The common accident: the parameters are frozen, as by requires_grad_(False), and batch norm was left in training mode. No parameter moves, and yet the base changes: its statistics do.",
+        ((), True): "Nothing is frozen, so there is nothing to forget: all statistics are to move.",
+    }
+    frames = {}
+    for answers in product((False, True), repeat=4):
+        *ticks, forgotten = answers
+        frozen = tuple(layer for layer, tick in enumerate(ticks, 1) if tick)
+        trained = [layer for layer in (1, 2, 3) if layer not in frozen]
+        sentence = known.get((frozen, forgotten)) or _about(frozen, trained, forgotten)
+        frames[answers] = Frame(_frozen(frozen, trained, forgotten), "", sentence)
+    questions = dict.fromkeys(["layer 1 frozen", "layer 2 frozen", "layer 3 frozen", "batch norm stays in training mode"], (False, True))
+    still = [tuple(layer in frozen for layer in (1, 2, 3)) + (forgotten,) for frozen, forgotten in list(known)[:5]]
+    return Choices("What is frozen", questions, frames, still)
+
+
+def _about(frozen, trained, forgotten):
+    """A sentence on a way of freezing that has none of its own."""
+
+    def layers(numbers):
+        return ("layer " if len(numbers) == 1 else "layers ") + " and ".join(map(str, numbers))
+
+    if forgotten:
+        return f"No weight of {layers(frozen)} moves, but the running statistics there do: what the later layers see changes all the same."
+    through = [layer for layer in frozen if any(layer > below for below in trained)]
+    if through:
+        return f"The gradient goes through {layers(through)} on its way to {layers([k for k in trained if k < max(through)])}, although nothing there is trained."
+    return f"The gradient may stop at layer {min(trained)}: below it nothing is trained."
+
+
+def _frozen(frozen, trained, forgotten):
+    """The table of one way of freezing, as SVG."""
+    parts, says = [], []
+    columns = ("gradient flows on", "weights get it", "weights move", "statistics move")
+    parts += [_words(245 + 130 * k, 22, text) for k, text in enumerate(columns)]
+    for line, name in enumerate(("layer 1", "layer 2", "layer 3", "head")):
+        number, y = line + 1, 62 + 46 * line
+        is_frozen = number in frozen
+        # The gradient has to pass a layer if one below it is trained; it reaches the weights of those that are trained.
+        passes = any(k < number for k in trained)
+        cells = (passes, not is_frozen, not is_frozen, None if name == "head" else not is_frozen or forgotten)
+        role = "muted" if is_frozen else "parameter"
+        parts.append(
+            f'<rect x="20" y="{y - 17}" width="120" height="34" rx="4" fill="none" stroke="var(--bh-{role})" stroke-width="2"'
+            f'{" stroke-dasharray=" + chr(34) + "5 3" + chr(34) if is_frozen else ""}/>'
+        )
+        parts.append(_words(80, y, name + (", frozen" if is_frozen else "")))
+        for column, cell in enumerate(cells):
+            text = "has none" if cell is None else "yes" if cell else "no"
+            fill = None if not cell else "gradient" if column < 2 else "hidden"
+            if column == 3 and cell and is_frozen:
+                fill = "loss"
+            parts.append(_words(245 + 130 * column, y, text, "l" if cell else "t", fill))
+        said = (f"{c} {'does not apply' if v is None else 'yes' if v else 'no'}" for c, v in zip(columns, cells, strict=True))
+        says.append(f"{name}{' (frozen)' if is_frozen else ''}: " + ", ".join(said))
+    return _svg(parts, 720, 226, "A table. " + "; ".join(says) + ".")
 
 
 # The shuffle buffer ------------------------------------------------------------------------------

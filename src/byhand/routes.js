@@ -32,6 +32,7 @@
         route.classList.toggle("on", route === only);
         button.setAttribute("aria-pressed", String(route === only));
       }
+      const made = new Set(only ? [] : panel.dataset.made.split(" "));
       const lit = new Set((only ? [only] : routes).flatMap((route) => route.dataset.parts.split(" ")));
       for (const part of marked) {
         const on = lit.has(part.dataset.part);
@@ -39,13 +40,14 @@
         const isNumberOfNode = part.matches("text.g") && svg.querySelector(`g[data-part="${part.dataset.part}"]>.n`);
         // Of the nodes only the chosen one shows its total, and only where all its routes are lit.
         part.classList.toggle("on", on && !(isNumberOfNode && (!start || only)));
-        part.classList.toggle("off", !on && !part.matches("text.g"));
+        part.classList.toggle("made", made.has(part.dataset.part) && !part.matches("text.g"));
+        part.classList.toggle("off", !on && !made.has(part.dataset.part) && !part.matches("text.g"));
         part.classList.toggle("a", start && part.matches("g"));
       }
       const words = (element) => element.textContent.replace("Only route", "route");
       const says = only
         ? `Lit: ${words(only.querySelector("button"))}.`
-        : `${panel.querySelector(".bh-head").textContent}: ${routes.map((r) => words(r.querySelector("button"))).join("; ")}.`;
+        : `${panel.querySelector(".bh-made")?.textContent ?? ""} ${panel.querySelector(".bh-head").textContent}: ${routes.map((r) => words(r.querySelector("button"))).join("; ")}.`.trim();
       svg.setAttribute("aria-label", `${graph} ${says}`);
       return says;
     };

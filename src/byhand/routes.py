@@ -2,8 +2,8 @@
 
 `Routes` takes a `Drawing` and the local derivative at each of its arrows. It lists routes and multiplies along them, and
 it computes the same total derivative by one sweep backwards. `RoutePicker` is the player: choose a variable, and all its
-routes to the target light up in purple, each with its formula and its number. Its HTML needs neither a kernel nor a
-network.
+routes to the target light up in purple, each with its formula and its number, and what it was made of in green. Its HTML
+needs neither a kernel nor a network.
 
     routes = Routes(drawing, {"x->a": Edge(2.0, "w"), "a->J": Edge(-0.5, "a - y")})
     routes.total("x")                                                        # -1.0
@@ -95,6 +95,18 @@ class Routes:
         """The total derivative dJ/dname, by reverse accumulation. Raises ValueError if there is no route."""
         self._require(name)
         return self._totals[name]
+
+    def made_of(self, name: str) -> tuple[list[str], list[str]]:
+        """The nodes that the node was computed from, and the arrows that lead from them to it, both in the drawing's order."""
+        nodes, arrows, waiting = set(), set(), [self._known(name)]
+        while waiting:
+            node = waiting.pop()
+            for arrow in self.edges:
+                if self.drawing.arrows[arrow].target == node and arrow not in arrows:
+                    arrows.add(arrow)
+                    nodes.add(self.drawing.arrows[arrow].source)
+                    waiting.append(self.drawing.arrows[arrow].source)
+        return [n for n in self.drawing.nodes if n in nodes], [a for a in self.drawing.arrows if a in arrows]
 
     def _sweep(self):
         """Node -> its total derivative, or None where no route leads to the target; each arrow is used once."""
@@ -238,6 +250,9 @@ class RoutePicker:
         derivative = rf"\frac{{d{self._symbols[self.routes.target]}}}{{d{self._symbols[name]}}}"
         count = "1 route" if len(routes) == 1 else f"{len(routes)} routes"
         steps = "".join(self._route(number, route) for number, route in enumerate(routes, 1))
+        before, arrows = self.routes.made_of(name)
+        parts = " ".join(self._marks[part] for part in (*before, *arrows))
+        made = f'<p class="bh-made">{start} was made of {", ".join(_html(nodes[n].label) for n in before)}.</p>' if before else ""
         terms = [self._factor(route.product) for route in routes]
         lines = [" + ".join(terms[i : i + 5]) for i in range(0, len(terms), 5)]
         total = rf"\grad{{{self.routes.total(name):{self.form}}}}"
@@ -250,7 +265,7 @@ class RoutePicker:
             sums = rf"\begin{{aligned}} {derivative} &= {rows} \\ &= {total} \end{{aligned}}"
         return (
             f'<section class="bh-panel{" bh-many" * (len(routes) > FEW)}" data-from="{escape(name)}" '
-            f'data-part="{self._marks[name]}"><p class="bh-head">{count} from {start} to {end}</p><ol>{steps}</ol>'
+            f'data-part="{self._marks[name]}" data-made="{parts}">{made}<p class="bh-head">{count} from {start} to {end}</p><ol>{steps}</ol>'
             f'<div class="bh-equation bh-sum">{mathml(sums, "block")}</div></section>'
         )
 

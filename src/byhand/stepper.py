@@ -59,7 +59,7 @@ class Stepper:
         if not isinstance(title, str) or not title.strip():
             raise ValueError("a stepper needs a title that says what it shows")
         for number, frame in enumerate(self.frames, 1):
-            _examine(frame, number)
+            examine(frame, number)
         # Made now rather than when displayed, so that wrong LaTeX is reported where it was written.
         self._html = _stepper_html(self.frames, title)
 
@@ -70,7 +70,8 @@ class Stepper:
         return f"Stepper: {self.title} ({len(self.frames)} frames)"
 
 
-def _examine(frame, number):
+def examine(frame, number):
+    """Raise as Stepper says, where one of its frames is none; `number` says which."""
     if not isinstance(frame, Frame):
         raise TypeError(f"step {number} is a {type(frame).__name__}, not a Frame")
     lines = frame.equation if isinstance(frame.equation, (list, tuple)) else [frame.equation]
@@ -96,9 +97,9 @@ def _stepper_html(frames, title):
     count = len(frames)
     steps = "".join(
         f'<li class="bh-frame"><p class="bh-count">Step {number} of {count}</p>'
-        f'<div class="bh-drawing">{_drawing_html(frame.drawing)}</div>'
-        f'<div class="bh-equation">{_equation(frame.equation)}</div>'
-        f'<p class="bh-sentence">{_sentence(frame.sentence)}</p></li>'
+        f'<div class="bh-drawing">{drawing_html(frame.drawing)}</div>'
+        f'<div class="bh-equation">{equation_html(frame.equation)}</div>'
+        f'<p class="bh-sentence">{sentence_html(frame.sentence)}</p></li>'
         for number, frame in enumerate(frames, 1)
     )
     buttons = "".join(
@@ -121,7 +122,7 @@ def _stepper_html(frames, title):
     )
 
 
-def _drawing_html(drawing):
+def drawing_html(drawing):
     return drawing.html() if isinstance(drawing, tuple) else drawing or ""
 
 
@@ -130,7 +131,7 @@ def _script():
     return files(__package__).joinpath("player.js").read_text(encoding="utf-8")
 
 
-def _equation(equation):
+def equation_html(equation):
     lines = [equation] if isinstance(equation, str) else list(equation)
     lines = [line for line in lines if line.strip()]
     if any("&" in line and r"\begin" not in line for line in lines):
@@ -138,7 +139,7 @@ def _equation(equation):
     return "".join(mathml(line, "block") for line in lines)
 
 
-def _sentence(sentence):
+def sentence_html(sentence):
     parts = re.split(r"(?<!\\)\$", sentence)
     if len(parts) % 2 == 0:
         raise ValueError(f"a $ without its partner in the sentence {sentence!r}")

@@ -356,11 +356,14 @@ def test_the_routes_of_the_picker_add_up(pictures):
 
 
 def test_the_frozen_table_is_what_a_step_does(pictures, mine):
-    """Whether weights and statistics move, as the stepper's first four cases say."""
+    """Whether weights and statistics move, as the player says for every choice of layers."""
     tuning, rng = module(UNIT, "tuning"), np.random.default_rng(1)
     net = tuning.first_net((5, 4, 6, 3), 2, 0)
     x, y = rng.normal(size=(8, 5)), rng.integers(2, size=8)
-    for frame, frozen in zip(pictures.frozen_stepper().frames, ((), (1, 2, 3), (1, 2), (2,)), strict=False):
+    for (*ticks, forgotten), frame in pictures.frozen_choices().frames.items():
+        if forgotten:
+            continue
+        frozen = tuple(layer for layer, tick in enumerate(ticks, 1) if tick)
         after = mine["fine_tune_step"](x, y, net, (0.5, 0.5), 0.0, frozen)
         rows = re.findall(r"layer (\d)[^:]*: ([^;.]*)[;.]", frame.drawing)
         for k, says in rows:
@@ -379,7 +382,7 @@ def ratio(results, kind, depth):
     return np.exp(np.mean([np.log(g[0] / g[-1]) for g in results["degradation"][kind][str(depth)]["gradient"]]))
 
 
-def test_degradation_as_the_lesson_and_the_stepper_tell_it(results):
+def test_degradation_as_the_lesson_and_the_player_tell_it(results):
     for by_depth in results["degradation"].values():
         assert list(by_depth) == ["2", "10", "20", "50"] and all(len(run["loss"]) == 3 for run in by_depth.values())
     mean = {(kind, d): last(results, kind, d).mean() for kind in results["degradation"] for d in (2, 10, 20, 50)}
