@@ -82,10 +82,13 @@ def maps(ids, p, A, causal=True):
     return found
 
 
-def shown(batch, p, A):
-    """Two fresh sequences with their targets, and the weights on them."""
-    ids, targets, _ = batch(np.random.default_rng(5), 2)
-    return [dict(ids=row.tolist(), targets=t.tolist(), maps=maps(row, p, A)) for row, t in zip(ids, targets, strict=True)]
+def shown(batches, p, A):
+    """A fresh sequence of each kind of batch with its targets, and the weights on it."""
+    found = []
+    for seed, batch in enumerate(batches, 5):
+        ids, targets, _ = batch(np.random.default_rng(seed), 1)
+        found.append(dict(ids=ids[0].tolist(), targets=targets[0].tolist(), maps=maps(ids[0], p, A)))
+    return found
 
 
 def smooth(curve):
@@ -108,7 +111,7 @@ def of_copying():
                 )
             )
             if seed == 0:
-                found[f"maps {layers}"] = shown(partial(copying, periods=(5,)), p, 2)
+                found[f"maps {layers}"] = shown([partial(copying, periods=(period,)) for period in (5, 7)], p, 2)
             print("copying", layers, seed, rows[-1]["whole"], rows[-1]["tokens"], beyond, round(seconds, 1), flush=True)
         found[f"layers {layers}"] = rows
     return found
@@ -144,7 +147,7 @@ def of_sorting():
             whole, tokens = scores(sorting, p, 2)
             rows.append(dict(whole=whole, tokens=tokens, seconds=seconds, parameters=count(p)))
             if seed == 0 and name == "two layers":
-                found["maps"] = shown(sorting, p, 2)
+                found["maps"] = shown([sorting, sorting], p, 2)
             print("sorting", name, seed, whole, tokens, round(seconds, 1), flush=True)
         found[name] = rows
     return found
@@ -233,7 +236,7 @@ def of_addition():
         whole, _ = scores(partial(addition, fresh=True), p, 3, N=2000)
         rows.append(dict(whole=whole, seconds=seconds, parameters=count(p)))
         if seed == 0:
-            found["maps"] = shown(partial(addition, fresh=True), p, 3)
+            found["maps"] = shown([partial(addition, fresh=True)] * 2, p, 3)
         print("addition", seed, whole, round(seconds, 1), flush=True)
     return found | {"two layers": rows}
 

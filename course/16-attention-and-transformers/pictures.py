@@ -1,4 +1,4 @@
-"""The drawings of lesson 16: a row of attention there and back, routes to the loss, the block, maps of trained nets, the cache."""
+"""The drawings of lesson 16: a row of attention there and back, routes to the loss, the block, the cache."""
 
 import json
 from html import escape
@@ -451,86 +451,6 @@ def block_stepper():
         gradient=("Y", "H->Y", "H", "X->H", "X"),
     )
     return Stepper(frames, "A block: a road with two bridges")
-
-
-# Picker E: maps of trained nets
-
-
-def _map(P, words, left, top, lit=None, title="", size=19):
-    """One head's weights as SVG: row t looks at column s. Returns the SVG parts and their width and height."""
-    T, parts, cells = len(P), [], []
-    parts.append(_words(left + 70 + T * size / 2, top - 8, title, "t"))
-    for t in range(T):
-        y = top + t * size
-        parts.append(_words(left + 64, y + size / 2, words[t], "v w"))
-        for s in range(t + 1 if all(P[t][u] == 0 for u in range(t + 1, T)) else T):
-            x = left + 70 + s * size
-            says = f"<title>{escape(words[t])} looks at {escape(words[s])}: {P[t][s]:.2f}</title>"
-            cells.append(
-                f'<rect x="{x}" y="{y}" width="{size - 1}" height="{size - 1}" fill-opacity="{max(P[t][s], 0.04):.2f}">{says}</rect>'
-            )
-        if t == lit:
-            parts.append(
-                f'<rect x="{left + 69}" y="{y - 1}" width="{T * size + 1}" height="{size + 1}" style="fill:none;stroke:var(--bh-ink);stroke-width:1.5"/>'
-            )
-    for s in range(T):
-        x, y = left + 70 + s * size + size / 2, top + T * size + 6
-        parts.append(f'<text class="v w" x="{x}" y="{y}" transform="rotate(-60 {x} {y})">{escape(words[s])}</text>')
-    return ['<g style="fill:var(--bh-gradient)">', *cells, "</g>", *parts]
-
-
-def _maps_frame(maps, words, lit, equation, sentence, about):
-    heads = maps if isinstance(maps[0][0][0], float | int) else maps[0]
-    T, size = len(heads[0]), 19 if len(heads[0]) < 15 else 15
-    width = 70 + T * size + 24
-    parts = [p for n, P in enumerate(heads) for p in _map(P, words, n * width, 26, lit, f"head {n}", size)]
-    strongest = "; ".join(
-        f"head {n}: {words[lit]} looks most at "
-        + ", ".join(f"{words[s]} {P[lit][s]:.2f}" for s in np.argsort(P[lit])[::-1][:3])
-        for n, P in enumerate(heads)
-    )
-    return Frame(_svg(2 * width, 26 + T * size + 62, "".join(parts), f"{about} {strongest}."), equation, sentence)
-
-
-def maps_stepper(found):
-    """Maps of the trained nets, a frame for each task, layer and sentence."""
-    frames = []
-    for name, says in (
-        ("causal, read at ?", "with the causal mask, read at the question mark"),
-        ("no mask, read at it", "without a mask, read at the word it"),
-    ):
-        lit, words = 12 if "causal" in name else 8, found["sentences"][name]["words"]
-        for layer in (0, 1):
-            for shown in found["sentences"][name]["shown"]:
-                adjective = words[shown["ids"][11]]
-                frames.append(
-                    _maps_frame(
-                        shown["maps"][layer], [words[i] for i in shown["ids"]], lit, "",
-                        f"Layer {layer + 1}, {says}; the adjective is {adjective}, and the answer is {shown['answer']}. Framed is the row from which the answer is read.",
-                        f"Weights of layer {layer + 1} for a sentence with {adjective}.",
-                    )
-                )  # fmt: skip
-    letters = "abcdefghijkl"
-    for layers in (1, 2):
-        shown = found["copying"][f"maps {layers}"]
-        for layer in range(layers):
-            frames.append(
-                _maps_frame(
-                    shown["maps"][layer], [letters[i] for i in shown["ids"]], 12, "",
-                    f"Copying with {layers} layer{'s' * (layers > 1)}, layer {layer + 1}: the string of 5 letters repeats. Framed is place 13. Does it look at its own letter, or at the one that came after it?",
-                    f"Weights of layer {layer + 1} of {layers} on a repeated string.",
-                )
-            )  # fmt: skip
-    shown = found["sorting"]["maps"]
-    for layer in (0, 1):
-        frames.append(
-            _maps_frame(
-                shown["maps"][layer], ["|" if i == 0 else str(i) for i in shown["ids"]], 10, "",
-                f"Sorting, layer {layer + 1}: eight digits, a separator, and the answer so far. Framed is the place from which the third digit of the answer, {shown['targets'][10]}, is read.",
-                f"Weights of layer {layer + 1} while sorting.",
-            )
-        )  # fmt: skip
-    return Stepper(frames, "Where trained nets look")
 
 
 # Stepper F: writing with a cache

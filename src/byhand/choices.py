@@ -25,7 +25,9 @@ class Choices:
     where the title is empty; as Stepper does where a frame is none.
     """
 
-    def __init__(self, title: str, questions: Mapping[str, Sequence], frames: Mapping[tuple, Frame], still: Sequence[tuple]):
+    def __init__(
+        self, title: str, questions: Mapping[str, Sequence], frames: Mapping[tuple, Frame], still: Sequence[tuple]
+    ):
         self.title, self.frames = title, dict(frames)
         if not title.strip():
             raise ValueError("choices need a title that says what they show")
@@ -39,7 +41,9 @@ class Choices:
                 raise ValueError(f"{choice} answers none of the questions {', '.join(questions)}")
         if not still:
             raise ValueError("still names no combination: paper would stay empty")
-        self._html = self._page({question: list(answers) for question, answers in questions.items()}, wanted, list(still))
+        self._html = self._page(
+            {question: list(answers) for question, answers in questions.items()}, wanted, list(still)
+        )
 
     def _repr_html_(self) -> str:
         return self._html

@@ -252,7 +252,11 @@ class RoutePicker:
         steps = "".join(self._route(number, route) for number, route in enumerate(routes, 1))
         before, arrows = self.routes.made_of(name)
         parts = " ".join(self._marks[part] for part in (*before, *arrows))
-        made = f'<p class="bh-made">{start} was made of {", ".join(_html(nodes[n].label) for n in before)}.</p>' if before else ""
+        made = (
+            f'<p class="bh-made">{start} was made of {", ".join(_html(nodes[n].label) for n in before)}.</p>'
+            if before
+            else ""
+        )
         terms = [self._factor(route.product) for route in routes]
         lines = [" + ".join(terms[i : i + 5]) for i in range(0, len(terms), 5)]
         total = rf"\grad{{{self.routes.total(name):{self.form}}}}"

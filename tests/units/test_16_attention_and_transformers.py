@@ -472,8 +472,27 @@ def test_what_the_prose_says_of_the_experiments():
     tired, rusty = found["sentences"]["no mask, read at it"]["shown"]
     assert tired["answer"] == "dog" and tired["maps"][1][1][8][2] > 0.99  # at "did"
     assert rusty["answer"] == "car" and rusty["maps"][1][1][8][1] == 0.89  # at "dog"
-    for head in found["copying"]["maps 2"]["maps"][1]:
+    five, seven = found["copying"]["maps 2"]
+    for head in five["maps"][1]:
         assert np.argmax(head[12]) == 12 - 7
+    for head in seven["maps"][1]:
+        assert set(np.argsort(head[12])[-2:]) == {12 - 1, 12 - 2} and sum(head[12][10:12]) > 0.9
+    for shown in found["addition"]["maps"]:
+        for head in shown["maps"][0]:
+            assert head[5][1] + head[5][4] > 0.95
+
+
+def test_the_maps_show_the_weights_they_are_said_to_show():
+    maps, found = module(UNIT, "maps"), json.loads((ROOT / "course" / UNIT / "results.json").read_text())
+    choices = maps.maps_choices(found)
+    shown = [svg for frame in choices.frames.values() for svg in frame.drawing or ()]
+    assert len(shown) == 48
+    P = found["sentences"]["no mask, read at it"]["shown"][1]["maps"][1][1]
+    svg = choices.frames["it, without a mask", "2"].drawing[3]
+    assert "Rows look at columns. rusty: car, head 2: it looks at dog: 0.89" in svg
+    cells = {(int(t), int(s)): float(o) for o, d in re.findall(r'stroke-opacity="(\S+)" d="([^"]+)"', svg) for s, t in re.findall(r"M(\d+) (\d+)\.5", d)}
+    for (t, s), weight in np.ndenumerate(P):
+        assert abs(cells.get((t, s), 0) - weight) <= 1 / maps.SHADES
 
 
 @pytest.mark.slow
