@@ -7,6 +7,7 @@ stand in every problem. Reading this file is allowed; it holds no answer.
 import numpy as np
 
 from byhand.checking import Edge, Exercise
+from byhand.on_paper import two_decimals
 
 # N, D, H and L differ, so that a wrong transpose or a mean over the wrong axis cannot hide.
 SIZES = dict(N=4, D=6, H=5, L=3)
@@ -55,6 +56,13 @@ def make_autoencoder(rng, N, D, H, L, scale=1.0, far=0.0):
     return dict(x=rng.uniform(size=(N, D)), **p)
 
 
+# on_paper ----------------------------------------------------------------------------------------
+
+
+def make_on_paper(rng):
+    return {}
+
+
 # gaussian_kl -------------------------------------------------------------------------------------
 
 
@@ -75,6 +83,18 @@ def make_reparameterise(rng, N, L, scale=1.0, K=None):
 
 def make_reparameterise_backward(rng, N, L, scale=1.0):
     return dict(dz=rng.normal(size=(N, L)), lv=scale * rng.normal(size=(N, L)), eps=rng.normal(size=(N, L)))
+
+
+# score_gradient ----------------------------------------------------------------------------------
+
+
+def make_score(rng, K, N, L, scale=1.0, baseline="of each image"):
+    """The values of f are made up: no decoder gives them."""
+    f, eps = 3 + rng.normal(size=(K, N)), rng.normal(size=(K, N, L))
+    lv = scale * rng.normal(size=(N, L))
+    lv[0, 0], lv[-1, -1] = 1.5 * scale, -1.2 * scale
+    given = {"of each image": dict(baseline=2 + rng.normal(size=N)), "a number": dict(baseline=2.5), "none": {}}
+    return dict(f=f, lv=lv, eps=eps, **given[baseline])
 
 
 # reconstruction ----------------------------------------------------------------------------------
@@ -152,6 +172,7 @@ EXERCISES = {
         make_autoencoder, ["J", *ENCODER, *DECODER], SIZES, [*NETWORKS, FAR], as_dict=True,
         groups=[ENCODER, DECODER],  # what mlp_backward delivers is one quantity
     ),
+    "on_paper": Exercise(make_on_paper, ["rec", "kl", "gap"], {}, call=two_decimals),
     "gaussian_kl": Exercise(make_kl, ["kl", "dmu", "dlv"], dict(N=4, L=3), LATENT),
     "reparameterise": Exercise(
         make_reparameterise, ["z"], dict(N=4, L=3),
@@ -159,6 +180,14 @@ EXERCISES = {
     ),
     "reparameterise_backward": Exercise(
         make_reparameterise_backward, ["dmu", "dlv"], dict(N=4, L=3), LATENT, groups=[("dmu", "dlv")],
+    ),
+    "score_gradient": Exercise(
+        make_score, ["dmu", "dlv"], dict(K=6, N=4, L=3),
+        [
+            Edge(dict(K=1), "with one sample"), ONE_IMAGE, ONE_LATENT, Edge(dict(scale=0.0), "where every variance is 1"),
+            Edge(dict(baseline="a number"), "with a number as baseline"), Edge(dict(baseline="none"), "without a baseline"),
+            Edge(dict(K=4, N=4, L=4), "with as many samples as images and latent variables"), dict(scale=3.0),
+        ],
     ),
     "reconstruction": Exercise(
         make_reconstruction, ["nll_bernoulli", "do_bernoulli", "nll_gaussian", "do_gaussian"],

@@ -71,6 +71,23 @@ def reparameterise_backward(dz, lv, eps):
     return numbers(dmu=mu.grad, dlv=lv.grad)
 
 
+def on_paper():
+    """The worked example with other numbers: x = 1, w = 2, s = 1, and q with mean 1 and standard deviation 0.5."""
+    x, w, s, mean, sigma = (torch.tensor(v, dtype=torch.float64) for v in (1.0, 2.0, 1.0, 1.0, 0.5))
+    q, p = Normal(mean, sigma), Normal(torch.zeros_like(mean), torch.ones_like(mean))
+    rec = Normal(w * mean, s).log_prob(x) - (w * sigma) ** 2 / (2 * s**2)
+    kl = kl_divergence(q, p)
+    log_p = Normal(torch.zeros_like(mean), torch.sqrt(w**2 + s**2)).log_prob(x)
+    return {k: np.round(v, 2) for k, v in numbers(rec=rec, kl=kl, gap=log_p - (rec - kl)).items()}
+
+
+def score(f, lv, eps, baseline=0.0):
+    mu, lv = tensors(np.zeros_like(lv), lv)
+    z = (mu + torch.exp(lv / 2) * torch.tensor(eps)).detach()
+    (torch.tensor(f - baseline) * posterior(mu, lv).log_prob(z)).mean(dim=0).sum().backward()
+    return numbers(dmu=mu.grad, dlv=lv.grad)
+
+
 def minus_log_likelihood(x, o, sigma):
     decoder = Bernoulli(logits=o) if sigma is None else Normal(o, sigma)
     return -decoder.log_prob(x).sum(dim=-1)
@@ -120,9 +137,11 @@ def bound(x, eps, **p):
 REFERENCES = {
     "mlp_backward": mlp,
     "autoencoder": autoencoder,
+    "on_paper": on_paper,
     "gaussian_kl": kl,
     "reparameterise": reparameterise,
     "reparameterise_backward": reparameterise_backward,
+    "score_gradient": score,
     "reconstruction": reconstruction,
     "vae": vae,
     "importance_bound": bound,
