@@ -11,9 +11,10 @@ from byhand.checking import Edge, Exercise
 # N, D, H and A differ, so that a wrong transpose or a mean over the wrong axis cannot hide.
 SIZES = dict(N=9, D=4, H=5, A=3)
 ONE, ONE_ACTION = Edge(dict(N=1), "with one transition, which was truncated"), Edge(dict(A=1), "with one action")
+ALL_ZERO = Edge(dict(scale=0.0), "with all weights and biases zero")
 NETWORK = [
     ONE, Edge(dict(D=1), "with one number for a state"), Edge(dict(H=1), "with one hidden unit"), ONE_ACTION,
-    dict(N=30, D=3, H=8, A=2), Edge(dict(scale=0.0), "with all weights and biases zero"), dict(scale=6.0),
+    dict(N=30, D=3, H=8, A=2), ALL_ZERO, dict(scale=6.0),
 ]  # fmt: skip
 BELOW_ZERO = "The largest of negative values is negative. Does your maximum begin with 0?"
 FIELDS = ["phi", "a", "r", "phi_next", "terminated", "truncated"]
@@ -210,6 +211,21 @@ def use_loss(answer, *args):
     return answer(tuple(batch), p, p_target, gamma)
 
 
+# residual_gradient -------------------------------------------------------------------------------
+
+
+def make_residual(rng, N, D, H, A, scale=1.0, shock=0.0):
+    """One network for both states; in some next states the best action is the one that was taken."""
+    batch = transitions(rng, N, D, A)
+    batch["r"][0] += shock
+    return dict(**batch, p=parameters(rng, D, H, A, scale), gamma=0.9)
+
+
+def use_residual(answer, *args):
+    batch, (p, gamma) = args[: len(FIELDS)], args[len(FIELDS) :]
+    return answer(tuple(batch), p, gamma)
+
+
 # DQN ---------------------------------------------------------------------------------------------
 
 
@@ -288,6 +304,19 @@ EXERCISES = {
             ),
         ],
         call=use_loss, as_dict=True, groups=[("dW1", "db1"), ("dW2", "db2")],
+    ),
+    "residual_gradient": Exercise(
+        make_residual, ["J", "dW1", "db1", "dW2", "db2"], SIZES,
+        [
+            *(edge for edge in NETWORK if edge != ALL_ZERO), dict(A=5),
+            Edge(
+                dict(shock=1e9), "where one reward is a billion",
+                "The loss is huge beside a change of any one parameter, so differences of two losses have no digits left. The chain rule "
+                "has no such trouble.",
+                needed=True,
+            ),
+        ],
+        call=use_residual, as_dict=True, groups=[("dW1", "db1"), ("dW2", "db2")],
     ),
     "DQN": Exercise(
         make_agent, ["losses", "p W1", "p b2", "target W1", "target b2"], dict(T=7, sync_every=3, **SIZES),

@@ -7,7 +7,7 @@ loops follow the statements.
 
 import numpy as np
 import torch
-from torch.nn.functional import huber_loss
+from torch.nn.functional import huber_loss, mse_loss
 
 from checks import FIELDS
 
@@ -106,6 +106,16 @@ def loss_and_gradients(p, p_target, gamma, **batch):
     return dict(J=J.detach().numpy(), **grads)
 
 
+def residual(p, gamma, **batch):
+    net = network(p)
+    q = net(tensor(batch["phi"])).gather(1, torch.tensor(batch["a"])[:, None])[:, 0]
+    y = bellman(net(tensor(batch["phi_next"])), batch["r"], batch["terminated"], gamma)
+    J = mse_loss(q, y) / 2
+    J.backward()
+    grads = {f"d{name}": x.grad.numpy() for name, x in zip(("W1", "b1", "W2", "b2"), net.parameters(), strict=True)}
+    return dict(J=J.detach().numpy(), **grads)
+
+
 def trained(p, sync_every, rate, **columns):
     net, frozen = network(p), network(p)
     optimiser, losses = torch.optim.Adam(net.parameters(), lr=rate), []
@@ -130,6 +140,7 @@ REFERENCES = {
     "sample": drawn,
     "dqn_targets": targets,
     "q_loss": loss_and_gradients,
+    "residual_gradient": residual,
     "DQN": trained,
     "double_dqn_targets": double,
 }
