@@ -23,6 +23,7 @@ sys.path.insert(0, str(FOLDER))
 
 import agent as agents  # noqa: E402
 import market  # noqa: E402
+import small_world as world  # noqa: E402
 from results import METHODS, beyond_chance, load_results, over_same_share  # noqa: E402
 from trading_env import TradingEnv, blocks_of, trade  # noqa: E402
 
@@ -639,3 +640,28 @@ def test_the_students_agent_finds_the_signal_and_not_the_noise():
 def assert_close(mine, theirs):
     assert np.shape(mine) == np.shape(theirs)
     np.testing.assert_allclose(np.asarray(mine), np.asarray(theirs), rtol=1e-9, atol=1e-12)
+
+
+def test_where_the_agent_sees_what_it_holds_discount_and_target_policy_matter():
+    """What the lesson says of its small world: who trades from which drift on, and who earns less than the greedy target."""
+    np.testing.assert_allclose(world.MOVES.sum(axis=1), 1)
+    solved = {
+        name: world.values(kind, gamma, tau)
+        for name, kind, gamma, tau in (
+            ("greedy", "greedy", 0.98, None), ("myopic", "greedy", 0.0, None), ("fixed", "fixed", 0.98, 0.25),
+            ("hot", "fixed", 0.98, 1.0), ("state-wise", "statewise", 0.98, 0.25), ("hot state-wise", "statewise", 0.98, 1.0),
+        )
+    }  # fmt: skip
+    best = {name: Q.argmax(axis=2) for name, Q in solved.items()}
+    for name in ("myopic", "hot state-wise"):  # never trades: what is held is held
+        assert (best[name] == [0, 1]).all()
+    assert (best["fixed"] == best["greedy"]).all()
+    buys = {name: world.DRIFTS[best[name][:, 0].argmax()] for name in ("greedy", "state-wise", "hot")}
+    assert [round(buys[name], 1) for name in buys] == [0.1, 0.2, 0.3]
+    earned = {name: world.profits(Q) for name, Q in solved.items()}
+    for name in earned:
+        assert earned[name].mean() <= earned["greedy"].mean()
+    behind = earned["greedy"] - earned["state-wise"]
+    assert 0 < behind.mean() < 2 * behind.std() / 50**0.5
+    behind = earned["greedy"] - earned["hot"]
+    assert behind.mean() > 3 * behind.std() / 50**0.5
