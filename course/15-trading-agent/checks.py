@@ -24,6 +24,60 @@ def make_blocks(rng, T, m, w, late=True, flat=True, scale=1.0):
     return dict(candles=candles, w=w)
 
 
+# knows_the_future --------------------------------------------------------------------------------
+
+
+def trailing(prices):
+    """The mean of three days up to each day; nan before there are three."""
+    means = [prices[t - 2 : t + 1].mean(axis=0) if t > 1 else np.full(prices.shape[1], np.nan) for t in range(len(prices))]
+    return np.array(means)
+
+
+def by_the_highest(prices):
+    return prices / prices.max(axis=0)
+
+
+def by_the_lowest(prices):
+    return (prices / prices.min(axis=0))[:, 0]
+
+
+def tomorrow(prices):
+    """What the next day brings; on the last day, 1."""
+    return np.concatenate([prices[1:] / prices[:-1], np.ones((1, prices.shape[1]))])
+
+
+def in_three_days(prices):
+    """The last asset's price three days later, on the last three days its price."""
+    return np.concatenate([prices[3:, -1], prices[-3:, -1]])[: len(prices)] if len(prices) > 3 else prices[:, -1]
+
+
+def one_against_the_other(prices):
+    """The next day's first price over its last."""
+    return np.concatenate([prices[1:, 0] / prices[1:, -1], prices[-1:, 0] / prices[-1:, -1]])
+
+
+OBSERVERS = {f.__name__: f for f in (trailing, by_the_highest, by_the_lowest, tomorrow, in_three_days, one_against_the_other)}
+
+
+def make_prices(rng, T, m):
+    """The highest and the lowest price come early, so that only a change by much more is noticed later."""
+    prices = np.exp(0.05 * rng.normal(size=(T, m)))
+    prices[0] *= 3.0
+    prices[-1 if T < 3 else 1] /= 3.0
+    return dict(prices=prices)
+
+
+def try_observers(answer, prices):
+    """What the answer says of each of several observers."""
+    found = {}
+    for name, observe in OBSERVERS.items():
+        says = answer(observe, prices.copy())
+        if says is None:
+            return None
+        found[name] = np.asarray(says, dtype=float)
+    return found
+
+
 # trade_day ---------------------------------------------------------------------------------------
 
 
@@ -102,6 +156,14 @@ EXERCISES = {
             Edge(dict(w=1), "with a window of one day"), Edge(dict(w=12), "with a window of all days"), ONE_ASSET,
             Edge(dict(late=False), "where every asset is listed from the first day"), dict(flat=False), dict(T=40, w=30), dict(scale=1e6),
         ],
+    ),
+    "knows_the_future": Exercise(
+        make_prices, list(OBSERVERS), dict(T=9, m=3),
+        [
+            Edge(dict(T=1), "with one day, after which nothing comes"), Edge(dict(T=2), "with two days"), Edge(dict(m=2), "with two assets"),
+            dict(T=20, m=4),
+        ],
+        call=try_observers, as_dict=True, judge="the reference", groups=[tuple(OBSERVERS)],
     ),
     "trade_day": Exercise(
         make_day, ["after", "value", "r"], dict(m=3, fee=0.02),

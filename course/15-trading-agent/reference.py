@@ -19,6 +19,16 @@ def blocks(candles, w):
     return dict(phi=scaled.permute(0, 3, 1, 2).numpy())
 
 
+def foresight(prices):
+    """From what each observer reads: nothing that is later, something of every later day, or a day at a distance."""
+    days, last = np.arange(len(prices)), len(prices) - 1
+    later = (days < last).astype(float)
+    return dict(
+        trailing=np.zeros(len(prices)), by_the_highest=later, by_the_lowest=later, tomorrow=later,
+        in_three_days=(days < len(prices) - 3).astype(float), one_against_the_other=later,
+    )  # fmt: skip
+
+
 def day(amounts, p, p_next, a, sigma, fee, scale):
     m, after, value, r = len(p) - 1, [], [], []
     for holding, order, part in zip(amounts.tolist(), a.tolist(), sigma.tolist(), strict=True):
@@ -125,6 +135,7 @@ def sarsa(Q, a, r, Q_next, done, gamma, tau):
 
 REFERENCES = {
     "history_blocks": blocks,
+    "knows_the_future": foresight,
     "trade_day": day,
     "metrics": measure,
     "ubah": bought_and_held,
