@@ -622,7 +622,7 @@ def test_the_first_quick_question():
 
 def test_the_checks_have_the_edge_cases_that_matter():
     exercises = load_checks(FOLDER).exercises
-    assert len(exercises) == 8
+    assert len(exercises) == 9
     flat = [edge["m"] for edge, _ in exercises["pamr"].kinds if edge.get("flat")]
     assert flat == [4, 3, 5, 6] and any(not edge.get("late", True) for edge, _ in exercises["history_blocks"].kinds)
 
