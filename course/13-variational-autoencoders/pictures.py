@@ -177,7 +177,7 @@ def elbo_stepper(e):
         f"N({e['post_mean']:g}, {e['post_var']:g}). At the side the level of log p(x), {_m(e['log_p'])}. "
     )
     at = e["at_one"]
-    three = r"\underbrace{E_q[\log p(x|z)]}_{%s} - \underbrace{E_q\left[\log\tfrac{q(z|x)}{p(z)}\right]}_{%s} + \underbrace{E_q\left[\log\tfrac{q(z|x)}{p(z|x)}\right]}_{%s}"
+    three = r"\underbrace{\mathbb{E}_q[\log p(x|z)]}_{%s} - \underbrace{\mathbb{E}_q\left[\log\tfrac{q(z|x)}{p(z)}\right]}_{%s} + \underbrace{\mathbb{E}_q\left[\log\tfrac{q(z|x)}{p(z|x)}\right]}_{%s}"
     rec, kl, gap = (f"{e[k]:.4f}" for k in ("rec", "kl", "gap"))
     steps = [
         (
@@ -202,7 +202,7 @@ def elbo_stepper(e):
         ),
         (
             [
-                r"\loss{\log p(x)} &= E_q\left[\log \frac{p(x|z)\,p(z)}{p(z|x)}\cdot\frac{q(z|x)}{q(z|x)}\right]",
+                r"\loss{\log p(x)} &= \mathbb{E}_q\left[\log \frac{p(x|z)\,p(z)}{p(z|x)}\cdot\frac{q(z|x)}{q(z|x)}\right]",
                 rf"z = 1: \quad & {at['lik']:.4f} + {_n(at['prior'])} - {_n(at['post'])}",
                 rf"& \quad + {_n(at['q'])} - {_n(at['q'])} = {e['log_p']:.4f}",
             ],
@@ -212,7 +212,7 @@ def elbo_stepper(e):
         ),
         (
             [
-                r"\loss{\log p(x)} &= E_q\left[\log p(x|z) - \log\frac{q(z|x)}{p(z)} + \log\frac{q(z|x)}{p(z|x)}\right]",
+                r"\loss{\log p(x)} &= \mathbb{E}_q\left[\log p(x|z) - \log\frac{q(z|x)}{p(z)} + \log\frac{q(z|x)}{p(z|x)}\right]",
                 rf"z = 1: \quad & {at['lik']:.4f} - {_n(at['q'] - at['prior'])} + {_n(at['q'] - at['post'])} = {e['log_p']:.4f}",
             ],
             "Fourth line. The logarithm turns products into sums; each $q$ is paired with one of the two densities of $z$. At this one point the last term is negative. "
@@ -229,7 +229,7 @@ def elbo_stepper(e):
         ),
         (
             [
-                r"\loss{\log p(x)} &= E_q[\log p(x|z)] - \mathrm{KL}\big(q(z|x)\,\Vert\,p(z)\big)",
+                r"\loss{\log p(x)} &= \mathbb{E}_q[\log p(x|z)] - \mathrm{KL}\big(q(z|x)\,\Vert\,p(z)\big)",
                 r"&\quad + \mathrm{KL}\big(q(z|x)\,\Vert\,p(z|x)\big)",
             ],
             f"Sixth line, names. The second and third averages are KL divergences, from the prior, {kl}, and from the true posterior, {gap}. Both are averages over $q$, so $q$ stands first.",
@@ -237,7 +237,7 @@ def elbo_stepper(e):
         ),
         (
             [
-                r"\hid{\mathcal{L}} &= E_q[\log p(x|z)] - \mathrm{KL}\big(q(z|x)\,\Vert\,p(z)\big)",
+                r"\hid{\mathcal{L}} &= \mathbb{E}_q[\log p(x|z)] - \mathrm{KL}\big(q(z|x)\,\Vert\,p(z)\big)",
                 rf"&= {rec} - {kl} = \hid{{{e['elbo']:.4f}}} \;\le\; \loss{{{e['log_p']:.4f}}}",
             ],
             f"Seventh line. The last divergence needs the posterior, which is not known in general. But it is never negative. Leave it out, and a lower bound remains, the ELBO. What was "
