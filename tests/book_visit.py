@@ -25,7 +25,7 @@ MOVING = """() => document.getAnimations().filter(a => a.playState === "running"
 THEME = "document.documentElement.dataset.theme"
 # What a change of theme or of width sets moving has begun to move when the page has been painted twice.
 PAINTED = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
-PLAYS = ".bh-stepper, .bh-explorer, .bh-routes"
+PLAYS = ".bh-stepper, .bh-explorer, .bh-routes, .bh-choices"
 
 # axe-core: what is asked of every page, on levels A and AA. All rules once; then those whose answer the theme or the width
 # can change.

@@ -322,7 +322,7 @@ EXERCISES = {
         make_agent, ["losses", "p W1", "p b2", "target W1", "target b2"], dict(T=7, sync_every=3, **SIZES),
         [
             dict(sync_every=1), dict(sync_every=7), Edge(dict(sync_every=50), "before the first copy"), Edge(dict(T=1), "after one step"),
-            dict(T=12, sync_every=5), *NETWORK,
+            dict(T=12, sync_every=5), dict(T=10, sync_every=4), *NETWORK,
         ],
         call=use_agent, forward=["losses"], groups=[("p W1", "p b2"), ("target W1", "target b2")],
     ),

@@ -117,7 +117,11 @@ def make_block_backward(rng, N, C, O, H, W, stride, train, off=False):
     kept, u = {}, {}
     for k in norms(p):
         kept[f"xhat{k}"], kept[f"r{k}"] = normalised(rng, shape, CHANNEL, train), rng.uniform(0.4, 2.5, size=O)
+        if k == "1":  # one entry is exactly 0: nothing goes back through it
+            p["beta1"][0] = -p["gamma1"][0] * kept["xhat1"][0, 0, 0, 0]
         u[k] = p[f"gamma{k}"][:, None, None] * kept[f"xhat{k}"] + p[f"beta{k}"][:, None, None]
+    if "s" not in u:
+        x[0, 0, 0, 0] = -u["2"][0, 0, 0, 0]  # likewise
     z = u["2"] + u.get("s", x)
     kept |= dict(u1=u["1"], z=z, y=np.maximum(z, 0))
     return dict(dy=rng.normal(size=shape) + 0.4, x=x, kept=kept, p=p, stride=stride, train=train)
