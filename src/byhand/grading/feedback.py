@@ -27,28 +27,32 @@ from traitlets.config import Config
 from byhand.grading.bounded import TooMuch, bounded
 from byhand.grading.clean import without_control
 from byhand.grading.paper import NOTEBOOK
+from byhand.grading.told import told_html, told_lines
 
 
+BEFORE = '<div class="panel-body">'  # of nbgrader's template: where the notebook begins
 LAYING_OUT = dict(seconds=10, memory=1 << 30)
 MOST_PARTS = 1000
 
 
-def page(notebook: NotebookNode, unit: str, student: str, scores: dict[str, Any]) -> tuple[str, float]:
-    """The page as HTML, and the seconds it took. `scores` is what `record.scores` returns.
+def page(
+    notebook: NotebookNode, unit: str, student: str, scores: dict[str, Any], exercises: Mapping[str, Any] = MappingProxyType({})
+) -> tuple[str, float]:
+    """The page as HTML, and the seconds it took. `scores` is what `record.scores` returns, `exercises` what the verdict has.
 
     It is laid out in a process of its own. Where that fails over what a student wrote, or takes too long, the page shows
     the scores and the cells as plain text.
     """
     began = time.monotonic()
     try:
-        html = bounded(_full, notebook, unit, student, scores, **LAYING_OUT)
+        html = bounded(_full, notebook, unit, student, scores, dict(exercises), **LAYING_OUT)
     except Exception as error:
         why = str(error) if isinstance(error, TooMuch) else type(error).__name__
-        html = plain(notebook, unit, student, scores, why)
+        html = plain(notebook, unit, student, scores, why, exercises)
     return html, time.monotonic() - began
 
 
-def _full(notebook: NotebookNode, unit: str, student: str, scores: dict[str, Any]) -> str:
+def _full(notebook: NotebookNode, unit: str, student: str, scores: dict[str, Any], exercises: Mapping[str, Any]) -> str:
     for cell in notebook.cells:
         meta = cell.metadata.get("nbgrader", {})
         if meta.get("solution"):
@@ -61,11 +65,15 @@ def _full(notebook: NotebookNode, unit: str, student: str, scores: dict[str, Any
     }  # fmt: skip
     resources = {"unique_key": NOTEBOOK, "output_files_dir": f"{NOTEBOOK}_files", "nbgrader": of_nbgrader}
     html, _ = _exporter().from_notebook_node(notebook, resources=resources)
-    return html
+    head, mark, rest = html.partition(BEFORE)
+    return head + told_html(exercises, scores["grades"]) + mark + rest
 
 
-def plain(notebook: NotebookNode, unit: str, student: str, scores: dict[str, Any], why: str) -> str:
-    """Scores, comments and cells, with nothing laid out."""
+def plain(
+    notebook: NotebookNode, unit: str, student: str, scores: dict[str, Any], why: str, exercises: Mapping[str, Any] = MappingProxyType({})
+) -> str:
+    """Scores, what was wrong, comments and cells, with nothing laid out."""
+    told = "".join(f"<li>{escape(n)}: {escape(text)}</li>" for n, entry in exercises.items() for _, text in told_lines(entry))
     rows = "".join(f"<li>{escape(n)}: {s:g} of {most:g} points</li>" for n, (s, most) in scores["grades"].items())
     said = "".join(f"<li>{escape(n)}: {escape(text)}</li>" for n, text in scores["comments"].items() if text)
     late = f"<p>For being late: -{scores['late_penalty']:g} points.</p>" if scores["late_penalty"] else ""
@@ -78,7 +86,7 @@ def plain(notebook: NotebookNode, unit: str, student: str, scores: dict[str, Any
         f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{NOTEBOOK}</title></head><body>\n'
         f"<h1>{escape(unit)} of {escape(student)}: {scores['score']:g} of {scores['max_score']:g} points</h1>\n"
         f"<p>This notebook could not be laid out as a page ({escape(why)}); here it is as plain text.</p>\n"
-        f"<ul>{rows}</ul>\n{late}{f'<h2>Comments</h2><ul>{said}</ul>' if said else ''}\n{cells}</body></html>\n"
+        f"<ul>{rows}</ul>\n{f'<h2>What was wrong</h2><ul>{told}</ul>' if told else ''}{late}{f'<h2>Comments</h2><ul>{said}</ul>' if said else ''}\n{cells}</body></html>\n"
     )
 
 

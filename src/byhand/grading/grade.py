@@ -219,8 +219,8 @@ class Grading:
                 verdict["notes"].append(f"The feedback could not be written ({says}).")
             self._finish(verdict)
 
-        task = (feedback.page, notebook, self.unit.name, student, scores)
-        return Job(task, then, lambda error: (feedback.plain(*task[1:], type(error).__name__), 0.0))
+        task = (feedback.page, notebook, self.unit.name, student, scores, verdict["exercises"])
+        return Job(task, then, lambda error: (feedback.plain(*task[1:5], type(error).__name__, verdict["exercises"]), 0.0))
 
     def _finish(self, verdict: dict[str, Any]) -> None:
         seconds = verdict["seconds"]

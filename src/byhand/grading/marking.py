@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any
 
 from nbformat import NotebookNode, from_dict
 
 from byhand.checking import first_wrong, judge_all, marked, recognised, told, wrong_marks
 from byhand.checking.collect import Failure, Outcome
+from byhand.checking.exercise import Exercise
 from byhand.checking.judge import Verdict
+from byhand.checking.mistakes import Known
 from byhand.checking.report import Report
 from byhand.grading.clean import taken_in
 from byhand.grading.paper import Paper
+
+LONGEST_HINT = 2000
 
 
 @dataclass
@@ -28,7 +33,7 @@ class Marks:
         for name, asked in self.paper.exercises.items():
             self.exercises[name] = {
                 "points": 0.0, "max_points": asked.points, "right": False, "mistake": None, "hint": None,
-                "failure": "Its check did not run.", "fingerprint": None,
+                "failure": "Its check did not run.", "fingerprint": None, "told": [], "begin": None,
             }  # fmt: skip
 
     def visible(
@@ -47,6 +52,8 @@ class Marks:
         self._seen[name] = verdicts
         entry["right"] = case is None
         entry["failure"] = None if case is None else _one_line(_of_kind(verdicts[case]))
+        entry["begin"] = None if case is None else earlier
+        entry["told"] = wrong_kinds(asked.exercise, verdicts, listed, asked.known, follows=bool(entry["begin"]))
         if hits := recognised(asked.exercise, verdicts, listed, asked.known):
             entry["mistake"], entry["hint"] = hits[0].id, hits[0].text
         if case is not None:
@@ -61,12 +68,48 @@ class Marks:
         listed = [outcomes.get(number, Outcome(failure=missing)) for number in range(len(solved))]
         nothing = [Outcome(failure=missing)] * len(solved)
         seen = self._seen.get(name) or judge_all(asked.exercise, asked.solved[False], nothing)
-        report = marked(name, asked.exercise, seen, judge_all(asked.exercise, solved, listed), listed, asked.points)
+        verdicts = judge_all(asked.exercise, solved, listed)
+        report = marked(name, asked.exercise, seen, verdicts, listed, asked.points)
         entry["points"] = report.points[0]
         if not report.right and entry["right"]:
             entry["failure"] = _one_line(f"With {report.verdict.problem.label}: {_trouble(report.verdict)}")
         entry["right"] = entry["right"] and report.right
+        if all(verdict.right for verdict in seen):
+            entry["told"] = wrong_kinds(asked.exercise, verdicts, listed, asked.known, fresh=True)
         return report
+
+
+def wrong_kinds(
+    exercise: Exercise,
+    verdicts: Sequence[Verdict],
+    outcomes: Sequence[Outcome],
+    known: Known,
+    follows: bool = False,
+    fresh: bool = False,
+) -> list[dict[str, Any]]:
+    """Each kind of problem on which an answer is wrong: what is special about it, what is wrong, and the hints that the check
+    has for it.
+
+    The check shows the first one alone, and the next when that is mended. What is wrong on the ordinary problem is wrong on
+    most others too, for the same reason: then it is all that is said. `follows`: it uses an answer that is wrong itself, so
+    that a listed mistake alone is named. `fresh`: with the numbers of grading, not of the check.
+    """
+    wrong = [number for number, verdict in enumerate(verdicts) if not verdict.right]
+    listed = {mistake.id for mistake in known.listed}
+    claims = {mistake.id for mistake in known.listed if mistake.claims}
+    told = []
+    for case in wrong[:1] if wrong[:1] == [0] else wrong:
+        before = [SimpleNamespace(right=True)] * case  # so that it is asked what the check would say next
+        hints = recognised(exercise, [*before, *verdicts[case:]], outcomes, known)
+        if case != wrong[0]:  # a hint that speaks of other results was written for answers that are right until here
+            hints = [hint for hint in hints if hint.id not in claims]
+        if follows:
+            hints = [hint for hint in hints if hint.id in listed]
+        told.append({
+            "kind": verdicts[case].problem.kind, "wrong": _one_line(_troubles(verdicts[case])),
+            "hints": [taken_in(hint.text, LONGEST_HINT) for hint in hints], "fresh": fresh,
+        })  # fmt: skip
+    return told
 
 
 def _of_kind(verdict: Verdict) -> str:
@@ -78,6 +121,15 @@ def _of_kind(verdict: Verdict) -> str:
 def _trouble(verdict: Verdict) -> str:
     """The first thing that is wrong, in words."""
     return verdict.trouble or next(f"{row.name} {row.told}" for row in verdict.rows if not row.right)
+
+
+def _troubles(verdict: Verdict) -> str:
+    """The first thing that is wrong, and the names of all others."""
+    first, *others = [row for row in verdict.rows if not row.right] or [None]
+    if verdict.trouble or first is None:
+        return verdict.trouble
+    said, more = first.told.rstrip(".") or "missing", f". Not right either: {', '.join(row.name for row in others)}" if others else ""
+    return f"{first.name}: {said}{more}."
 
 
 def _one_line(text: str) -> str:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from html import escape
-from pathlib import Path
 
 from byhand.grading.clean import without_control, without_names
+from byhand.grading.html_page import document
 from byhand.grading.insight import KINDS, Insight, Standing, Way, count, shortened
 from byhand.grading.lesson_sections import Place, lesson_sections
-from byhand.palette import PALETTE, PAPER
 
 MONDAY = 5  # as much as one can speak of in a lesson
 _SAYS = {
@@ -33,13 +32,7 @@ class Page:
         insight = self.insight
         title = f"{insight.unit.name}: what the class has not understood"
         parts = [self._head(title), self._monday(), self._exercises(), self._unlisted(), self._statuses(), self._rest()]
-        return (
-            '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
-            '<meta name="viewport" content="width=device-width, initial-scale=1">'
-            # Nothing is loaded and nothing runs, whatever a student has written.
-            "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">"
-            f"<title>{escape(title)}</title><style>{_style()}</style></head>\n<body>\n{''.join(parts)}</body></html>\n"
-        )
+        return document(title, "".join(parts))
 
     def _head(self, title: str) -> str:
         insight, read = self.insight, self.insight.read
@@ -188,12 +181,3 @@ class Page:
 
 def count_points(points: float) -> str:
     return f"{points:g} point{'' if points == 1 else 's'}" if points else "optional"
-
-
-def _style() -> str:
-    def rule(theme: int) -> str:
-        colours = {"paper": PAPER[theme]} | {role: pair[theme] for role, pair in PALETTE.items()}
-        return ":root{--line:#8884;" + "".join(f"--bh-{role}:{value};" for role, value in colours.items()) + "}"
-
-    own = (Path(__file__).parent / "report.css").read_text(encoding="utf-8")
-    return f"{rule(0)}@media screen and (prefers-color-scheme:dark){{{rule(1)}}}\n{own}"
