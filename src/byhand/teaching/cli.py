@@ -46,6 +46,8 @@ def main(argv: list[str] | None = None) -> int:
         "--unlisted", action="store_true", help="print the wrong answers that nobody has listed instead"
     )
     report.add_argument("--no-names", action="store_true", help="leave out who the students are")
+    answers = commands.add_parser("solutions", help="for students after the deadline: model answers and known mistakes")
+    answers.add_argument("unit", metavar="UNIT", help="for example 05-simple-rnn")
     grade = commands.add_parser("grade", help="grade what a class has handed in")
     grade.add_argument("unit", metavar="UNIT")
     grade.add_argument("--student", action="append", default=[], metavar="ID", help="this one alone; may be repeated")
@@ -180,6 +182,20 @@ def _report(args: argparse.Namespace) -> int:
     return 0
 
 
+def _solutions(args: argparse.Namespace) -> int:
+    import datetime
+
+    from byhand.grading.model_answers import deadline, write_solutions
+
+    root = find_root()
+    [unit] = find_units(root, [args.unit])
+    for path in write_solutions(unit, datetime.datetime.now(datetime.UTC)):
+        print(path.relative_to(root))
+    if deadline(unit) is None:
+        print(f"The gradebook has no due date for {unit.name}: give these out when nobody may hand in any more.")
+    return 0
+
+
 def _grade(args: argparse.Namespace) -> int:
     if not hasattr(os, "fork"):
         raise CourseError(
@@ -243,6 +259,7 @@ _COMMANDS = {
     "class": _class,
     "grade": _grade,
     "report": _report,
+    "solutions": _solutions,
 }
 _NOT_FOR_STUDENTS = {"nbgrader", "jupytext", "cloudpickle", "sphinx"}  # not in requirements/student.txt
-_OF_A_CLASS = {"class", "grade", "report"}  # what is wrong with a class, or with what was typed, is exit code 2
+_OF_A_CLASS = {"class", "grade", "report", "solutions"}  # what is wrong with a class, or with what was typed, is exit code 2
