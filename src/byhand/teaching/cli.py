@@ -45,7 +45,15 @@ def main(argv: list[str] | None = None) -> int:
     report.add_argument(
         "--unlisted", action="store_true", help="print the wrong answers that nobody has listed instead"
     )
+    report.add_argument("--alike", action="store_true", help="compare the submissions with each other instead")
     report.add_argument("--no-names", action="store_true", help="leave out who the students are")
+    roster = commands.add_parser("roster", help="who is in the class, from files of the school's system")
+    roster.add_argument("files", nargs="*", metavar="FILE.csv", type=Path, help="list to add; without any, say who is known")
+    term = commands.add_parser("term", help="all units and all students, as a page and a table")
+    term.add_argument("--no-names", action="store_true", help="leave out who the students are")
+    export = commands.add_parser("export", help="marks as the school's system imports them")
+    export.add_argument("system", choices=("moodle", "canvas", "csv"))
+    export.add_argument("units", nargs="*", metavar="UNIT", help="for example 05-simple-rnn; all that are graded where none is named")
     answers = commands.add_parser("solutions", help="for students after the deadline: model answers and known mistakes")
     answers.add_argument("unit", metavar="UNIT", help="for example 05-simple-rnn")
     grade = commands.add_parser("grade", help="grade what a class has handed in")
@@ -173,12 +181,67 @@ def _report(args: argparse.Namespace) -> int:
     root = find_root()
     [unit] = find_units(root, [args.unit])
     insight = gain_insight(unit)
+    if args.alike:
+        from byhand.grading.alike import find_alike, write_alike
+
+        likeness = find_alike(insight)
+        print(f"{len(likeness.pairs)} pairs are alike; that proves nothing, and the page says why.")
+        print(write_alike(likeness, named=not args.no_names).relative_to(root))
+        return 0
     if args.unlisted:
         print(unlisted_yaml(insight, names=not args.no_names) or "Every wrong answer is a listed one.")
         return 0
     print_summary(insight)
     for path in write_report(insight, names=not args.no_names):
         print(path.relative_to(root))
+    return 0
+
+
+def _roster(args: argparse.Namespace) -> int:
+    from byhand.grading.insight import count, shortened
+    from byhand.grading.roster import add_files, read_roster, without
+
+    root = find_root()
+    if args.files:
+        add_files(root, args.files)
+    roster = read_roster(root)
+    print(f"{count(len(roster.people), 'student')} on {count(len(roster.files), 'list')} in classroom/roster/.")
+    submitted = root / "classroom" / "submitted"
+    students = sorted(p.name for p in submitted.iterdir() if p.is_dir() and p.name[0] != ".") if submitted.is_dir() else []
+    strangers, quiet = without(roster, students)
+    if strangers:
+        print(f"Handed in, and on no list: {shortened(strangers)}.")
+    if quiet and students:
+        print(f"On a list, and nothing handed in: {shortened([p.name or p.email or p.number for p in quiet])}.")
+    return 0
+
+
+def _read_term(names: list[str]):
+    import datetime
+
+    from byhand.grading.term import read_term
+
+    root = find_root()
+    return root, read_term(find_units(root, names), datetime.datetime.now(datetime.UTC))
+
+
+def _term(args: argparse.Namespace) -> int:
+    from byhand.grading.term_page import print_term, write_term
+
+    root, term = _read_term([])
+    print_term(term)
+    for path in write_term(term, root, not args.no_names):
+        print(path.relative_to(root))
+    return 0
+
+
+def _export(args: argparse.Namespace) -> int:
+    from byhand.grading.export import write_export
+
+    root, term = _read_term(args.units)
+    paths, says = write_export(args.system, term, root)
+    for line in [*says, *(str(path.relative_to(root)) for path in paths)]:
+        print(line)
     return 0
 
 
@@ -259,7 +322,10 @@ _COMMANDS = {
     "class": _class,
     "grade": _grade,
     "report": _report,
+    "roster": _roster,
+    "term": _term,
+    "export": _export,
     "solutions": _solutions,
 }
-_NOT_FOR_STUDENTS = {"nbgrader", "jupytext", "cloudpickle", "sphinx"}  # not in requirements/student.txt
-_OF_A_CLASS = {"class", "grade", "report", "solutions"}  # what is wrong with a class, or with what was typed, is exit code 2
+_NOT_FOR_STUDENTS = {"nbgrader", "jupytext", "cloudpickle", "copydetect", "sphinx"}  # not in requirements/student.txt
+_OF_A_CLASS = {"class", "grade", "report", "roster", "term", "export", "solutions"}  # what is wrong with a class, or with what was typed, is exit code 2
