@@ -7,7 +7,7 @@ import zipfile
 import pytest
 from classes import ROOT, UNIT, Answers, copy_course, run
 
-PAGES = ("planning-a-term", "instructors")
+PAGES = ("planning-a-term", "instructors", "the-term")
 
 
 def commands(page):
@@ -74,6 +74,10 @@ def test_every_command_of_the_guide_works_in_its_order(tmp_path):
         folder = root / "classroom" / "submitted" / student / UNIT
         folder.mkdir(parents=True)
         nbformat.write(notebook, folder / "exercises.ipynb")
+    (root / "participants.csv").write_text("Full name,Email address,Username\nAda Lovelace,ada@example.org,ada\n")
+    (root / "gradebook.csv").write_text(
+        "Student,ID,SIS User ID,SIS Login ID,Section\n    Points Possible,,,,\n\"Lovelace, Ada\",4711,U1,ada,101\n"
+    )
     listed = [line for page in PAGES for line in commands(page)]
     assert set(ELSEWHERE) <= set(listed), "a command is listed here that no page has"
     for command in dict.fromkeys(listed):
@@ -81,3 +85,5 @@ def test_every_command_of_the_guide_works_in_its_order(tmp_path):
             run(root, *command.split())
     assert (root / "classroom" / "feedback" / "ada" / UNIT / "exercises.html").is_file()
     assert "ada" in (root / "grades.csv").read_text()
+    assert "Lovelace" in (root / "classroom/reports/term.html").read_text()
+    assert "4711" in (root / "classroom/exports/canvas.csv").read_text()

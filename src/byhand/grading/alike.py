@@ -1,4 +1,4 @@
-"""Which submissions of a unit are alike: shared passages of code and prose, after what the course gave and what many wrote.
+"""Which submissions of a unit are alike: shared passages of code and prose, without what the course gave and what many wrote.
 
 The comparing is copydetect's, after Schleimer, Wilkerson and Aiken, "Winnowing: Local Algorithms for Document Fingerprinting"
 (SIGMOD 2003): code becomes tokens without names, comments and spaces, and every run of `K` characters of that a number. All
@@ -24,6 +24,7 @@ from byhand.grading.bounded import TooMuch, bounded
 from byhand.grading.clean import taken_in
 from byhand.grading.insight import UNREAD, Insight
 from byhand.grading.paper import NOTEBOOK
+from byhand.grading.sheet import Sheet
 from byhand.teaching.course import CourseError, Unit
 
 K = {"code": 25, "prose": 60}  # characters that two must share: of code without names and spaces, of prose as it is
@@ -134,10 +135,12 @@ def _whole(text: str) -> str:
 
 
 def _given(unit: Unit) -> set[int]:
-    """The numbers of all that the course gave: its notebooks, and the modules beside them."""
+    """The numbers of all that the course gave, its notebooks and the modules beside them, and of the model solution: to its
+    lines right answers come by themselves."""
     cells = [c for name in ("exercises.ipynb", "lesson.ipynb") for c in nbformat.read(unit.course / name, as_version=4).cells]
     code = [cell.source for cell in cells if cell.cell_type == "code"]
     code += [path.read_text(encoding="utf-8") for path in unit.materials if path.suffix == ".py"]
+    code += Sheet(unit).solution.values()
     prose = [cell.source for cell in cells if cell.cell_type != "code"]
     texts = [(kind, _whole(text)) for kind, listed in (("code", code), ("prose", prose)) for text in listed]
     return set().union(*(fingerprint(text, kind).hashes for kind, text in texts if text))

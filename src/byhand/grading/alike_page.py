@@ -52,7 +52,7 @@ class AlikePage:
             "The same odd detour or the same comment weighs more. Where two answers are the same letter by letter, and where both have wrong "
             "numbers that are equal and that no list has, this page says so.</p>\n"
             "<h2>How it was compared</h2>\n<p>Code without names, comments and spaces, in runs of "
-            f"{K['code']} characters; prose as it is, in runs of {K['prose']}. Left out is what the course gave (notebooks and modules of this unit) and what more than "
+            f"{K['code']} characters; prose as it is, in runs of {K['prose']}. Left out is what the course gave (notebooks and modules of this unit), what stands in the model solution, to which right answers come by themselves, and what more than "
             f"{self.likeness.common} students have in the same place. The marked passages are what both have. The list is ordered by how much that is, which grows with "
             "the length of the answers: it is no probability.</p>\n"
         )

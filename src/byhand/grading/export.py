@@ -25,7 +25,7 @@ from byhand.teaching.notebooks import read_source
 # The columns of Canvas that stand before the assignments, in its order.
 OF_CANVAS = ("Student", "ID", "SIS User ID", "SIS Login ID", "Integration ID", "Root Account", "Section")
 POINTS_POSSIBLE = "    Points Possible"
-NO_TEXT = re.compile(r"id|identifier|email|login|username|grade|student number|section|group", re.I)  # cells that must stay as they are
+WRITTEN = re.compile(r"\b(name|student)\b", re.I)  # columns that people fill in; all others stay as they are
 
 
 @dataclass
@@ -62,7 +62,7 @@ def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     file = io.StringIO(newline="")
     writer = csv.writer(file)
     writer.writerow(columns)
-    writer.writerows([cell if NO_TEXT.search(column) else for_spreadsheet(cell) for column, cell in zip(columns, row, strict=True)] for row in rows)
+    writer.writerows([for_spreadsheet(cell) if WRITTEN.search(column) else cell for column, cell in zip(columns, row, strict=True)] for row in rows)
     return file.getvalue()
 
 

@@ -8,7 +8,8 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from nbgrader.api import Gradebook
+from nbgrader.api import Assignment, Gradebook, SubmittedAssignment, SubmittedNotebook
+from sqlalchemy import func
 
 from byhand.grading import record
 from byhand.grading.families import family
@@ -177,10 +178,11 @@ def called(line: Line) -> str:
 
 def _marks(book: Gradebook, unit: str) -> dict[str, Mark]:
     """Each student's points as the gradebook has them, with marks by hand and what was taken off for being late."""
+    taken_off = func.sum(func.coalesce(SubmittedNotebook.late_submission_penalty, 0.0))
+    asked = book.db.query(SubmittedAssignment, taken_off).join(SubmittedNotebook).join(Assignment)
     penalty, late = {}, {}
-    for submission in book.assignment_submissions(unit):
-        late[submission.student_id] = float(submission.total_seconds_late)
-        penalty[submission.student_id] = sum(n.late_submission_penalty or 0.0 for n in submission.notebooks)
+    for submission, points in asked.filter(Assignment.name == unit).group_by(SubmittedAssignment.id):
+        late[submission.student_id], penalty[submission.student_id] = float(submission.total_seconds_late), points
     return {
         row["student"]: Mark(
             max(0.0, round(row["score"] - penalty[row["student"]], 2)), row["max_score"],
