@@ -174,7 +174,7 @@ def _class(args: argparse.Namespace) -> int:
 
 
 def _report(args: argparse.Namespace) -> int:
-    from byhand.grading.insight import gain_insight
+    from byhand.grading.insight import count, gain_insight
     from byhand.grading.report import print_summary, write_report
     from byhand.grading.report_table import unlisted_yaml
 
@@ -185,7 +185,7 @@ def _report(args: argparse.Namespace) -> int:
         from byhand.grading.alike import find_alike, write_alike
 
         likeness = find_alike(insight)
-        print(f"{len(likeness.pairs)} pairs are alike; that proves nothing, and the page says why.")
+        print(f"{count(len(likeness.pairs), 'pair')} to look at. Likeness proves nothing; the page says why.")
         print(write_alike(likeness, named=not args.no_names).relative_to(root))
         return 0
     if args.unlisted:
