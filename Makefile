@@ -51,6 +51,7 @@ LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hash
 	pyproject.toml --constraints requirements/torch.txt --no-emit-package torch
 locks: install
 	$(BIN)/$(LOCK) --all-extras --output-file requirements/all.txt $(ARGS)
+	$(BIN)/$(LOCK) --constraints requirements/all.txt --extra teach --extra hub --output-file requirements/hub.txt
 	$(BIN)/$(LOCK) --constraints requirements/all.txt --output-file requirements/student.txt
 
 clean:

@@ -3,7 +3,7 @@
     python setup_course.py lab            what a student needs, then JupyterLab on the start page
     python setup_course.py light          the same without torch: for the exercises, whose checks need none
     python setup_course.py test           everything, then the tests
-    python setup_course.py install LOCK   what requirements/LOCK.txt names: student (all, where it is left out: student)
+    python setup_course.py install LOCK   what requirements/LOCK.txt names: student, hub or all (where it is left out: student)
 
 What comes after `lab`, `light` and `test` goes to JupyterLab and to pytest. Everything is installed into `.venv`, in versions that
 were tested together, each file compared with the hash in the lock; it is done again where a lock has changed. With --here
@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
 BIN = VENV / ("Scripts" if sys.platform == "win32" else "bin")
 INSTALLED = VENV / "installed"  # the lock that was installed, and a digest of what it came from
-LOCKS = ("student", "all")  # each holds the one before
+LOCKS = ("student", "hub", "all")  # each holds the one before
 # torch is not in the locks: which build of it is the right one is a matter of the machine, and each has hashes and
 # libraries of its own. It comes after them, when all else that it needs is there.
 TORCH = ROOT / "requirements" / "torch.txt"
@@ -41,7 +41,7 @@ def main(arguments):
         install("all")
         run("pytest", "-n", "2", "--dist", "loadgroup", *options)
     elif command == ["install"] and {*options} <= {*LOCKS, "--here"}:
-        lock = "all" if "all" in options else "student"
+        lock = next((name for name in LOCKS[::-1] if name in options), "student")
         pip_install(lock, sys.executable) if "--here" in options else install(lock)
     else:
         sys.exit(__doc__)
@@ -71,7 +71,8 @@ def pip_install(lock, interpreter, torch=True):
     pip("--require-hashes", "--requirement", ROOT / "requirements" / f"{lock}.txt")
     if torch:
         pip("--requirement", TORCH)
-    pip("--no-deps", "--no-build-isolation", "--editable", ".")
+    # On a class's server everybody can read the environment, and nobody but instructors this folder.
+    pip("--no-deps", "--no-build-isolation", *(["."] if lock == "hub" else ["--editable", "."]))
     put_aside(Path(sys.prefix) if interpreter == sys.executable else VENV)
 
 

@@ -40,7 +40,7 @@ def here(name):
     return {canonical(r.name): str(r.specifier).removeprefix("==") for r in both if not r.marker or r.marker.evaluate()}
 
 
-@pytest.mark.parametrize("lock", ["student", "all"])
+@pytest.mark.parametrize("lock", ["student", "hub", "all"])
 def test_every_requirement_of_a_lock_is_pinned_and_has_hashes(lock):
     assert len(locked(lock)) > 100
     for requirement, hashes in locked(lock).items():
@@ -54,15 +54,16 @@ def test_no_lock_names_a_place_to_install_from():
 
 
 def test_students_install_what_they_need_in_the_versions_of_all_and_nothing_for_teachers():
-    student, everything = here("student"), here("all")
-    assert student.items() <= everything.items()
+    student, server, everything = here("student"), here("hub"), here("all")
+    assert student.items() <= server.items() <= everything.items()
     assert not {"nbgrader", "jupytext", "playwright", "dask", "distributed", "pytest", "sphinx", "ruff", "uv"} & set(
         student
     )
 
 
 def test_the_pins_satisfy_what_the_package_asks_for():
-    groups = {"student": [PROJECT["dependencies"]], "all": PROJECT["optional-dependencies"].values()}
+    optional = PROJECT["optional-dependencies"]
+    groups = {"student": [PROJECT["dependencies"]], "hub": [optional["teach"], optional["hub"]], "all": optional.values()}
     for lock, lists in groups.items():
         pinned = here(lock)
         for requirement in (Requirement(line) for group in lists for line in group):
@@ -89,7 +90,7 @@ def test_the_students_side_imports_nothing_from_the_teaching_side():
     modules = [
         ".".join(path.relative_to(ROOT / "src").with_suffix("").parts).removesuffix(".__init__")
         for path in (ROOT / "src" / "byhand").rglob("*.py")
-        if not {"teaching", "grading"} & set(path.parts)
+        if not {"teaching", "grading", "hub"} & set(path.parts)
     ]
     code = (
         f"import sys, importlib\nfor m in {modules!r}: importlib.import_module(m)\n"

@@ -102,7 +102,7 @@ def warm() -> None:
     page(new_notebook(cells=[new_markdown_cell("."), new_code_cell("1")]), "", "", scores)
 
 
-class _Renderer(IPythonRenderer):
+class Renderer(IPythonRenderer):
     """As nbconvert's, but that a picture which was lost is said, and a link leads nowhere but to a place or a page."""
 
     def image(self, text: str, url: str, title: str | None = None) -> str:
@@ -143,7 +143,7 @@ class _Pages(HTMLExporter):
         return self._part("text", source, self._html)
 
     def _html(self, source: str, attachments: Mapping = MappingProxyType({})) -> str:
-        renderer = _Renderer(escape=False, allow_harmful_protocols=False, attachments=attachments)
+        renderer = Renderer(escape=False, allow_harmful_protocols=False, attachments=attachments)
         return MarkdownWithMath(renderer=renderer).render(source)
 
     def from_notebook_node(self, nb, resources=None, **kw):

@@ -68,6 +68,10 @@ def main(argv: list[str] | None = None) -> int:
         "--verify", type=_positive, metavar="K", help="grade K of them with stock nbgrader too, and compare"
     )
     grade.add_argument("--no-sandbox", action="store_true", help="run the students' code with all your rights")
+    mark = commands.add_parser("mark", help="open the page on which the written question is marked beside its rubric")
+    mark.add_argument("unit", metavar="UNIT", help="for example 05-simple-rnn")
+    hub = commands.add_parser("hub", help="write what one server for a class needs: a JupyterHub with nbgrader's exchange")
+    hub.add_argument("folder", metavar="FOLDER", type=Path, help="for example /opt/byhand-hub")
     args = parser.parse_args(argv)
     try:
         return _COMMANDS[args.command](args)
@@ -301,6 +305,27 @@ def _grade(args: argparse.Namespace) -> int:
     return 0 if equal and not counts["failed"] else 1
 
 
+def _mark(args: argparse.Namespace) -> int:
+    from byhand.grading.written import read_answers, read_question
+    from byhand.grading.written_server import serve
+
+    root = find_root()
+    [unit] = find_units(root, [args.unit])
+    read_answers(unit, read_question(unit))  # what is wrong with them is said here, too
+    serve(root, unit)
+    return 0
+
+
+def _hub(args: argparse.Namespace) -> int:
+    from byhand.hub import write_hub
+
+    for path in write_hub(find_root(), args.folder):
+        print(path)
+    folder = args.folder.resolve()
+    print(f"Now write the class into {folder / 'people.csv'}, and run {folder / 'set_up'} as root.")
+    return 0
+
+
 def _equal_to_stock(grading, count: int) -> bool:
     from byhand.grading.stock import differences
 
@@ -326,6 +351,8 @@ _COMMANDS = {
     "term": _term,
     "export": _export,
     "solutions": _solutions,
+    "mark": _mark,
+    "hub": _hub,
 }
 _NOT_FOR_STUDENTS = {"nbgrader", "jupytext", "cloudpickle", "copydetect", "sphinx"}  # not in requirements/student.txt
-_OF_A_CLASS = {"class", "grade", "report", "roster", "term", "export", "solutions"}  # what is wrong with a class, or with what was typed, is exit code 2
+_OF_A_CLASS = {"class", "grade", "report", "roster", "term", "export", "solutions", "mark"}  # what is wrong with a class, or with what was typed, is exit code 2

@@ -13,7 +13,7 @@ from byhand.update import MANIFEST, manifest
 
 # What students do not get: the answers, and what is for those who change the course.
 NOT_FOR_STUDENTS = (
-    "solutions", "tests", "benchmarks", "classroom", ".ci", ".github", ".devcontainer", "CONTRIBUTING.md", "SECURITY.md",
+    "solutions", "tests", "benchmarks", "classroom", "deploy", ".ci", ".github", ".devcontainer", "CONTRIBUTING.md", "SECURITY.md",
     "nbgrader_config.py",
 )  # fmt: skip
 FOLDER = "backprop-by-hand"

@@ -1,0 +1,85 @@
+"""The Markdown of rubrics and answers as HTML, with formulas that need no script, in a process of its own.
+
+What a student wrote can take long to read. A text that takes longer than its time is shown as it is, letter by letter.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping, Sequence
+from html import escape
+
+from nbconvert.filters.markdown_mistune import MarkdownWithMath
+
+from byhand.grading.feedback import Renderer
+from byhand.grading.markdown import harmless
+from byhand.stepper import mathml
+
+SECONDS = 20  # for one text, and for the process to start
+
+Text = tuple[str, Mapping]  # Markdown and its attachments
+
+
+class WithMathML(Renderer):
+    def _formula(self, latex: str, display: str, written: str) -> str:
+        try:
+            return mathml(latex, display)
+        except Exception:  # whatever latex2mathml makes of it: then as it was written
+            return f"<code>{escape(written)}</code>"
+
+    def inline_math(self, body: str) -> str:
+        return self._formula(body, "inline", f"${body}$")
+
+    def block_math(self, body: str) -> str:
+        return self._formula(body, "block", f"$${body}$$")
+
+    multiline_math = block_math
+
+    def latex_environment(self, name: str, body: str) -> str:
+        whole = rf"\begin{{{name}}}{body}\end{{{name}}}"
+        return self._formula(whole, "block", whole)
+
+
+def html(source: str, attachments: Mapping) -> str:
+    renderer = WithMathML(escape=False, allow_harmful_protocols=False, attachments=attachments)
+    return MarkdownWithMath(renderer=renderer).render(harmless(source, attachments))
+
+
+def all_html(texts: Sequence[Text]) -> list[str]:
+    """Each text as HTML."""
+    done: list[str] = []
+    while len(done) < len(texts):
+        done += _some(texts[len(done) :])
+        if len(done) < len(texts):
+            done.append(f"<pre>{escape(texts[len(done)][0])}</pre>")
+    return done
+
+
+def _some(texts: Sequence[Text]) -> list[str]:
+    """As many as can be had, from the first one on."""
+    process = subprocess.Popen([sys.executable, "-P", "-m", __name__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    found: list[str] = []
+    with process:
+        guard = threading.Timer(SECONDS, process.kill)
+        guard.start()
+        try:
+            process.stdin.write(json.dumps(texts))
+            process.stdin.close()
+            for line in process.stdout:
+                found.append(json.loads(line))
+                guard.cancel()
+                guard = threading.Timer(SECONDS, process.kill)
+                guard.start()
+        except (OSError, ValueError):  # it was killed
+            process.kill()
+        finally:
+            guard.cancel()
+    return found
+
+
+if __name__ == "__main__":
+    for text in json.load(sys.stdin):
+        print(json.dumps(html(*text)), flush=True)
