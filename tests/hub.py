@@ -42,7 +42,10 @@ class Hub:
         """Whether a command succeeds under somebody's account."""
         account = pwd.getpwnam(self.names[who])
         rights = dict(user=account.pw_uid, group=account.pw_gid, extra_groups=[])
-        return subprocess.run(command, cwd="/", env={"PATH": "/usr/bin:/bin"}, capture_output=True, **rights).returncode == 0
+        return (
+            subprocess.run(command, cwd="/", env={"PATH": "/usr/bin:/bin"}, capture_output=True, **rights).returncode
+            == 0
+        )
 
 
 def why_not():
@@ -122,7 +125,11 @@ def commit_of_now(target):
     subprocess.run(["git", "clone", "--quiet", "--no-hardlinks", ROOT, target], check=True)
     changed = subprocess.run(["git", "diff", "--binary", "HEAD"], cwd=ROOT, capture_output=True, check=True).stdout
     new = subprocess.run(
-        ["git", "ls-files", "--others", "--exclude-standard", "-z"], cwd=ROOT, capture_output=True, text=True, check=True
+        ["git", "ls-files", "--others", "--exclude-standard", "-z"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
     ).stdout
     if changed:
         subprocess.run(["git", "apply"], input=changed, cwd=target, check=True)
@@ -150,7 +157,9 @@ def running_hub():
         course.chmod(0o700)
         port = free_ports(4)
         clean = {"PATH": f"{environment / 'bin'}:{os.environ['PATH']}", "HOME": str(scratch)}
-        subprocess.run([environment / "bin/byhand", "hub", folder], cwd=course, env=clean, check=True, stdout=subprocess.DEVNULL)
+        subprocess.run(
+            [environment / "bin/byhand", "hub", folder], cwd=course, env=clean, check=True, stdout=subprocess.DEVNULL
+        )
         settings = (folder / "hub.toml").read_text()
         for name, value in {"data": str(data), "account": account, "port": port, "proxy": find_proxy()}.items():
             value = f'"{value}"' if isinstance(value, str) else value

@@ -7,7 +7,7 @@ import zipfile
 import pytest
 from classes import ROOT, UNIT, Answers, copy_course, run
 
-PAGES = ("planning-a-term", "instructors", "the-term")
+PAGES = ("planning-a-term", "instructors", "class-server", "the-term")
 
 
 def commands(page):
@@ -61,6 +61,11 @@ ELSEWHERE = {
     "byhand update course.zip": "test_update",
     f"nbgrader zip_collect {UNIT} --force": "above",
     "byhand verify": "test_verify",
+    f"byhand mark {UNIT}": "grading/test_written",
+    "byhand hub /opt/byhand-hub": "grading/test_hub",
+    f"nbgrader release_assignment {UNIT}": "grading/test_hub",
+    f"nbgrader collect {UNIT}": "grading/test_hub",
+    f"nbgrader release_feedback {UNIT}": "grading/test_hub",
 }
 
 

@@ -16,7 +16,7 @@ def document(title: str, body: str, *styles: str, wide: bool = False) -> str:
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         # Nothing is loaded and nothing runs, whatever a student has written.
         "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">"
-        f"<title>{escape(title)}</title><style>{style("report.css", *styles)}</style></head>\n"
+        f"<title>{escape(title)}</title><style>{style('report.css', *styles)}</style></head>\n"
         f"<body{kind}>\n{body}</body></html>\n"
     )
 

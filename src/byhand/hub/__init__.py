@@ -48,7 +48,7 @@ def write_hub(root: Path, folder: Path) -> list[Path]:
             # Servers run under their owners' accounts and read this folder; who is in the class is root's to know.
             target.chmod(0o600 if target.name == "people.csv" else 0o755 if target.name == "set_up" else 0o644)
             written.append(target)
-        for part in (folder, *(p for p in folder.rglob("*") if p.is_dir())):
+        for part in {folder, *(target.parent for target in written)}:
             part.chmod(0o755)
     except OSError as error:
         raise CourseError(f"{folder} cannot be written ({error.strerror}); root can.") from None

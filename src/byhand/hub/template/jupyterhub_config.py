@@ -99,3 +99,7 @@ def first_page(handler):
 
 
 c.JupyterHub.default_url = first_page
+
+# What a school sets otherwise stands in a file of its own, which `byhand hub` leaves alone.
+if (HERE / "local_config.py").is_file():
+    load_subconfig("local_config.py", path=str(HERE))  # noqa: F821 - traitlets puts it here
