@@ -30,7 +30,9 @@ c.LTI13Authenticator.uri_scheme = "https"
 people = Path(__file__).resolve().parent / "people.csv"
 lines = [line for line in people.read_text(encoding="utf-8-sig").splitlines() if line.strip() and line[0] != "#"]
 rows = csv.DictReader(lines, skipinitialspace=True)
-accounts = {row["platform_id"].strip(): row["account"].strip() for row in rows if (row.get("platform_id") or "").strip()}
+accounts = {
+    row["platform_id"].strip(): row["account"].strip() for row in rows if (row.get("platform_id") or "").strip()
+}
 
 
 class OfTheClass(LTI13Authenticator):

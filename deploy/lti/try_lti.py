@@ -30,7 +30,11 @@ PEOPLE = "account,role,name,platform_id\nmpoe,instructor,Mary Poe,17\nu1234,stud
 
 class Jwks(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
-        key = json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(KEY.public_key())) | {"kid": "1", "alg": "RS256", "use": "sig"}
+        key = json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(KEY.public_key())) | {
+            "kid": "1",
+            "alg": "RS256",
+            "use": "sig",
+        }
         self.send_response(200)
         self.end_headers()
         self.wfile.write(json.dumps({"keys": [key]}).encode())

@@ -7,6 +7,8 @@ import contextlib
 import json
 import re
 import shutil
+import subprocess
+from pathlib import Path
 
 import psutil
 import pytest
@@ -129,6 +131,7 @@ def test_a_class_from_release_to_feedback(browser, hub):
     marked(browser, hub)
     for who, points in {"ada": "4.0", "bob": "0.0"}.items():
         read(browser, hub, who, points)
+    set_up_again(hub)
 
 
 def released(browser, hub):
@@ -200,7 +203,13 @@ def kept_apart(browser, hub):
     kernels = [p for p in psutil.process_iter(["cmdline"]) if "ipykernel_launcher" in " ".join(p.info["cmdline"] or ())]
     ours = [p for p in kernels if p.username() in hub.names.values()]
     assert len(ours) >= 2
-    assert not [c for p in ours for c in p.net_connections("inet") if c.status == psutil.CONN_LISTEN]
+    files = [hub.home(who) / ".local/share/jupyter/runtime" for who in ("ada", "bob")]
+    connections = [json.loads(path.read_text()) for folder in files for path in folder.glob("kernel-*.json")]
+    assert len(connections) >= 2 and {c["transport"] for c in connections} == {"ipc"}
+    limits = {re.search(r"Max data size +(\d+)", Path(f"/proc/{p.pid}/limits").read_text())[1] for p in ours}
+    assert limits == {str(2 << 30)}  # bytes for each kernel
+    said = (hub.data / "hub" / "log").read_text()
+    assert re.search(r" 200 GET /hub/api/users\S* \(idle@", said)  # whoever ends idle servers may ask for them
     assert not hub.may("ada", "cat", f"/proc/{next(p.pid for p in ours if p.username() == hub.names['bob'])}/environ")
 
     with somebody(browser, hub, "ada") as page:
@@ -242,3 +251,12 @@ def read(browser, hub, who, points):
         expect(shown.locator("body")).to_contain_text(f"{points} / 4.0")
         expect(shown.locator("body")).to_contain_text("1.5 / 4.0")
         expect(shown.locator("body")).to_contain_text(f"{ESSAY} {who}")
+
+
+def set_up_again(hub):
+    """When people come: what is there stays, and homes that somebody has opened are closed."""
+    hub.home("ada").chmod(0o755)
+    done = subprocess.run([hub.folder / "set_up"], capture_output=True, text=True)
+    assert done.returncode == 0 and "3 people, 0 of them new" in done.stdout, done.stdout + done.stderr
+    assert hub.home("ada").stat().st_mode & 0o777 == 0o700
+    assert (hub.home("class") / "course/classroom/gradebook.db").exists()
