@@ -52,7 +52,7 @@ def why_not():
     """Why there can be no hub here, or None."""
     if sys.platform != "linux" or os.geteuid():
         return "a hub makes accounts, and only root on Linux can"
-    for tool in ("useradd", "userdel", "chpasswd", "git", "node"):
+    for tool in ("useradd", "userdel", "chpasswd", "unshare", "git", "node"):
         if not shutil.which(tool):
             return f"a hub needs {tool}"
     if not find_proxy():
@@ -61,6 +61,9 @@ def why_not():
         return f"there is no Python {sysconfig.get_python_version()} here that other accounts can start"
     if not everybody_enters(Path(tempfile.gettempdir())):
         return f"other accounts cannot read {tempfile.gettempdir()}"
+    nobody = dict(user=65534, group=65534, extra_groups=[], capture_output=True)
+    if subprocess.run(["unshare", "--user", "--map-root-user", "true"], **nobody).returncode:
+        return "other accounts than root may not make namespaces here, of which the sandbox of byhand grade is made"
     return None
 
 

@@ -17,7 +17,8 @@ def setup(tmp_path, monkeypatch):
     names = script["main"].__globals__
     (tmp_path / "requirements").mkdir()
     (tmp_path / "tests").mkdir()
-    for name in ("requirements/student.txt", "requirements/all.txt", "requirements/torch.txt", "pyproject.toml"):
+    locks = (f"requirements/{name}.txt" for name in ("student", "hub", "all", "torch"))
+    for name in (*locks, "pyproject.toml"):
         (tmp_path / name).write_text(name)
     calls = []
 
@@ -70,6 +71,13 @@ def test_the_light_form_is_the_lab_without_torch(setup):
     assert calls[-1].startswith("jupyter lab") and calls[-1].endswith("--no-browser")
     assert installations(setup("light")) == []
     assert len(installations(setup("lab"))) == 3 and installations(setup("light")) == []
+
+
+def test_a_classs_server_has_the_package_and_no_link_to_the_course(setup):
+    calls = setup("install", "hub")
+    assert calls[1].endswith("hub.txt") and not any("--editable" in call for call in calls)
+    assert calls[3].endswith("--no-build-isolation .")
+    assert installations(setup("install", "student")) == installations(setup("install", "hub")) == []
 
 
 def test_tests_install_all_which_is_enough_for_the_lab(setup):
