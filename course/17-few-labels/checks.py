@@ -1,0 +1,289 @@
+"""Unit 17: the problems that the exercises are checked on. The right answers to them stand in `reference.py`."""
+
+import numpy as np
+
+from byhand.checking import Edge, Exercise
+
+ONE_ROW = Edge(dict(N=1), "with a single row")
+LOUD = "An exponential of a large score is infinite, and the logarithm of a probability that has become 0 too. Subtract the largest score of a row first."
+DIFFERENCES = "The loss is huge beside what one entry changes of it, so differences of two losses have no digits left. The chain rule has no such trouble."
+MANY = "So many entries that a forward pass for each of them takes too long. One pass back gives all of them."
+
+
+def lengths(rng, n, low=0.4, high=2.5):
+    """Lengths of n rows that are not 1, the first short and the last long."""
+    found = rng.uniform(low, high, size=n)
+    found[0], found[-1] = low, high
+    return found
+
+
+def directions(rng, n, E):
+    U = rng.normal(size=(n, E))
+    return U / np.sqrt((U**2).sum(axis=1, keepdims=True))
+
+
+# Unit length ------------------------------------------------------------------------------------------------------------
+
+
+def make_unit(rng, N, E, size=1.0, along=False):
+    U, n = directions(rng, N, E), size * lengths(rng, N)
+    dU = rng.normal(size=(N, E)) + 0.5
+    if along:
+        dU[-1] = 3 * U[-1]
+    return dict(dU=dU, U=U, n=n)
+
+
+def scales_of_unit(dU, U, n):
+    return {"dZ": float(np.abs(dU).max() / np.min(n))}
+
+
+# Triplets ---------------------------------------------------------------------------------------------------------------
+
+
+def make_triplets(rng, N, E, margin=0.5, active="some", equal=False):
+    """`active` of the N triplets have a loss: "none", "all", or "some"; of these the last one's is exactly 0."""
+    a = rng.normal(size=(N, E))
+    p, n = a + 0.6 * directions(rng, N, E), a + 2.0 * directions(rng, N, E)
+    near = {"none": [], "all": range(N), "some": [0, 2, 3]}[active]
+    for i in near:
+        if i >= N:
+            break
+        n[i] = (
+            a[i] + (0.2 if i % 4 else 0.7) * (n[i] - a[i]) / 2
+        )  # nearer than the positive, or not so far as the margin asks
+    if active == "some" and N > 1:
+        a[-1], p[-1], n[-1] = 0.0, 0.0, 0.0
+        p[-1, 0], n[-1, :2] = 0.5, 0.5  # 1/4 - 1/2 + margin
+        n[-1, -1] = np.sqrt(margin - 0.25) if E > 2 else n[-1, -1]
+    if equal:
+        a[:], p[:], n[:] = a[0], a[0], a[0]
+    return dict(a=a, p=p, n=n, margin=margin)
+
+
+def scales_of_triplets(a, p, n, margin):
+    size = float(max(np.abs(v).max() for v in (a, p, n)))
+    return {"J": abs(margin) + size**2, "da": size / len(a), "dp": size / len(a), "dn": size / len(a)}
+
+
+# Mining -----------------------------------------------------------------------------------------------------------------
+
+# Twelve points with whole numbers, four people; with a margin of 2.5 each wrong rule chooses otherwise for some pair.
+POINTS = np.array(
+    [[0, -2, -2], [-1, 3, -1], [-1, 0, 0], [3, -1, -2], [-1, 1, 0], [1, -2, 3],
+     [3, 2, -1], [3, 3, -1], [-2, -2, -2], [2, -2, 2], [2, 0, 2], [-2, -1, -2]]
+)  # fmt: skip
+WHO = np.array([0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 3])
+
+
+def make_mining(rng, points=12, people=4, margin=2.5):
+    """The points under a random order, turned, mirrored and moved: their distances stay as they are."""
+    order, axes = rng.permutation(points), rng.permutation(3)
+    U = (POINTS[:points] * rng.choice([-1, 1], size=3))[order][:, axes] + rng.randint(-3, 4, size=3)
+    labels = np.minimum(WHO[:points], people - 1) if people < 12 else np.arange(points)
+    return dict(U=U.astype(float), labels=rng.permutation(max(people, 5))[labels][order], margin=margin)
+
+
+def as_rows(answer, *args):
+    """Triplets as rows, also where there are none."""
+    found = answer(*args)
+    return np.zeros((0, 3)) if found is None or np.size(found) == 0 else found
+
+
+# Identification ---------------------------------------------------------------------------------------------------------
+
+
+def make_identify(rng, K, M, threshold=0.9):
+    """The gallery lies on the corners of a cube, two for each person. The new faces are near a corner or far away, in turns; the second
+    is so far from its corner that its distance is above the threshold, and the square of it below."""
+    corners = rng.permutation(np.array(list(np.ndindex(2, 2, 2)), dtype=float))[:K]
+    G, names = 4 * corners + rng.normal(size=3), rng.permutation(8)[:K] // 2
+    far = np.array([0.5, 0.93, 3.0, 0.6, 2.5, 0.2])[np.arange(M) % 6]
+    Q = G[np.arange(M) % K] + far[:, None] * np.sign(2 * corners - 1)[np.arange(M) % K] / np.sqrt(3)
+    return dict(G=G, names=names, Q=Q, threshold=threshold)
+
+
+# NT-Xent ----------------------------------------------------------------------------------------------------------------
+
+
+def make_views(rng, N, E, tau=0.5, size=1.0, equal=False):
+    U = directions(rng, 2 * N, E) * size * lengths(rng, 2 * N, 0.7, 1.3)[:, None]
+    if equal:
+        U[:] = U[0]
+    return dict(U=U, tau=tau)
+
+
+def scales_of_views(U, tau):
+    return {"J": 1.0, "dU": float(np.abs(U).max() / tau / len(U))}
+
+
+# Pseudo-labels ----------------------------------------------------------------------------------------------------------
+
+
+def make_pseudo(rng, N, K, threshold=0.8, sure="some", loud=0.0, far=0.0):
+    """Of `some` images five of nine are sure, among them the first; the strong views say otherwise in part."""
+    weak, strong = 0.2 * rng.normal(size=(N, K)), 2 * rng.normal(size=(N, K))
+    best = rng.randint(K, size=N)
+    best[0], best[-1] = 0, K - 1
+    which = {"some": np.arange(N) % 2 == 0, "none": np.zeros(N, bool), "all": np.ones(N, bool)}[sure]
+    weak[which, best[which]] += np.log(K) + 3.0
+    strong[~which] *= 4  # the net is sure of strong views of whose weak ones it is not
+    weak += loud * (1 + np.arange(N))[:, None]
+    strong -= loud * (1 + np.arange(N))[:, None]
+    if far:
+        strong[0, 0] = -far
+    return dict(weak=weak, strong=strong, threshold=threshold)
+
+
+def scales_of_pseudo(weak, strong, threshold):
+    return {"J": 1.0, "dstrong": 1 / len(strong)}
+
+
+# Labelled and unlabelled together ---------------------------------------------------------------------------------------
+
+
+def make_joint(rng, N, M, D, H, K, E, tau=0.5, lam=0.7, silent=False):
+    p = dict(
+        W=rng.normal(size=(H, D)),
+        b=0.5 * rng.normal(size=H),
+        V=rng.normal(size=(K, H)),
+        c=rng.normal(size=K),
+        P=rng.normal(size=(E, H)),
+    )
+    p["b"][0] = 30.0  # active for all: no embedding has length 0
+    if silent:
+        p["b"][1] = -30.0
+    y = rng.randint(K, size=N)
+    y[0] = K - 1
+    return dict(X=rng.normal(size=(N, D)), y=y, views=rng.normal(size=(2 * M, D)), p=p, tau=tau, lam=lam)
+
+
+GRADIENTS = ["dW", "db", "dV", "dc", "dP"]
+
+
+def scales_of_joint(X, y, views, p, tau, lam):
+    return {"dP": 1e-3, "dW": 1e-3, "db": 1e-3}
+
+
+# Pictures and texts -----------------------------------------------------------------------------------------------------
+
+
+def make_pairs(rng, N, E, s=3.0, size=1.0, equal=False):
+    A, B = (directions(rng, N, E) * size * lengths(rng, N)[:, None] for _ in range(2))
+    if equal:
+        A[:], B[:] = A[0], A[0]
+    return dict(A=A, B=B, log_s=float(np.log(s)))
+
+
+def scales_of_pairs(A, B, log_s):
+    s = np.exp(log_s)
+    shortest = min(float(np.sqrt((v**2).sum(axis=1)).min()) for v in (A, B))
+    return {"J": 1.0, "dA": s / shortest / len(A), "dB": s / shortest / len(A), "dlog_s": s}
+
+
+# One new word -----------------------------------------------------------------------------------------------------------
+
+
+def make_invert(rng, N, L, V, D, H, E, K, s=5.0, new=4, absent=False):
+    A, others = (directions(rng, k, E) * lengths(rng, k)[:, None] for k in (N, K))
+    p = dict(
+        E=rng.normal(size=(V, D)),
+        W1=rng.normal(size=(H, D)),
+        b1=rng.normal(size=H),
+        W2=rng.normal(size=(E, H)),
+        b2=rng.normal(size=E),
+    )
+    old = np.array([k for k in range(V) if k != new])
+    ids = old[rng.randint(len(old), size=(N, L))]
+    if not absent:
+        ids[np.arange(N), np.arange(N) % L] = new
+        ids[0, : min(2, L)] = new  # twice in the first prompt
+        if N > 2:
+            ids[1] = old[0]  # and not at all in the second
+    p["b1"][0] = 20.0
+    return dict(A=A, ids=ids, new=new, p=p, others=others, log_s=float(np.log(s)))
+
+
+def scales_of_invert(A, ids, new, p, others, log_s):
+    return {"drow": 1e-3}
+
+
+INVERT = dict(N=5, L=4, V=9, D=6, H=7, E=3, K=8)
+
+EXERCISES = {
+    "unit_backward": Exercise(
+        make=make_unit, results=["dZ"], sizes=dict(N=5, E=4),
+        edges=[
+            ONE_ROW, Edge(dict(E=1), "with one number in a row"), Edge(dict(size=1e-3), "with short rows"), Edge(dict(size=1e3), "with long rows"),
+            Edge(dict(along=True), "where the gradient points along a row"), Edge(dict(N=4), "with as many rows as columns"),
+        ],
+        scales=scales_of_unit,
+    ),
+    "triplet_loss": Exercise(
+        make=make_triplets, results=["J", "da", "dp", "dn"], sizes=dict(N=7, E=3),
+        edges=[
+            ONE_ROW, Edge(dict(active="none"), "where no triplet has a loss"), Edge(dict(active="all"), "where all triplets have one"),
+            Edge(dict(equal=True), "where all points are the same"), Edge(dict(E=2, margin=0.25), "in the plane"),
+            Edge(dict(active="all", N=3, E=3), "with as many triplets as numbers in a row"),
+            Edge(dict(margin=1e9, active="all"), "with a margin of a billion", DIFFERENCES, needed=True),
+        ],
+        scales=scales_of_triplets,
+    ),
+    "semi_hard": Exercise(
+        make=make_mining, results=["triplets"], sizes=dict(points=12, people=4), call=as_rows, judge="the reference",
+        edges=[
+            Edge(dict(margin=0.5), "with a narrow ring"), Edge(dict(margin=1e6), "with a ring without end"),
+            Edge(dict(people=2), "with two people"), Edge(dict(points=10, people=4), "with a person who has one picture"),
+            Edge(dict(points=7, people=12), "where everybody has one picture"),
+        ],
+    ),
+    "identify": Exercise(
+        make=make_identify, results=["who"], sizes=dict(K=8, M=6), judge="the reference",
+        edges=[
+            Edge(dict(M=1), "with one new face"), Edge(dict(K=1), "with one picture in the gallery"), Edge(dict(threshold=1e9), "with a threshold that lets everybody in"),
+            Edge(dict(threshold=1e-9), "with a threshold that lets nobody in"), Edge(dict(K=6), "with as many in the gallery as before it"),
+        ],
+    ),
+    "nt_xent": Exercise(
+        make=make_views, results=["J", "dU"], sizes=dict(N=4, E=3), scales=scales_of_views,
+        edges=[
+            Edge(dict(N=1), "with one image"), Edge(dict(equal=True), "where all rows are the same"), Edge(dict(tau=0.05), "with a temperature of 0.05"),
+            Edge(dict(tau=1.0), "with a temperature of 1"), Edge(dict(tau=1e-3), "with scores near 1000", LOUD),
+            Edge(dict(N=50, E=40), "with a hundred views", MANY, needed=True),
+        ],
+    ),
+    "pseudo_loss": Exercise(
+        make=make_pseudo, results=["J", "dstrong"], sizes=dict(N=9, K=4), scales=scales_of_pseudo,
+        edges=[
+            Edge(dict(sure="none"), "where no image is sure"), Edge(dict(sure="all"), "where all images are sure"), ONE_ROW,
+            Edge(dict(loud=1000.0), "with logits in the thousands", LOUD), Edge(dict(N=6, K=6), "with as many classes as images"),
+            Edge(dict(far=1e9), "where a right class has a logit of minus a billion", DIFFERENCES, needed=True),
+        ],
+    ),
+    "joint_loss": Exercise(
+        make=make_joint, results=["J", *GRADIENTS], sizes=dict(N=5, M=3, D=6, H=7, K=4, E=8), scales=scales_of_joint, as_dict=True,
+        edges=[
+            Edge(dict(lam=0.0), "with lam = 0"), Edge(dict(lam=1.0), "with lam = 1"), Edge(dict(N=1), "with one labelled image"),
+            Edge(dict(M=1), "with one image without a label"), Edge(dict(silent=True), "with a neuron that is silent for all"),
+            Edge(dict(tau=0.1), "with a temperature of 0.1"), Edge(dict(N=20, M=15, D=60, H=80, E=16), "with larger arrays", MANY, needed=True),
+        ],
+        groups=[["dV", "dc"], ["dW", "db"]],
+    ),
+    "info_nce": Exercise(
+        make=make_pairs, results=["J", "dA", "dB", "dlog_s"], sizes=dict(N=5, E=4), scales=scales_of_pairs,
+        edges=[
+            Edge(dict(N=1), "with one pair"), Edge(dict(s=100.0), "with a scale of 100"), Edge(dict(s=1.0), "with a scale of 1"),
+            Edge(dict(equal=True), "where all rows are the same"), Edge(dict(size=1e-3), "with short rows"), Edge(dict(E=1), "with one number in a row"),
+            Edge(dict(N=4), "with as many pairs as numbers in a row"), Edge(dict(s=2000.0), "with a scale of 2000", LOUD),
+            Edge(dict(N=50, E=40), "with fifty pairs", MANY, needed=True),
+        ],
+    ),
+    "invert": Exercise(
+        make=make_invert, results=["J", "drow"], sizes=INVERT, scales=scales_of_invert,
+        edges=[
+            Edge(dict(N=1), "with one picture"), Edge(dict(L=1), "with prompts of one word"), Edge(dict(K=1), "with one other text"),
+            Edge(dict(absent=True), "where the new word stands nowhere"), Edge(dict(new=0), "where the new word has the number 0"),
+            Edge(dict(s=100.0), "with a scale of 100"), Edge(dict(s=1.0), "with a scale of 1"),
+            Edge(dict(N=4), "with as many pictures as words in a prompt"), Edge(dict(N=20, D=2000, H=100, V=12, E=16), "with rows of 2000 numbers", MANY, needed=True),
+        ],
+    ),
+}  # fmt: skip
