@@ -113,15 +113,18 @@ def triplet_stepper(margin=0.5):
 # An embedding while it learns
 
 
-def embedding_stepper(watched, curves, margin=0.3):
-    """Six people of the test set in the first two principal axes, at moments of training, for three ways of choosing a negative."""
+def embedding_stepper(found):
+    """Six people of the test set in the first two principal axes, at moments of training, for three ways of choosing a negative.
+
+    found  what `benchmarks/few_labels.py` has measured on faces
+    """
     names = ("random", "batch-hard", "semi-hard")
     frames = []
-    for step in watched["semi-hard"]:
+    for step in found["watched"]["semi-hard"]:
         parts, says = [], []
         for column, name in enumerate(names):
-            points = np.array(watched[name][step])
-            loss = curves[name][0][max(min(int(step) // 10, 60) - 1, 0)]
+            points = np.array(found["watched"][name][step])
+            loss = found["mining"][name]["curve"][0][max(min(int(step) // 10, 60) - 1, 0)]
             left = 10 + 240 * column
             parts.append(f'<rect x="{left}" y="34" width="220" height="220" rx="4" class="f"/>')
             parts += [_words(left + 110, 16, name), _words(left + 110, 270, f"loss {loss:.2f}, mean of ten steps", "v")]
