@@ -242,7 +242,9 @@ def test_views_are_of_their_image_and_stay_images():
     assert a.shape == (200, 64) and 0 <= a.min() and a.max() <= 1
     assert np.array_equal(a, few.views(x[:200], np.random.RandomState(0))) and not np.array_equal(a, b)
     means = few.views(np.repeat(x[:20], 200, axis=0), np.random.RandomState(0)).reshape(20, 200, 64).mean(axis=1)
-    alike = np.corrcoef(means, x[:20])[:20, 20:]  # the mean of many views is like the image, and like no other of the twenty
+    alike = np.corrcoef(means, x[:20])[
+        :20, 20:
+    ]  # the mean of many views is like the image, and like no other of the twenty
     assert (alike.argmax(axis=1) == np.arange(20)).all() and np.diag(alike).min() > 0.8
     part = few.labelled(y, 2, seed=0)
     assert np.bincount(y[part]).tolist() == [2] * 10
@@ -376,7 +378,8 @@ def test_few_labels_as_the_lesson_tells_it(results):
     )
     for name in ("joint", "pseudo-labels"):
         assert all(abs((accuracy[name][k] - views[k]).mean()) < 0.035 for k in FEW)
-    assert 0.01 < (accuracy["pseudo-labels"]["10"] - views["10"]).mean() < 0.035
+        assert all((accuracy[name][k] <= views[k]).all() for k in ("50", "100", "1000"))
+        assert not (accuracy[name]["20"] > views["20"]).all() and (accuracy[name]["20"] > views["20"]).any()
     networks = [
         "the same on an untrained net",
         "supervised",
@@ -413,8 +416,9 @@ def test_the_collapse_as_the_lesson_tells_it(results):
     right = {name: np.array(found["identification"]) for name, found in mining.items()}
     last = {name: np.array(found["last"])[:, 0] for name, found in mining.items() if "last" in found}
     distances = {name: np.array(found["distances"]) for name, found in mining.items() if "distances" in found}
-    assert np.abs(last["batch-hard"] - 0.3).max() < 0.005 and distances["batch-hard"].max() < 0.03
-    assert right["semi-hard"].mean() == max(v.mean() for v in right.values())
+    assert np.abs(last["batch-hard"] - 0.3).max() < 0.005 and distances["batch-hard"].max() < 0.02
+    assert all((right["semi-hard"] > v).all() for name, v in right.items() if name != "semi-hard")
+    assert all(distances[name][:, 1].min() > 1.8 for name in distances if name != "batch-hard")
     assert (right["batch-hard"] > right["pixels"]).all()
     for name, low, high in (("hardest negative", 4, 14), ("batch-hard", 4, 60)):
         for curve in np.array(mining[name]["curve"]):  # means of ten steps each
@@ -441,7 +445,7 @@ def test_zero_shot_and_inversion_as_the_lesson_tells_it(results):
     for by_count in found["inversion"].values():
         for v in by_count.values():
             assert min(v["colour"]) > 0.97
-            assert 0.15 < np.mean(v["old before"]) - np.mean(v["old after"]) < 0.3
+            assert 0.87 < np.mean(v["old before"]) < 0.885 and 0.585 < np.mean(v["old after"]) < 0.705
         assert np.mean(by_count["20"]["found"]) > np.mean(by_count["1"]["found"])
     [alt] = re.findall(r'alt: "(Five rows of eight[^"]*)"', (ROOT / "course" / UNIT / "lesson.md").read_text())
     pool = scenes(400, 950, pairs=module(UNIT, "clip").pairs(range(6)))
