@@ -69,18 +69,25 @@ def scales_of_triplets(a, p, n, margin):
 
 # Twelve points with whole numbers, four people; with a margin of 2.5 each wrong rule chooses otherwise for some pair.
 POINTS = np.array(
-    [[0, -2, -2], [-1, 3, -1], [-1, 0, 0], [3, -1, -2], [-1, 1, 0], [1, -2, 3],
-     [3, 2, -1], [3, 3, -1], [-2, -2, -2], [2, -2, 2], [2, 0, 2], [-2, -1, -2]]
+    [[-1, -2, -1], [0, 0, 1], [1, 3, 0], [0, 1, -2], [-2, -1, -2], [2, 0, -1],
+     [3, 1, 3], [3, 0, 3], [-2, 0, -1], [3, -1, 0], [0, -1, -2], [2, 1, -2]]
 )  # fmt: skip
 WHO = np.array([0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 3])
+# Orders of the points in which the first picture of a ring is not always the nearest, nor the last of equals the first.
+ORDERS = np.array(
+    [[2, 3, 4, 10, 1, 6, 0, 7, 11, 9, 8, 5], [1, 7, 0, 3, 8, 10, 5, 11, 4, 2, 9, 6], [11, 5, 3, 10, 6, 0, 8, 1, 9, 7, 4, 2],
+     [2, 10, 4, 0, 9, 11, 1, 5, 6, 3, 7, 8], [7, 9, 8, 6, 2, 1, 3, 5, 0, 4, 10, 11], [5, 4, 8, 3, 6, 0, 1, 10, 11, 7, 2, 9],
+     [10, 8, 1, 11, 2, 7, 0, 6, 3, 9, 5, 4], [2, 5, 4, 9, 11, 6, 1, 7, 8, 0, 10, 3]]
+)  # fmt: skip
 
 
 def make_mining(rng, points=12, people=4, margin=2.5):
-    """The points under a random order, turned, mirrored and moved: their distances stay as they are."""
-    order, axes = rng.permutation(points), rng.permutation(3)
-    U = (POINTS[:points] * rng.choice([-1, 1], size=3))[order][:, axes] + rng.randint(-3, 4, size=3)
-    labels = np.minimum(WHO[:points], people - 1) if people < 12 else np.arange(points)
-    return dict(U=U.astype(float), labels=rng.permutation(max(people, 5))[labels][order], margin=margin)
+    """The points in one of the orders, turned, mirrored and moved: their distances stay as they are."""
+    order, axes = ORDERS[rng.randint(len(ORDERS))], rng.permutation(3)
+    order = order[order < points]
+    U = (POINTS * rng.choice([-1, 1], size=3))[order][:, axes] + rng.randint(-3, 4, size=3)
+    labels = np.minimum(WHO, people - 1) if people < 12 else np.arange(12)
+    return dict(U=U.astype(float), labels=rng.permutation(12)[labels[order]], margin=margin)
 
 
 def as_rows(answer, *args):
@@ -96,7 +103,7 @@ def make_identify(rng, K, M, threshold=0.9):
     """The gallery lies on the corners of a cube, two for each person. The new faces are near a corner or far away, in turns; the second
     is so far from its corner that its distance is above the threshold, and the square of it below."""
     corners = rng.permutation(np.array(list(np.ndindex(2, 2, 2)), dtype=float))[:K]
-    G, names = 4 * corners + rng.normal(size=3), rng.permutation(8)[:K] // 2
+    G, names = 4 * corners + rng.uniform(0.5, 2, size=3), rng.permutation(8)[:K] // 2
     far = np.array([0.5, 0.93, 3.0, 0.6, 2.5, 0.2])[np.arange(M) % 6]
     Q = G[np.arange(M) % K] + far[:, None] * np.sign(2 * corners - 1)[np.arange(M) % K] / np.sqrt(3)
     return dict(G=G, names=names, Q=Q, threshold=threshold)
@@ -126,6 +133,7 @@ def make_pseudo(rng, N, K, threshold=0.8, sure="some", loud=0.0, far=0.0):
     best[0], best[-1] = 0, K - 1
     which = {"some": np.arange(N) % 2 == 0, "none": np.zeros(N, bool), "all": np.ones(N, bool)}[sure]
     weak[which, best[which]] += np.log(K) + 3.0
+    weak += np.where(which & (np.arange(N) > 0), -8.0, 2.0)[:, None]  # changes no probability: most that are sure have the lower logits
     strong[~which] *= 4  # the net is sure of strong views of whose weak ones it is not
     weak += loud * (1 + np.arange(N))[:, None]
     strong -= loud * (1 + np.arange(N))[:, None]
@@ -266,7 +274,7 @@ EXERCISES = {
             Edge(dict(M=1), "with one image without a label"), Edge(dict(silent=True), "with a neuron that is silent for all"),
             Edge(dict(tau=0.1), "with a temperature of 0.1"), Edge(dict(N=20, M=15, D=60, H=80, E=16), "with larger arrays", MANY, needed=True),
         ],
-        groups=[["dV", "dc"], ["dW", "db"]],
+        groups=[["J", "dV", "dc"], ["dW", "db"]],
     ),
     "info_nce": Exercise(
         make=make_pairs, results=["J", "dA", "dB", "dlog_s"], sizes=dict(N=5, E=4), scales=scales_of_pairs,
