@@ -40,21 +40,17 @@ def scales_of_unit(dU, U, n):
 # Triplets ---------------------------------------------------------------------------------------------------------------
 
 
-def make_triplets(rng, N, E, margin=0.5, active="some", equal=False):
+def make_triplets(rng, N, E, margin=0.75, active="some", equal=False):
     """`active` of the N triplets have a loss: "none", "all", or "some"; of these the last one's is exactly 0."""
     a = rng.normal(size=(N, E))
     p, n = a + 0.6 * directions(rng, N, E), a + 2.0 * directions(rng, N, E)
     near = {"none": [], "all": range(N), "some": [0, 2, 3]}[active]
-    for i in near:
-        if i >= N:
-            break
-        n[i] = (
-            a[i] + (0.2 if i % 4 else 0.7) * (n[i] - a[i]) / 2
-        )  # nearer than the positive, or not so far as the margin asks
+    for i in (i for i in near if i < N):
+        distance = 0.2 if i % 4 else 0.7  # nearer than the positive, or farther by less than the margin
+        n[i] = a[i] + distance * (n[i] - a[i]) / 2
     if active == "some" and N > 1:
         a[-1], p[-1], n[-1] = 0.0, 0.0, 0.0
-        p[-1, 0], n[-1, :2] = 0.5, 0.5  # 1/4 - 1/2 + margin
-        n[-1, -1] = np.sqrt(margin - 0.25) if E > 2 else n[-1, -1]
+        p[-1, 0], n[-1, 1] = 0.5, 1.0  # 1/4 - 1 + margin; the distances have exact roots, so it is 0 however it is computed
     if equal:
         a[:], p[:], n[:] = a[0], a[0], a[0]
     return dict(a=a, p=p, n=n, margin=margin)
@@ -112,7 +108,7 @@ def make_identify(rng, K, M, threshold=0.9):
 # NT-Xent ----------------------------------------------------------------------------------------------------------------
 
 
-def make_views(rng, N, E, tau=0.5, size=1.0, equal=False):
+def make_views(rng, N, E, tau=0.3, size=1.0, equal=False):
     U = directions(rng, 2 * N, E) * size * lengths(rng, 2 * N, 0.7, 1.3)[:, None]
     if equal:
         U[:] = U[0]
@@ -149,7 +145,7 @@ def scales_of_pseudo(weak, strong, threshold):
 # Labelled and unlabelled together ---------------------------------------------------------------------------------------
 
 
-def make_joint(rng, N, M, D, H, K, E, tau=0.5, lam=0.7, silent=False):
+def make_joint(rng, N, M, D, H, K, E, tau=0.3, lam=0.7, silent=False):
     p = dict(
         W=rng.normal(size=(H, D)),
         b=0.5 * rng.normal(size=H),
@@ -230,7 +226,7 @@ EXERCISES = {
         make=make_triplets, results=["J", "da", "dp", "dn"], sizes=dict(N=7, E=3),
         edges=[
             ONE_ROW, Edge(dict(active="none"), "where no triplet has a loss"), Edge(dict(active="all"), "where all triplets have one"),
-            Edge(dict(equal=True), "where all points are the same"), Edge(dict(E=2, margin=0.25), "in the plane"),
+            Edge(dict(equal=True), "where all points are the same"), Edge(dict(E=2), "in the plane"),
             Edge(dict(active="all", N=3, E=3), "with as many triplets as numbers in a row"),
             Edge(dict(margin=1e9, active="all"), "with a margin of a billion", DIFFERENCES, needed=True),
         ],
