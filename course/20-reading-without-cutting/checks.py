@@ -1,0 +1,242 @@
+"""Unit 20: the problems that the exercises are checked on. Needs numpy alone; the right answers stand in `reference.py`.
+
+Where the right answer is infinite (no walk leads there; the label does not fit), the comparison is between finite numbers that no
+right answer can be: log-probabilities are never above 0, and a loss is never below it.
+"""
+
+import numpy as np
+
+from byhand.checking import Edge, Exercise
+
+NOWHERE, NO_WAY = 1.0, -1.0  # what stands for a log-probability of -inf, and for a loss of inf
+
+
+# Cutting ---------------------------------------------------------------------------------------------------------------
+
+
+def make_segments(rng, H, W, parts=((1, 4), (5, 9), (11, 12)), ink=1.0):
+    """An image with ink in the columns of `parts`, and less than the threshold elsewhere."""
+    image = rng.uniform(0, 0.1, size=(H, W))
+    for left, right in parts:
+        image[:, left:right] += ink * rng.uniform(0.2, 1, size=(H, right - left))
+    image[0, 0] = 0.9  # one dark pixel that is no letter
+    return dict(image=image, threshold=0.1 * H + 0.9)
+
+
+def pairs(answer, *args):
+    """The segments as an (n, 2) array, also where there are none."""
+    returned = answer(*args)
+    try:
+        return np.array([[int(a), int(b)] for a, b in returned], dtype=float).reshape(-1, 2)
+    except (TypeError, ValueError):
+        return returned
+
+
+# On paper --------------------------------------------------------------------------------------------------------------
+
+PAPER = np.array([[0.4, 0.5, 0.1], [0.5, 0.3, 0.2], [0.2, 0.6, 0.2], [0.5, 0.4, 0.1]])  # blank, a, b
+PAPER_LABEL, PAPER_STEP = [1, 1], 1  # "aa", and the second step, counted from 0
+
+
+def make_on_paper(rng):
+    return {}
+
+
+def three_decimals(answer):
+    """The numbers that were typed in, so far as a calculator with four decimals gets them right."""
+    returned = answer()
+    try:
+        return tuple(np.round(np.asarray(numbers, dtype=float), 3) for numbers in returned)
+    except (TypeError, ValueError):
+        return returned
+
+
+# CTC -------------------------------------------------------------------------------------------------------------------
+
+WORDS = ((1, 2, 3, 4), (2, 2, 1), (3,), (1, 1, 1, 1), ())
+CTC = dict(T=9, N=5, K=6)
+
+
+def make_labels(rng, N, K, words):
+    """Labels (N, L), filled up with 0, and their lengths; the letters of `words` exchanged by a permutation."""
+    letters = np.append(0, 1 + rng.permutation(K - 1))
+    lengths = np.array([len(word) for word in words[:N]])
+    labels = np.zeros((N, lengths.max()), dtype=int)
+    for row, word in zip(labels, words, strict=False):
+        row[: len(word)] = letters[list(word)]
+    return labels, lengths
+
+
+def log_softmax(o):
+    o = o - o.max(axis=-1, keepdims=True)
+    return o - np.log(np.exp(o).sum(axis=-1, keepdims=True))
+
+
+def make_alpha(rng, T, N, K, words=WORDS, scale=1.5):
+    labels, lengths = make_labels(rng, N, K, words)
+    return dict(lp=log_softmax(scale * rng.normal(size=(T, N, K))), labels=labels, lengths=lengths)
+
+
+def make_occupancy(rng, T, N, K, words=WORDS, scale=1.5):
+    """The forward pass's α and loss come with it, by plain loops."""
+    args = make_alpha(rng, T, N, K, words, scale)
+    S = 2 * args["labels"].shape[1] + 1
+    alpha, nll = np.full((T, N, S), -np.inf), np.full(N, np.inf)
+    for n in range(N):
+        label = args["labels"][n, : args["lengths"][n]]
+        found = walks(args["lp"][:, n], label)
+        alpha[:, n, : found.shape[1]] = found
+        nll[n] = -np.logaddexp.reduce(found[-1, -2:])
+    return dict(args, alpha=alpha, nll=nll)
+
+
+def walks(lp, label):
+    """α of one label, in loops: for each step and symbol, log of the sum over all walks that lead there."""
+    row = [0]
+    for letter in label:
+        row += [letter, 0]
+    alpha = np.full((len(lp), len(row)), -np.inf)
+    for t in range(len(lp)):
+        for s, k in enumerate(row):
+            if t == 0:
+                before = 0.0 if s < 2 else -np.inf
+            else:
+                before = np.logaddexp(alpha[t - 1, s], alpha[t - 1, s - 1] if s > 0 else -np.inf)
+                if s > 1 and k != 0 and k != row[s - 2]:
+                    before = np.logaddexp(before, alpha[t - 1, s - 2])
+            alpha[t, s] = before + lp[t, k]
+    return alpha
+
+
+def make_ctc_loss(rng, T, N, K, words=WORDS, scale=1.5, far=0.0):
+    labels, lengths = make_labels(rng, N, K, words)
+    logits = scale * rng.normal(size=(T, N, K))
+    unused = [k for k in range(1, K) if k not in labels]
+    if far:  # at one step the network is sure of a letter that no label has
+        logits[2, :, unused[0]] += far
+    return dict(logits=logits, labels=labels, lengths=lengths)
+
+
+def behind_the_end(lengths, S):
+    """Where (N, S) a symbol lies behind the last blank of its label."""
+    return np.arange(S) > 2 * np.asarray(lengths)[:, None]
+
+
+def finite(array, stand_in, infinity):
+    return np.where(array == infinity, stand_in, array)
+
+
+def without_infinities(answer, *args):
+    """The call with finite numbers for infinite ones, and for what lies behind the end of a label, where anything may stand."""
+    returned, lengths = answer(*args), args[2]
+    if not (isinstance(returned, (tuple, list)) and len(returned) == 2):
+        return returned
+    try:
+        walked, other = (np.array(part, dtype=float) for part in returned)
+    except (TypeError, ValueError):
+        return returned
+    walked = finite(walked, NOWHERE, -np.inf)
+    if walked.ndim == 3 and walked.shape[1] == len(lengths):
+        walked = np.where(behind_the_end(lengths, walked.shape[2]), NOWHERE, walked)
+    return walked, finite(other, NO_WAY, np.inf)
+
+
+HARDLY = Edge(dict(T=7), "with just enough steps for the doubled letters")
+TOO_SHORT = Edge(dict(T=5), "where one label does not fit into the steps")
+ONE_STEP = Edge(dict(T=1, words=((1, 2), (3,), (2, 2), (), (4,))), "with one step")
+LONG = Edge(dict(T=150, N=2, scale=40.0), "with 150 steps and improbable labels")
+ALONE = Edge(dict(N=1), "with one label in the batch")
+NO_LETTERS = Edge(dict(N=2, words=((), ())), "with labels that have no letters at all")
+
+
+# Beam search -----------------------------------------------------------------------------------------------------------
+
+
+def make_beam(rng, T, K, width, kind="any"):
+    lp = log_softmax(1.2 * rng.normal(size=(T, K)))
+    if kind == "greedy fails":  # each step's best is the blank, and the letter is the best label
+        p = np.full((T, K), 0.01)
+        p[:, 1] = 0.42 + 0.02 * rng.uniform(size=T)
+        p[:, 0] = 1 - p[:, 1:].sum(axis=1)
+        lp = np.log(p)
+    if kind == "doubled":  # a, blank, a is likely: the label has a letter twice
+        p = np.full((T, K), 0.1 / (K - 1)) + 0.01 * rng.uniform(size=(T, K))
+        p[np.arange(T), [1, 0, 1, 0, 2][:T]] = 0.9
+        lp = np.log(p / p.sum(axis=1, keepdims=True))
+    if kind == "silent":
+        lp[:, 0] += 6
+        lp = log_softmax(lp)
+    if kind == "long":
+        lp = log_softmax(30 * rng.normal(size=(T, K)))
+    return dict(lp=lp, width=width)
+
+
+# The reader's way back -------------------------------------------------------------------------------------------------
+
+READER = dict(N=3, H=4, W=11, width=5, hidden=6, context=3, wide=7, K=4)
+
+
+def make_reader_backward(rng, N, H, W, width, hidden, context, wide, K):
+    T = -(-W // 2)
+    p = {"W1": rng.normal(size=(hidden, H * width)), "b1": rng.normal(size=hidden)}
+    p |= {"W2": rng.normal(size=(wide, context * hidden)), "b2": rng.normal(size=wide)}
+    p |= {"W3": rng.normal(size=(K, wide)), "b3": rng.normal(size=K)}
+    h1, h2 = (np.maximum(rng.normal(size=(T, N, size)), 0) for size in (hidden, wide))
+    half = context // 2
+    wide1 = np.zeros((T, N, context * hidden))
+    for t in range(T):
+        for j in range(context):
+            if 0 <= t + j - half < T:
+                wide1[t, :, j * hidden : (j + 1) * hidden] = h1[t + j - half]
+    kept = dict(windows=rng.normal(size=(T, N, H * width)), h1=h1, wide1=wide1, h2=h2)
+    return dict(dlogits=rng.normal(size=(T, N, K)), kept=kept, p=p, H=H, W=W)
+
+
+PARAMETERS = [f"{name}{k}" for k in (1, 2, 3) for name in ("W", "b")]
+
+EXERCISES = {
+    "segments": Exercise(
+        make=make_segments, results=["segments"], sizes=dict(H=6, W=14), call=pairs, judge="the reference",
+        edges=[
+            Edge(dict(parts=()), "without a letter"), Edge(dict(parts=((0, 3), (10, 14))), "with letters at both edges"),
+            Edge(dict(parts=((0, 14),)), "where the ink goes from edge to edge"), Edge(dict(parts=((2, 3), (4, 5))), "with letters of one column"),
+            Edge(dict(parts=((2, 6), (6, 11))), "where two letters touch"),
+        ],
+    ),
+    "on_paper": Exercise(make=make_on_paper, results=["p", "occ", "do"], sizes={}, call=three_decimals, judge="the reference"),
+    "ctc_alpha": Exercise(
+        make=make_alpha, results=["alpha", "nll"], sizes=CTC, forward=["alpha"], elementwise=("alpha", "nll"),
+        call=without_infinities, edges=[HARDLY, TOO_SHORT, ONE_STEP, LONG, ALONE, NO_LETTERS],
+    ),
+    "ctc_occupancy": Exercise(
+        make=make_occupancy, results=["beta", "occ"], sizes=CTC, backward=["beta"],
+        call=without_infinities, edges=[HARDLY, TOO_SHORT, ONE_STEP, LONG, ALONE, NO_LETTERS],
+    ),
+    "ctc_loss": Exercise(
+        make=make_ctc_loss, results=["J", "dlogits"], sizes=CTC,
+        edges=[
+            HARDLY, TOO_SHORT, ONE_STEP, LONG, ALONE, NO_LETTERS,
+            Edge(dict(far=1e6), "where the network is sure of a wrong letter", "The loss is huge beside what one logit changes of it, so "
+                 "differences of two losses have no digits left. Occupancies have no such trouble.", needed=True),
+        ],
+    ),
+    "beam": Exercise(
+        make=make_beam, results=["label", "logp"], sizes=dict(T=5, K=3, width=3), judge="the reference", elementwise=("logp",),
+        edges=[
+            Edge(dict(width=1), "with a beam of one"), Edge(dict(width=200), "with room for every prefix"),
+            Edge(dict(kind="greedy fails", width=4), "where the blank is the most probable at each step"),
+            Edge(dict(kind="doubled", width=4), "where a letter comes twice"),
+            Edge(dict(kind="silent"), "where there is next to nothing to read"), Edge(dict(T=1), "with one step"),
+            Edge(dict(T=60, K=2, kind="long"), "with 60 steps and one letter"),
+        ],
+    ),
+    "reader_backward": Exercise(
+        make=make_reader_backward, results=["dx", *(f"d{name}" for name in PARAMETERS)], sizes=READER, as_dict=True,
+        edges=[
+            Edge(dict(W=10), "with an even number of columns"), Edge(dict(W=1), "with one column"),
+            Edge(dict(width=3, context=5), "with other windows"), Edge(dict(width=1, context=1), "with windows of one column and no neighbours"),
+            Edge(dict(N=1), "with one strip"),
+        ],
+        groups=[["dW3", "db3"], ["dW2", "db2"], ["dW1", "db1"]],
+    ),
+}  # fmt: skip
