@@ -309,12 +309,12 @@ EXERCISES = {
         scales=scales_of_norm, groups=[["dgamma", "dbeta"]],
     ),
     "multi_head": Exercise(
-        make=make_multi_head, results=["O", "Q", "K", "V", "P", "Y"], sizes=dict(N=2, T=5, D=12, A=3),
+        make=make_multi_head, results=["O", "X", "Q", "K", "V", "P", "Y"], sizes=dict(N=2, T=5, D=12, A=3),
         edges=[
             Edge(dict(mask=None), "without a mask"), Edge(dict(mask="padding"), "with a padding mask"), ONE_HEAD,
             Edge(dict(A=12), "with a head for each entry"), ONE_STEP, ONE_ROW,
         ],
-        as_dict=True, groups=[["Q", "K", "V"], ["P", "Y"]],
+        as_dict=True, groups=[["X", "Q", "K", "V"], ["P", "Y"]],
     ),
     "multi_head_backward": Exercise(
         make=make_multi_head_backward, results=["dX", *gradients(ATTENTION)], sizes=dict(N=2, T=5, D=12, A=3),

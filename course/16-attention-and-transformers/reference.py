@@ -103,7 +103,7 @@ def heads(X, p, A, P=None, mask=None):
         S = S.masked_fill(~mask, -torch.inf)
     P = torch.softmax(S, dim=-1)
     Y = merge(P @ V)
-    return dict(O=F.linear(Y, p["Wo"]), Q=Q, K=K, V=V, P=P, Y=Y)
+    return dict(O=F.linear(Y, p["Wo"]), X=X, Q=Q, K=K, V=V, P=P, Y=Y)
 
 
 def multi_head(X, p, A, mask):
