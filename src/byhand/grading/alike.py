@@ -20,7 +20,7 @@ from pathlib import Path
 import nbformat
 from copydetect import CodeFingerprint, compare_files
 
-from byhand.grading.bounded import TooMuch, bounded
+from byhand.grading.bounded import bounded
 from byhand.grading.clean import taken_in
 from byhand.grading.insight import UNREAD, Insight
 from byhand.grading.paper import NOTEBOOK
@@ -28,7 +28,7 @@ from byhand.grading.sheet import Sheet
 from byhand.teaching.course import CourseError, Unit
 
 K = {"code": 25, "prose": 60}  # characters that two must share: of code without names and spaces, of prose as it is
-COMMON, SHARE = 5, 0.1  # a passage that more students than this have, and more than this share of the class, is common
+SHARE, FEWEST, MANIEST = 0.1, 5, 20  # a passage that more than this share of the class has is common; within these numbers
 LEAST = 60  # characters that a pair shares, to be shown
 MOST = 20  # pairs
 LONGEST = 20_000  # characters of an answer that are compared
@@ -88,11 +88,11 @@ def find_alike(insight: Insight) -> Likeness:
             continue
         try:
             prints[student] = bounded(_prints_of, unit, student, **READING)
-        except (TooMuch, OSError, ValueError, KeyError, IndexError):
+        except Exception:  # it takes too much, or the notebook is not there any more, or is none
             unread.append(student)
     if len(prints) < 2:
         raise CourseError(f"There are not two submissions for {unit.name} that can be compared: run byhand grade {unit.name} first.")
-    common = max(COMMON, int(SHARE * len(prints)))
+    common = min(max(FEWEST, int(SHARE * len(prints))), MANIEST)
     _leave_out(prints.values(), given, common)
     found = [_pair(a, b, prints, insight) for a, b in _candidates(prints)]
     pairs = sorted((p for p in found if p.shared >= LEAST), key=lambda p: (-p.shared, p.students))

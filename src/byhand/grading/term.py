@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from nbgrader.api import Assignment, Gradebook, SubmittedAssignment, SubmittedNotebook
+from nbgrader.api import Assignment, Grade, Gradebook, GradeCell, SubmittedAssignment, SubmittedNotebook
 from sqlalchemy import func
 
 from byhand.grading import record
@@ -177,19 +177,24 @@ def called(line: Line) -> str:
 
 
 def _marks(book: Gradebook, unit: str) -> dict[str, Mark]:
-    """Each student's points as the gradebook has them, with marks by hand and what was taken off for being late."""
-    taken_off = func.sum(func.coalesce(SubmittedNotebook.late_submission_penalty, 0.0))
-    asked = book.db.query(SubmittedAssignment, taken_off).join(SubmittedNotebook).join(Assignment)
-    penalty, late = {}, {}
-    for submission, points in asked.filter(Assignment.name == unit).group_by(SubmittedAssignment.id):
-        late[submission.student_id], penalty[submission.student_id] = float(submission.total_seconds_late), points
+    """Each student's points as the gradebook has them, with marks by hand and what was taken off for being late.
+
+    One query for a unit, over its one notebook; nbgrader's own goes through all assignments for each.
+    """
+    summed = func.sum(Grade.score), func.sum(GradeCell.max_score), func.max(Grade.needs_manual_grade)
+    asked = (
+        book.db.query(SubmittedAssignment, *summed, func.max(func.coalesce(SubmittedNotebook.late_submission_penalty, 0.0)))
+        .join(Assignment, SubmittedAssignment.assignment_id == Assignment.id)
+        .join(SubmittedNotebook, SubmittedNotebook.assignment_id == SubmittedAssignment.id)
+        .join(Grade, Grade.notebook_id == SubmittedNotebook.id)
+        .join(GradeCell, Grade.cell_id == GradeCell.id)
+        .filter(Assignment.name == unit)
+        .group_by(SubmittedAssignment.id)
+    )
     return {
-        row["student"]: Mark(
-            max(0.0, round(row["score"] - penalty[row["student"]], 2)), row["max_score"],
-            late=late[row["student"]], waiting=bool(row["needs_manual_grade"]),
-        )
-        for row in book.submission_dicts(unit)
-    }  # fmt: skip
+        one.student_id: Mark(max(0.0, round(points - off, 2)), most, late=float(one.total_seconds_late), waiting=bool(waits))
+        for one, points, most, waits, off in asked
+    }
 
 
 def _with_verdict(mark: Mark | None, verdict: Mapping | None) -> Mark:
