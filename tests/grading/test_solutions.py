@@ -9,12 +9,14 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from classes import EXERCISES, UNIT, copy_course
+from classes import EXERCISES, ROOT, UNIT, copy_course
 from nbgrader.api import Gradebook
 
 from byhand.checking import _loaded
+from byhand.grading import model_answers_page
 from byhand.grading.model_answers import Model, model_answers
-from byhand.teaching.course import Unit
+from byhand.stepper import mathml
+from byhand.teaching.course import Unit, find_units
 from byhand.teaching.misconceptions import load_variants
 
 
@@ -83,6 +85,23 @@ def test_after_the_deadline_it_is_written(root, byhand):
     due(root, datetime.datetime(2001, 1, 1))
     code, said, _ = byhand(root, "solutions", UNIT)
     assert code == 0 and "due date" not in said
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("unit", find_units(ROOT), ids=lambda unit: unit.name)
+def test_every_unit_has_a_page_on_which_each_formula_is_shown(unit, monkeypatch):
+    unknown = []
+
+    def shown(latex, display):
+        try:
+            return mathml(latex, display)
+        except ValueError as error:
+            unknown.append(str(error))
+            raise
+
+    monkeypatch.setattr(model_answers_page, "mathml", shown)
+    html = model_answers_page.page(model_answers(unit))
+    assert unknown == [] and html.count("<section>") == len(model_answers(unit).exercises) and "{eq}" not in html
 
 
 def test_the_hand_out_has_none_of_it(root, byhand):
