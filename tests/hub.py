@@ -95,7 +95,8 @@ def copy_environment(target):
         except OSError:
             shutil.copy2(here, there)
 
-    shutil.copytree(source, target, symlinks=True, copy_function=link, ignore=shutil.ignore_patterns("__pycache__"))
+    # With what is compiled: nobody but root could keep it.
+    shutil.copytree(source, target, symlinks=True, copy_function=link)
     for path in (target / "bin").iterdir():
         if path.name.startswith("python"):
             path.unlink()
@@ -110,7 +111,7 @@ def copy_environment(target):
     packages = target / "lib" / python.name / "site-packages"
     for path in packages.glob("__editable__*byhand*"):
         path.unlink()
-    shutil.copytree(ROOT / "src" / "byhand", packages / "byhand", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(ROOT / "src" / "byhand", packages / "byhand")
 
 
 def free_ports(count):

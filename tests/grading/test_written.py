@@ -91,6 +91,12 @@ def test_a_text_that_takes_too_long_is_shown_as_it_is(monkeypatch):
     ]
 
 
+def test_the_kernel_ends_what_takes_too_long(monkeypatch):
+    monkeypatch.setattr(written_html, "SECONDS", 0)
+    text = "*a* $x$ " * 100_000
+    assert written_html.all_html([(text, {})]) == [f"<pre>{text}</pre>"]
+
+
 @pytest.fixture(scope="module")
 def classroom(tmp_path_factory):
     root = copy_course(tmp_path_factory.mktemp("written"))

@@ -17,7 +17,6 @@ from itertools import combinations, pairwise
 from pathlib import Path
 from typing import Any
 
-import nbformat
 from nbgrader.api import MissingEntry, SubmittedNotebook
 
 from byhand.grading.paper import NOTEBOOK
@@ -30,6 +29,7 @@ from byhand.teaching.notebooks import BEGIN, END, read_source
 STEPS = (0.0, 0.5, 1.0)  # what a line of the rubric can be given, of its point
 
 _writing = threading.Lock()
+_read: dict[Path, tuple] = {}  # a notebook -> its version, the answer's text, its attachments
 
 
 @dataclass(frozen=True)
@@ -99,12 +99,13 @@ def read_question(unit: Unit) -> Question:
     raise CourseError(f"{unit.name} has no written question.")
 
 
-def read_answers(unit: Unit, question: Question) -> list[Answer]:
-    """The answers that wait for a mark or have one, in an order that says nothing of the students. Raises CourseError."""
+def read_answers(unit: Unit, question: Question, key: str | None = None) -> list[Answer]:
+    """The answers that wait for a mark or have one, or the one with this `key`, in an order that says nothing of the
+    students. Raises CourseError."""
     found = []
     with open_gradebook(unit.root) as book:
         try:
-            submissions = book.notebook_submissions(NOTEBOOK, unit.name)
+            submissions = [book.find_submission_notebook_by_id(key)] if key else book.notebook_submissions(NOTEBOOK, unit.name)
         except MissingEntry:
             submissions = []
         for submitted in submissions:
@@ -127,14 +128,18 @@ def _grade(submitted: SubmittedNotebook, question: Question) -> Any:
 
 
 def _written(unit: Unit, student: str, question: Question) -> tuple[str, Mapping]:
+    """What `byhand grade` wrote down of the answer, which is read once for each version of the notebook."""
+    path = autograded_path(unit.root, unit.name, student)
     try:
-        notebook = nbformat.read(autograded_path(unit.root, unit.name, student), as_version=4)
+        state = path.stat()
+        version = (state.st_mtime_ns, state.st_size, state.st_ino)
+        if _read.get(path, (None,))[0] != version:
+            cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+            cell = next(c for c in cells if c["metadata"].get("nbgrader", {}).get("grade_id") == question.grade_id)
+            _read[path] = version, "".join(cell["source"]), cell.get("attachments", {})
+        return _read[path][1:]
     except Exception:  # whatever has become of it
         return "", {}
-    for cell in notebook.cells:
-        if cell.metadata.get("nbgrader", {}).get("grade_id") == question.grade_id:
-            return cell.source, cell.get("attachments", {})
-    return "", {}
 
 
 def _notes(unit: Unit, student: str, question: Question) -> tuple[str, ...]:

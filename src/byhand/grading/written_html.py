@@ -5,10 +5,12 @@ What a student wrote can take long to read. A text that takes longer than its ti
 
 from __future__ import annotations
 
+import contextlib
 import json
+import resource
 import subprocess
 import sys
-import threading
+import time
 from collections.abc import Mapping, Sequence
 from html import escape
 
@@ -18,7 +20,8 @@ from byhand.grading.feedback import Renderer
 from byhand.grading.markdown import harmless
 from byhand.stepper import mathml
 
-SECONDS = 20  # for one text, and for the process to start
+SECONDS = 10  # of processor time, for one text
+MEMORY = 1 << 30
 
 Text = tuple[str, Mapping]  # Markdown and its attachments
 
@@ -60,26 +63,21 @@ def all_html(texts: Sequence[Text]) -> list[str]:
 
 def _some(texts: Sequence[Text]) -> list[str]:
     """As many as can be had, from the first one on."""
-    process = subprocess.Popen([sys.executable, "-P", "-m", __name__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    found: list[str] = []
-    with process:
-        guard = threading.Timer(SECONDS, process.kill)
-        guard.start()
-        try:
+    command = [sys.executable, "-P", "-m", __name__, str(SECONDS)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        with contextlib.suppress(BrokenPipeError):  # it was killed before it had read all
             process.stdin.write(json.dumps(texts))
             process.stdin.close()
-            for line in process.stdout:
-                found.append(json.loads(line))
-                guard.cancel()
-                guard = threading.Timer(SECONDS, process.kill)
-                guard.start()
-        except (OSError, ValueError):  # it was killed
-            process.kill()
-        finally:
-            guard.cancel()
-    return found
+        return [json.loads(line) for line in process.stdout if line.endswith("\n")]
+
+
+def _serve(seconds: int) -> None:
+    resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
+    for text in json.load(sys.stdin):
+        _, most = resource.getrlimit(resource.RLIMIT_CPU)
+        resource.setrlimit(resource.RLIMIT_CPU, (int(time.process_time()) + seconds, most))  # beyond it the kernel ends this
+        print(json.dumps(html(*text)), flush=True)
 
 
 if __name__ == "__main__":
-    for text in json.load(sys.stdin):
-        print(json.dumps(html(*text)), flush=True)
+    _serve(int(sys.argv[1]))

@@ -141,7 +141,7 @@ class Save(Handler):
     def put(self, name: str, key: str) -> None:
         unit, given = self.unit(name), json.loads(self.request.body)
         question = written.read_question(unit)
-        answer = next((a for a in written.read_answers(unit, question) if a.key == key), None)
+        answer = next(iter(written.read_answers(unit, question, key)), None)
         if answer is None:
             raise web.HTTPError(404, "This answer is not there any more: it has been handed in or graded anew. Load the page again.")
         written.save_mark(unit, question, answer, self.marker, given["points"], str(given["comment"])[:5000])
