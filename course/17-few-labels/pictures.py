@@ -5,6 +5,7 @@ from html import escape
 import matplotlib.pyplot as plt
 import numpy as np
 
+from byhand.choices import Choices
 from byhand.drawing import Svg
 from byhand.palette import PALETTE
 from byhand.stepper import Frame, Stepper
@@ -323,6 +324,36 @@ def new_row_stepper(rate=0.5):
     return Stepper(frames, "One new row: a step of textual inversion")
 
 
+# The door
+
+
+def door_choices(door):
+    """A hundred known people and a hundred strangers at the door, for three galleries and several thresholds; means of three seeds."""
+    curves = np.mean([run["curves"] for run in door], axis=0)
+    thresholds = [f"{t:.1f}" for t in (0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 0.9, 1.2)]
+    frames = {}
+    for column, people in enumerate(("1", "10", "20"), 1):
+        for text in thresholds:
+            row = curves[np.abs(curves[:, 0] - float(text)).argmin()]
+            refused, let_in = round(100 * row[4]), round(100 * row[column])
+            parts = []
+            for left, title, bad, says in (
+                (20, "100 known people", refused, f"{refused} not recognised"),
+                (390, "100 strangers", let_in, f"{let_in} let in"),
+            ):
+                parts.append(_words(left + 155, 16, title))
+                spots = [f"M{left + 20 + 30 * (k % 10)} {48 + 22 * (k // 10)}h0" for k in range(100)]
+                for dots, role, width in ((spots[:bad], "loss", 14), (spots[bad:], "muted", 7)):
+                    parts.append(f'<path d="{"".join(dots)}" stroke="var(--bh-{role})" stroke-width="{width}" stroke-linecap="round"/>')
+                parts.append(_words(left + 155, 274, says, "t", "loss"))
+            describe = f"Two squares of a hundred dots each. Of the known people {refused} are not recognised; of the strangers {let_in} are let in. These dots are large and red."
+            sentence = f"Threshold {text}, {people} in the gallery. Large dots are mistakes: {refused} known people of 100 are too far from their own picture, and {let_in} strangers of 100 are let in."
+            frames[people, text] = Frame(_svg(parts, 740, 292, describe), "", sentence)
+    return Choices(
+        "Who is let in?", {"people in the gallery": ("1", "10", "20"), "threshold": thresholds}, frames, still=[("10", "0.7"), ("10", "0.2")]
+    )
+
+
 # Plots
 
 
@@ -362,11 +393,11 @@ def plot_labels(accuracy):
 
 
 def plot_door(door):
-    """Over the threshold: known people refused, and strangers let in where 1, 10 or 20 people are in the gallery; means of three seeds."""
+    """Over the threshold: known people not recognised, and strangers let in where 1, 10 or 20 people are in the gallery; means of three seeds."""
     curves = np.mean([run["curves"] for run in door], axis=0)
     threshold = np.mean([run["threshold"] for run in door])
     fig, ax = plt.subplots(figsize=(7.2, 3.8))
-    ax.plot(curves[:, 0], curves[:, 4], color=PALETTE["ink"][0], label="known people refused")
+    ax.plot(curves[:, 0], curves[:, 4], color=PALETTE["ink"][0], label="known people not recognised")
     for k, (count, role, style) in enumerate(((1, "input", "-"), (10, "output", "--"), (20, "loss", "-.")), 1):
         ax.plot(
             curves[:, 0], curves[:, k], style, color=PALETTE[role][0], label=f"strangers let in, {count} in the gallery"

@@ -359,6 +359,20 @@ def test_the_new_row_alone_moves_in_the_stepper(pictures):
     assert f"{0.1 - 0.5 * 0.2:g}" == "0" and "(0, 0.85)" in last
 
 
+def test_the_door_shows_what_was_measured(pictures, results):
+    door = results["faces"]["door"]
+    curves = np.mean([run["curves"] for run in door], axis=0)
+    shown = pictures.door_choices(door).frames
+    assert len(shown) == 24
+    for (people, threshold), frame in shown.items():
+        [row] = curves[np.abs(curves[:, 0] - float(threshold)) < 1e-9]
+        known, strangers = round(100 * row[4]), round(100 * row[1 + ("1", "10", "20").index(people)])
+        assert (
+            f"Of the known people {known} are not recognised; of the strangers {strangers} are let in" in frame.drawing
+        )
+        assert frame.drawing.count("h0") == 200
+
+
 # What the experiments gave, and what the prose says of it --------------------------------------------------------------
 
 FEW = ("10", "20", "50", "100")
