@@ -257,8 +257,8 @@ def test_what_the_lesson_says_of_the_experiments(results):
         for share, found in results["prior"].items()
         if found["attention"]
     }
-    (a, b), (c, d) = ((prior[share]["baseline"][k][0] for share in ("0.7", "0.85")) for k in (0, 1))
-    assert [round(100 * v) for v in (a, b)] == [61, 70] and [round(100 * v) for v in (c, d)] in ([34, 35], [35, 35])
+    blind = [[round(100 * prior[share]["baseline"][world][0]) for share in ("0.7", "0.85")] for world in (0, 1)]
+    assert blind[0] == [61, 70] and set(blind[1]) <= {34, 35}
     seen = [prior[share]["attention"] for share in ("0.7", "0.85")]
     assert [round(100 * found[0][0]) for found in seen] == [85, 87]
     assert [round(100 * (found[0][0] - found[1][0])) for found in seen] == [8, 24]
