@@ -197,10 +197,11 @@ EXERCISES = {
             Edge(dict(kinds="A"), "with one layer, of mask A"), Edge(dict(kinds="B"), "with one layer, of mask B"),
             Edge(dict(i=0, j=0), "at the first pixel"), dict(k=5), dict(k=1), dict(kinds="ABBBBBBB"),
             Edge(dict(j=8), "at the right border"), dict(kinds="AB", H=1, i=0), dict(kinds="AAB"), dict(kinds="BBB", i=3, j=4),
+            dict(kinds="BBBBB", k=5),  # 5376 routes to one of the pixels, a multiple of 256: a count in 8 bits wraps to 0
         ],
     ),
     "pixelcnn": Exercise(
-        make_cnn, ["logits", "J", "dw1", "db1", "dw2", "db2", "dw3", "db3", "total", "sees"], dict(N=4, H=7, W=6, K=3, k=5),
+        make_cnn, ["logits", "J", "dw1", "db1", "dw2", "db2", "dw3", "db3", "total", "sees"], dict(N=4, H=7, W=6, K=3, k=5, k2=3, k3=3),
         [
             Edge(dict(N=1), "with one image"), Edge(dict(K=1), "with one hidden channel"), Edge(dict(H=1, W=1), "on images of one pixel"),
             Edge(dict(k=3, k2=5, k3=1), "where the kernels' sides are 3, 5 and 1"), Edge(dict(k=7, H=4), "where k = 7 and H = 4"),
@@ -211,7 +212,7 @@ EXERCISES = {
         call=use_model, as_dict=True, groups=[("logits", "total", "sees"), *((f"dw{n}", f"db{n}") for n in (1, 2, 3))],
     ),
     "row_lstm": Exercise(
-        make_row, ["logits", "J", "dV", "dd", "dL", *LSTM, "total", "sees"], dict(N=3, H=4, W=5, K=6),
+        make_row, ["logits", "J", "dV", "dd", "dL", *LSTM, "total", "sees"], dict(N=7, H=4, W=5, K=6),
         [
             Edge(dict(N=1), "with one image"), Edge(dict(K=1), "with one cell"), Edge(dict(H=1), "with one row"), Edge(dict(W=1), "with one column"),
             dict(scale=0.0), dict(scale=2.0),
