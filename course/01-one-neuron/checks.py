@@ -87,11 +87,11 @@ def use_neuron(answer, x, y, eta, epochs, before):
 # standardise -------------------------------------------------------------------------------------
 
 
-def make_features(rng, N, M, D, spread=3.0, constant=True):
+def make_features(rng, N, M, D, spread=3.0, constant=True, rounded=False):
     """Train and test set; the test set comes from elsewhere, and the last train features may be constant.
 
-    One is 4.0, the other 0.1, whose mean over several copies is not 0.1 to the last digit. One feature has a spread far below
-    1, another one far above.
+    One is 4.0, the other -2.5 or, where `rounded`, 0.1, whose mean over several copies is not 0.1 to the last digit. One feature has
+    a spread far below 1, another one far above.
     """
     scales, shift = np.exp(spread * rng.uniform(-1, 1, size=D)), rng.normal(size=D)
     scales = np.maximum(scales, 0.02)
@@ -100,7 +100,7 @@ def make_features(rng, N, M, D, spread=3.0, constant=True):
     x_train = scales * (rng.normal(size=(N, D)) + shift)
     x_test = scales * (2 * rng.normal(size=(M, D)) + shift + 0.5)
     if constant:
-        for column, value in ((-2, 4.0), (-1, 0.1))[-D:]:
+        for column, value in ((-2, 4.0), (-1, 0.1 if rounded else -2.5))[-D:]:
             x_train[:, column] = value
             x_test[:, column] = value + rng.randint(3, size=M)
             x_test[0, column] = value + 1  # a value that training has never seen
@@ -160,6 +160,8 @@ def make_classes(rng, N, D, large=True, scale=1.0, far=0.0, outlier=0.0):
         for i, (a, right) in zip([*range(len(special) - 1), N - 1], special, strict=True):
             x[i] += (a - b - x[i] @ w) / (w @ w) * w
             y[i] = right
+    if N > 2 and 2 * y.sum() == N:  # so that the probability of the other class gives more than another sign
+        y[-2] = 1 - y[-2]
     return dict(x=x, y=y, w=w, b=b)
 
 
@@ -187,7 +189,10 @@ EXERCISES = {
             ),
             Edge(dict(epochs=1, before=2), "with a single epoch"), ONE, Edge(dict(D=1, before=1), "with a single feature"),
             Edge(dict(N=20, D=5, epochs=30, before=1), "with 20 examples and 5 features"),
-            Edge(dict(eta=0.0, before=1), "with a learning rate of 0"),
+            Edge(
+                dict(eta=0.0, before=1), "with a learning rate of 0",
+                "With a learning rate of 0 the weights stay where they are. Each epoch notes its loss all the same.",
+            ),
             Edge(
                 dict(eta=2.0), "where the loss grows",
                 "With this learning rate every step makes the loss larger. The plain method takes all its steps all the same, and keeps "
@@ -207,11 +212,11 @@ EXERCISES = {
             Edge(dict(constant=False), "where no feature is constant"), Edge(dict(N=1), "with one training example"),
             Edge(dict(M=1), "with one test example"), Edge(dict(D=1), "with one feature, a constant one"),
             Edge(dict(D=1, constant=False), "with one feature"), dict(N=20, D=6, constant=False),
-            Edge(dict(N=11, spread=5.0), "with very different spreads"),
+            Edge(dict(N=11, spread=5.0), "with very different spreads"), Edge(dict(rounded=True), "with a feature that is 0.1 everywhere"),
         ],
     ),
     "minibatch_epoch": Exercise(
-        make_epoch, ["w", "b"], dict(N=7, D=4, eta=0.1, batch_size=3),
+        make_epoch, ["w", "b"], dict(N=10, D=4, eta=0.1, batch_size=3),
         [
             Edge(dict(loss="squared error"), "with the mean squared error for a loss"),
             Edge(dict(batch_size=1), "with batches of one example"),
@@ -219,7 +224,7 @@ EXERCISES = {
                 dict(N=8, batch_size=4), "where the batches divide the examples evenly",
                 "Here N is a multiple of batch_size. The last batch is a full one, and none comes after it.",
             ),
-            Edge(dict(batch_size=7), "with one batch that holds all examples"),
+            Edge(dict(batch_size=10), "with one batch that holds all examples"),
             Edge(dict(batch_size=50), "with a batch size larger than N"), ONE, FEATURE, dict(N=25, D=5, eta=0.02),
             Edge(dict(eta=0.0), "with a learning rate of 0"),
         ],
