@@ -190,10 +190,14 @@ def running_hub():
         yield hub
     finally:
         if process:
+            family = psutil.Process(process.pid).children(recursive=True) if process.poll() is None else []
             process.send_signal(signal.SIGTERM)  # it ends the servers and the proxy that it started
             with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(30)
+                process.wait(waiting.LONG)
             process.kill()
+            for child in family:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    child.kill()
         for name in (*names.values(), account):
             with contextlib.suppress(KeyError):
                 number = pwd.getpwnam(name).pw_uid
@@ -201,5 +205,5 @@ def running_hub():
                     if other.info["uids"] and other.info["uids"].real == number:
                         with contextlib.suppress(psutil.NoSuchProcess):
                             other.kill()
-            subprocess.run(["userdel", "--remove", name], stderr=subprocess.DEVNULL)
+            subprocess.run(["userdel", "--force", "--remove", name], capture_output=True)
         shutil.rmtree(scratch, ignore_errors=True)
