@@ -153,7 +153,8 @@ def make_joint(rng, N, M, D, H, K, E, tau=0.3, lam=0.7, silent=False):
         c=rng.normal(size=K),
         P=rng.normal(size=(E, H)),
     )
-    p["b"][0] = 30.0  # active for all: no embedding has length 0
+    p["W"][0] *= 0.1
+    p["b"][0] = 2.0  # a neuron that is active for all: no embedding has length 0
     if silent:
         p["b"][1] = -30.0
     y = rng.randint(K, size=N)
@@ -203,7 +204,8 @@ def make_invert(rng, N, L, V, D, H, E, K, s=5.0, new=4, absent=False):
         ids[0, : min(2, L)] = new  # twice in the first prompt
         if N > 2:
             ids[1] = old[0]  # and not at all in the second
-    p["b1"][0] = 20.0
+    p["W1"][0] *= 0.1
+    p["b1"][0] = 2.0
     return dict(A=A, ids=ids, new=new, p=p, others=others, log_s=float(np.log(s)))
 
 
