@@ -148,15 +148,19 @@ def make_translate(rng, T, N, D, H, O, n, scale=1.0, behind=None):
 # CTC ---------------------------------------------------------------------------------------------
 
 
+LEADING = {"a leading 0": 0, "a leading -1": -1}  # labels that stand for "nothing came before" in some answers
+
+
 def make_path(rng, kind, blank=0):
-    """A path of labels from 0 to 4. Where the letters are not given, `rng` says which label is which."""
+    """A path of labels from 0 to 4, and -1. Where the letters are not given, `rng` says which label is which."""
     a, b, c = rng.permutation([k for k in range(5) if k != blank and (k or kind != "a leading 0")])[:3]
-    if kind == "a leading 0":
-        a = 0
+    if kind in LEADING:
+        a = LEADING[kind]
     path = {
         "ordinary": [a, a, a, blank, a, b, b, blank, blank, b, c, c, a, b, blank],
         "leading blanks": [blank, blank, a, a, b],
         "a leading 0": [a, a, b, blank, b, b, c],
+        "a leading -1": [a, a, b, blank, b, b, c],
         "equal ends": [a, b, b, blank, c, a],
         "no blanks": [b, a, a, c, c, c, b],
         "only blanks": [blank] * 4,
@@ -164,6 +168,12 @@ def make_path(rng, kind, blank=0):
         "one blank": [blank],
     }.get(kind)
     return dict(path=np.array(path if path else rng.randint(5, size=60)), blank=blank)
+
+
+def call_collapse(answer, path, blank):
+    """A tuple of labels is an array of them, also where it holds a single one."""
+    labels = answer(path, blank)
+    return list(labels) if isinstance(labels, tuple) else labels
 
 
 def make_word(rng, T, K, word, blank):
@@ -218,6 +228,8 @@ def edges(*names):
     return [e for e in EDGES if set(e.sizes) <= {*names, "scale"}]
 
 
+GARBAGE = "What stands behind the end of a sequence means nothing, whatever it is. The mask alone says what is real."
+
 EXERCISES = {
     "windows": Exercise(
         make_windows, ["x", "y"], dict(M=44, T=5, D=3, horizon=6, stride=2),
@@ -235,6 +247,7 @@ EXERCISES = {
             Edge(dict(T=1), "with a text of one unknown character"), Edge(dict(T=1, strangers=False), "with a text of one character"),
             Edge(dict(D=1), "with an alphabet of one character"), Edge(dict(strangers=False), "without unknown characters"),
             Edge(dict(T=60, D=17), "with a longer text"),
+            Edge(dict(T=0, strangers=False), "with an empty text", "A text without a character gives an array without a row, of shape (0, D)."),
         ],
     ),
     "pad": Exercise(
@@ -248,8 +261,8 @@ EXERCISES = {
         make_mse, ["J", "dy_hat"], pick("T", N=4, O=3),
         [
             Edge(dict(T=1), "with sequences of one step"), Edge(dict(N=1), "with one sequence"), Edge(dict(O=1), "with one number a step"),
-            Edge(dict(garbage=1e9), "where large numbers stand behind the end"), Edge(dict(garbage=np.inf), "where inf stands behind the end"),
-            Edge(dict(garbage=0.0), "where zeros stand behind the end"),
+            Edge(dict(garbage=1e9), "where large numbers stand behind the end", GARBAGE), Edge(dict(garbage=np.inf), "where inf stands behind the end", GARBAGE),
+            Edge(dict(garbage=0.0), "where zeros stand behind the end", GARBAGE),
             Edge(dict(far=1e7), "where the targets are ten million away",
                  "The loss is huge beside what one parameter changes of it, so differences of two losses have no digits left. The chain rule has no such trouble.", needed=True),
         ],
@@ -268,12 +281,14 @@ EXERCISES = {
         [
             Edge(dict(kind="a leading 0", blank=3), "where the blank is not 0 and the path begins with the label 0",
                  "No label is a safe stand-in for what comes before the first step, except the blank itself."),
+            Edge(dict(kind="a leading -1", blank=2), "where the path begins with the label -1",
+                 "Labels are integers, and -1 is one. No label is a safe stand-in for what comes before the first step, except the blank itself."),
             Edge(dict(kind="equal ends"), "where the path begins and ends with the same label",
                  "At t = 0 the index t - 1 is -1, and in Python that is the last step."),
             Edge(dict(kind="leading blanks"), "where the path begins with blanks"), Edge(dict(kind="no blanks"), "without blanks"), Edge(dict(kind="only blanks"), "with nothing but blanks"),
             Edge(dict(kind="one label"), "with one label"), Edge(dict(kind="one blank"), "with one blank"),
             Edge(dict(kind="ordinary", blank=4), "where the blank is the last label"), Edge(dict(kind="any"), "with a long path"),
-        ],
+        ], call=call_collapse,
     ),
     "ctc_probability": Exercise(make_word, ["p", "alpha"], dict(T=6, K=4, word=(0, 1, 1), blank=0), WORDS, forward=["alpha"], elementwise=("p",)),
     "ctc_backward": Exercise(make_word_backward, ["dy_hat"], dict(T=6, K=4, word=(0, 1, 1), blank=0), WORDS, backward=["dy_hat"]),

@@ -23,7 +23,7 @@ def cut(series, T, horizon, stride):
 
 
 def encode(text, alphabet):
-    codes = torch.tensor([alphabet.find(character) for character in text])
+    codes = torch.tensor([alphabet.find(character) for character in text], dtype=torch.int64)
     x = torch.nn.functional.one_hot(codes.clamp(min=0), len(alphabet)).double()
     return numbers(x=x * (codes >= 0)[:, None])
 

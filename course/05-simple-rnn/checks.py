@@ -120,11 +120,12 @@ def make_leaky(rng, T, N, D, H, alpha, scale=1.0):
 # sample ------------------------------------------------------------------------------------------
 
 
-def make_sample(rng, n, D, H, temperature, scale=2.0, shift=0.0):
+def make_sample(rng, n, D, H, temperature, scale=2.0, shift=0.0, never=0):
     p, r = parameters(rng, D, H, D, scale), rng.uniform(size=n)
     p["c"] = p["c"] + shift
-    if scale == 0:  # all characters equally likely: sums of 1/D, some of them hit exactly
-        r[: min(n, 5)] = (0.25, 0.0, 0.5, np.nextafter(1, 0), 0.875)[: min(n, 5)]
+    p["c"][:never] -= 2000.0  # the probability 0, however the softmax is written; so is the sum of the first ones
+    if scale == 0:  # the others are equally likely; between 0 and 1 no sum is hit, since sums differ by their rounding
+        r[: min(n, 5)] = (0.33, 0.0, 0.57, np.nextafter(1, 0), 0.87)[: min(n, 5)]
     return dict(first=int(rng.randint(D)), r=r, temperature=temperature, **p)
 
 
@@ -177,7 +178,7 @@ EXERCISES = {
             Edge(dict(n=1), "with one character to draw"), Edge(dict(temperature=2.0), "at temperature 2"),
             Edge(dict(temperature=0.002), "at temperature 0.002"), Edge(dict(shift=900.0), "where all scores are large"),
             Edge(dict(D=1), "with an alphabet of one character"),
-            Edge(dict(scale=0.0, D=8), "where r is exactly a sum of probabilities",
+            Edge(dict(scale=0.0, D=8, never=3), "where r is exactly a sum of probabilities",
                  "The first index whose sum is *above* r is meant: with p = (0.5, 0.5) and r = 0.5 that is index 1."),
             Edge(dict(scale=0.0, D=10), "where rounding leaves the sum of all probabilities below r",
                  "Ten times 0.1 adds up to a hair less than 1, and r can lie above it. Then the last index is meant."),
