@@ -191,7 +191,7 @@ EXERCISES = {
     ),
     "reconstruction": Exercise(
         make_reconstruction, ["nll_bernoulli", "do_bernoulli", "nll_gaussian", "do_gaussian"],
-        dict(N=4, D=6, sigma=0.5),
+        dict(N=4, D=6, sigma=0.6),
         [
             ONE_IMAGE, ONE_PIXEL, dict(sigma=2.0), dict(sigma=1.0), dict(N=7, D=9),
             Edge(dict(large=0.0), "without the large logits"), Edge(dict(large=1e6), "with logits of a million"),
