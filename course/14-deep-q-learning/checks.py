@@ -188,9 +188,10 @@ def make_targets(rng, N, A, gamma, scale=1.0, lift=0.0):
 
 
 def make_double(rng, N, A, gamma, scale=1.0):
-    """In the first rows the two networks do not agree which action is best."""
+    """In the first rows the two networks do not agree which action is best, nor which of them says more of it."""
     q_online, args = 3 * scale * rng.normal(size=(N, A)), make_targets(rng, N, A, gamma, scale)
     q_online[:3, 0], args["q_next"][:3, -1] = 20.0, 30.0
+    args["q_next"][2:3, -1] = 10.0
     return dict(q_online=q_online, **args)
 
 

@@ -164,7 +164,7 @@ def make_loss(rng, N, K, huge=False, without=False, absent=False):
 
 LAYERS = (1, 2, 3)
 NET = [f"{name}{k}" for k in LAYERS for name in ("W", "gamma", "beta", "mean", "var")] + ["V", "c"]
-TUNE = dict(N=5, D=4, H=6, K=3, frozen=(2,), decay=0.1)
+TUNE = dict(N=9, D=4, H=6, K=3, frozen=(2,), decay=0.1)
 
 
 def make_tune(rng, N, D, H, K, frozen, decay):
