@@ -50,7 +50,7 @@ WRONG = {
     "several[0] is not added": lambda r, a, o: r - a["several"][0],
     "it is too large by 0.3 times row": lambda r, a, o: r + 0.3 * a["row"],
     "every entry is too large by the same number, 0.25": lambda r, a, o: r + 0.25,
-    "each entry of N = 4 is off by a factor of its own": lambda r, a, o: r * np.array([1, 2, 5, 0.3])[:, None],
+    "each entry of N = 4 is off by a factor of its own": lambda r, a, o: r * np.array([1.5, 2, 5, 0.3])[:, None],
     "each entry of H = 3 is off by a number of its own": lambda r, a, o: r + np.array([1, 2, -0.3]),
 }
 

@@ -149,9 +149,9 @@ def _order(array: np.ndarray, right: np.ndarray, problem: Problem) -> Iterator[s
         if length < 3:
             continue
         along = "its entries" if right.ndim == 1 else f"along {_axis(length, k, problem)} its entries"
-        if close(np.flip(array, k), right):
+        if _many(right) and close(np.flip(array, k), right):
             yield f"{along} are in reverse order"
-        by = next((s for s in range(1, length) if close(np.roll(array, s, k), right)), 0)
+        by = next((s for s in range(1, length) if _many(right) and close(np.roll(array, s, k), right)), 0)
         if by:
             by, way = (by, "early") if by <= length - by else (length - by, "late")
             yield f"{along} stand {by} {'place' if by == 1 else 'places'} too {way}, the ends wrapped round"
@@ -159,9 +159,9 @@ def _order(array: np.ndarray, right: np.ndarray, problem: Problem) -> Iterator[s
         if (np.ptp(mine, axis=0) == 0).all() and (np.ptp(true, axis=0) > CLOSE * _size(right)).any() and mine.any():
             which = next((i for i in range(length) if close(mine[i], true[i])), None)
             yield f"{along} are all alike" + ("" if which is None else f": each is what belongs to entry {which}")
-        if close(mine[1:], true[:-1]) and true[:-1].any():
+        if _many(right) and close(mine[1:], true[:-1]):
             yield f"{along} stand one place too late"
-        if close(mine[:-1], true[1:]) and true[1:].any():
+        if _many(right) and close(mine[:-1], true[1:]):
             yield f"{along} stand one place too early"
         if close(mine, np.cumsum(true, axis=0)):
             yield f"{along} each hold all those before them too: a sum that is not started anew"
@@ -223,13 +223,15 @@ def _one_number_each(array: np.ndarray, right: np.ndarray, problem: Problem) -> 
             continue
         norm = (true**2).sum(axis=1)
         times = (mine * true).sum(axis=1) / np.where(norm, norm, 1)
-        if norm.all() and times.all() and close(mine, times[:, None] * true):
+        several = ((np.abs(true) > CLOSE * _size(right)).sum(axis=1) > 1).all()  # of one entry any other one is a multiple
+        own = np.ptp(times) > 1e-5 and (np.abs(times - 1) > 1e-9).all()
+        if several and own and times.all() and close(mine, times[:, None] * true):
             yield (
                 f"each entry of {_axis(length, k, problem)} is off by a factor of its own and otherwise right: is something "
                 "normalised, counted or scaled along the wrong axis?"
             )
         plus = (mine - true).mean(axis=1)
-        if close(mine - plus[:, None], true):
+        if (np.abs(plus) > CLOSE * _size(right)).all() and close(mine - plus[:, None], true):
             yield f"each entry of {_axis(length, k, problem)} is off by a number of its own that is added, and otherwise right"
 
 
