@@ -192,8 +192,12 @@ DOUBLE = Edge(
 # all_routes --------------------------------------------------------------------------------------
 
 
-def make_routes(rng, nodes, density=0.5, ladder=0, start="n0", end="J", beyond=False):
-    return dict(graph=random_graph(rng, nodes, density, ladder, beyond=beyond), start=start, end=end)
+def make_routes(rng, nodes, density=0.5, ladder=0, start="n0", end="J", beyond=False, zero=False):
+    """With `zero`, the local derivative at the arrow that leads straight from the start into the end is 0."""
+    graph = random_graph(rng, nodes, density, ladder, beyond=beyond)
+    if zero:
+        graph[start] = [(child, 0.0 if child == end else local) for child, local in graph[start]]
+    return dict(graph=graph, start=start, end=end)
 
 
 def call_routes(answer, graph, start, end):
@@ -306,8 +310,8 @@ def two_decimals(answer):
 class Recorded:
     """What your backward() needs of a node, without operators. It is its own judge of who it is, as your Node is."""
 
-    def __init__(self, parents=(), value=0.0, reads=None):
-        self.value, self.grad = value, 0.0
+    def __init__(self, parents=(), value=0.7, reads=None):
+        self.value, self.grad = value, 0.0  # all have the same value, and it is not 0
         self._parents = counted(parents, reads or Reads(1000, 1000, 1000))
 
     @property
@@ -465,6 +469,10 @@ EXERCISES = {
             Edge(dict(start="J"), "where the start is the end"), BEYOND,
             Edge(dict(density=1.0, end="n4"), "where the end lies in the middle of the graph"),
             Edge(dict(ladder=6, start="u0"), "on a ladder"), dict(nodes=8),
+            Edge(
+                dict(zero=True), "with a local derivative of 0",
+                "An arrow whose local derivative is 0 is an arrow all the same. The routes through it are routes, with the product 0.",
+            ),
         ],
         call=call_routes, as_dict=True, groups=[["routes", "nodes", "names"]],
     ),

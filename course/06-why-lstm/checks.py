@@ -154,7 +154,9 @@ EXERCISES = {
             Edge(dict(N=1), "with one example"), Edge(dict(D=1), "with one input"),
             Edge(dict(noise=0.4, max_epochs=6), "where no line separates the classes",
                  "Without a line that separates the classes there is no epoch without a mistake: your loop has to stop after max_epochs, with the weights of that moment."),
-            Edge(dict(max_epochs=1), "where one epoch is allowed"), Edge(dict(xor=True, max_epochs=9), "on XOR"),
+            Edge(dict(max_epochs=1), "where one epoch is allowed"),
+            Edge(dict(xor=True, max_epochs=9), "on XOR",
+                 "On XOR no epoch is without a mistake. Before max_epochs nothing else ends the training, whatever the counts do."),
         ],
     ),
     "deep_gradients": Exercise(
