@@ -129,7 +129,7 @@ def test_a_notebook(data):
         assert taken_in(says, LONGEST) and "\n" not in says
         return
     check_notebook(notebook)
-    html = feedback._full(notebook, "05-simple-rnn", "ada", SCORES)
+    html = feedback._full(notebook, "05-simple-rnn", "ada", SCORES, {})
     assert html.encode() and "Score: 1.5 / 8.0" in html
 
 
@@ -296,4 +296,4 @@ def test_messages(parsed, script):
     check_notebook(notebook)
     assert len(nbformat.writes(notebook)) < 6 << 20
     scores = SCORES | {"grades": {"f-check": (points, 4.0), "written": (0.0, 4.0)}}
-    assert "Score" in feedback._full(notebook, "05-simple-rnn", "ada", scores)
+    assert "Score" in feedback._full(notebook, "05-simple-rnn", "ada", scores, run.marks.exercises)
