@@ -18,6 +18,7 @@ from byhand.grading import written, written_html
 from byhand.grading.written import Agreement, Answer, Mark, agreement, next_answer, read_question
 from byhand.teaching.course import CourseError, Unit, find_units
 
+TO_OPEN = 4000 * LONG  # milliseconds, for the first page of a server, which starts a process that lays all answers out
 ESSAYS = {
     "ann": "Imagine a copy $W^{(t)}$ for each step; the effects of all copies on $J$ add up.",
     "ben": "V and c are exact, <b onclick='alert(1)'>they</b> act directly.",
@@ -145,7 +146,7 @@ def test_two_markers_share_a_class_with_the_keyboard_alone(page, classroom):  # 
     which, state, keys = page.locator("#which"), page.locator("#state"), page.keyboard
     with marking(classroom, "first") as address:
         page.goto(address)
-        expect(which).to_have_text("Answer 1 of 3")
+        expect(which).to_have_text("Answer 1 of 3", timeout=TO_OPEN)
         expect(page.locator("#answer")).to_contain_text({"ann": "Imagine a copy", "ben": "act directly", "cid": "perhaps"}[order[0]])
         expect(page.locator("#lines > li")).to_have_count(4)
         expect(page.locator("#lines")).to_contain_text("no path from them to")
@@ -168,7 +169,7 @@ def test_two_markers_share_a_class_with_the_keyboard_alone(page, classroom):  # 
         assert score_of(classroom, order[0]) == (1.5, False, "Look at the sum again: 2 of 4.")
     with marking(classroom, "second") as address:
         page.goto(address)
-        expect(which).to_have_text("Answer 2 of 3")  # the first is marked
+        expect(which).to_have_text("Answer 2 of 3", timeout=TO_OPEN)  # the first is marked
         page.get_by_label("Also answers that another marker").check()
         expect(which).to_have_text("Answer 1 of 3")
         assert "Look at the sum again" not in page.content()  # the second opinion is an own one
