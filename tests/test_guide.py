@@ -53,7 +53,6 @@ def test_a_platforms_zip_file_is_sorted_into_submissions(tmp_path):
 # Commands that other tests run, or that change the shell alone.
 ELSEWHERE = {
     "source .venv/bin/activate": "what the tests run in",
-    "jupyter lab": "test_lab",
     "byhand handout course.zip": "test_update",
     "byhand handout course.zip --browser": "test_update",
     "make book": "test_browser",
