@@ -9,6 +9,7 @@ import operator
 import numpy as np
 
 from byhand.checking import Edge, Exercise
+from byhand.on_paper import two_decimals
 
 CHAIN = 4000  # nodes in a row: more than Python, or Jupyter, allows nested calls
 
@@ -293,15 +294,6 @@ def call_held(answer, graph, start, end, held, parents):
 
 def make_on_paper(rng):
     return {}
-
-
-def two_decimals(answer):
-    """The numbers that were typed in, so far as a calculator with four decimals gets them right."""
-    returned = answer()
-    try:
-        return tuple(np.round(float(number), 2) for number in returned)
-    except (TypeError, ValueError):
-        return returned
 
 
 # backward ----------------------------------------------------------------------------------------

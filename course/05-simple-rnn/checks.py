@@ -7,6 +7,7 @@ gradients with what torch's autograd gives for them. Reading this file is allowe
 import numpy as np
 
 from byhand.checking import Edge, Exercise
+from byhand.on_paper import two_decimals
 
 # T, N, D, H and O differ, so that a wrong transpose, time step or mean cannot hide.
 SIZES = dict(T=5, N=3, D=4, H=6, O=7)
@@ -73,15 +74,6 @@ def make_loss(rng, T, N, O, shift=0.0, last=True, far=0.0):
 
 def nothing(rng):
     return {}
-
-
-def two_decimals(answer):
-    """The numbers that were typed in, so far as a calculator with four decimals gets them right."""
-    returned = answer()
-    try:
-        return tuple(np.round(float(number), 2) for number in returned)
-    except (TypeError, ValueError):
-        return returned
 
 
 def make_step_backward(rng, N, D, H, scale=1.0):

@@ -7,6 +7,7 @@ output that belong to them. A backward pass works with any such values, so it ne
 import numpy as np
 
 from byhand.checking import Edge, Exercise
+from byhand.on_paper import two_decimals
 
 # All sizes differ, T is more than a handful, N at least 2, peepholes and first states are not zero, and every step has a
 # loss: each of these, left out, would hide mistakes.
@@ -58,15 +59,6 @@ def made_up(rng, T, c0, saturated=False):
 
 def make_on_paper(rng):
     return {}
-
-
-def two_decimals(answer):
-    """The numbers that were typed in, so far as a calculator with four decimals gets them right."""
-    returned = answer()
-    try:
-        return tuple(np.round(float(number), 2) for number in returned)
-    except (TypeError, ValueError):
-        return returned
 
 
 # The deltas ------------------------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ States and gates are made up: a Jacobian needs the values at which it is taken, 
 import numpy as np
 
 from byhand.checking import Edge, Exercise
+from byhand.on_paper import two_decimals
 
 # All sizes differ, N is at least 2, no weight is symmetric and no peephole is 0, so that nothing wrong can hide.
 ONE_SEQUENCE = Edge(dict(N=1), "with one sequence in the batch")
@@ -33,15 +34,6 @@ def gate(rng, shape, saturated):
 
 def make_on_paper(rng):
     return {}
-
-
-def two_decimals(answer):
-    """The three vectors that were typed in, so far as a calculator with four decimals gets them right."""
-    returned = answer()
-    try:
-        return tuple(np.round(np.asarray(vector, dtype=float), 2) for vector in returned)
-    except (TypeError, ValueError):
-        return returned
 
 
 # jacobian_product, gradient_by_distance ----------------------------------------------------------

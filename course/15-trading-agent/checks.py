@@ -56,7 +56,12 @@ def one_against_the_other(prices):
     return np.concatenate([prices[1:, 0] / prices[1:, -1], prices[-1:, 0] / prices[-1:, -1]])
 
 
-OBSERVERS = {f.__name__: f for f in (trailing, by_the_highest, by_the_lowest, tomorrow, in_three_days, one_against_the_other)}
+def one_day_against_the_next(prices):
+    """What the day after tomorrow brings; on the last two days, 1."""
+    return np.concatenate([prices[2:] / prices[1:-1], np.ones((min(2, len(prices)), prices.shape[1]))])
+
+
+OBSERVERS = {f.__name__: f for f in (trailing, by_the_highest, by_the_lowest, tomorrow, in_three_days, one_against_the_other, one_day_against_the_next)}
 
 
 def make_prices(rng, T, m):

@@ -7,6 +7,7 @@ among them, and the normalised rows of a layer norm are any rows with mean 0: a 
 import numpy as np
 
 from byhand.checking import Edge, Exercise
+from byhand.on_paper import two_decimals
 
 # Batch and heads, queries and keys, the widths of keys and values all differ: equal sizes hide mistakes.
 SIZES = dict(N=2, A=3, Tq=4, Tk=6, d=5, e=7)
@@ -33,15 +34,6 @@ def gradients(names, suffix=""):
 
 def make_on_paper(rng):
     return {}
-
-
-def two_decimals(answer):
-    """The numbers that were typed in, so far as a calculator with four decimals gets them right."""
-    returned = answer()
-    try:
-        return tuple(np.round(np.asarray(numbers, dtype=float), 2) for numbers in returned)
-    except (TypeError, ValueError):
-        return returned
 
 
 # attention -------------------------------------------------------------------------------------------------------------

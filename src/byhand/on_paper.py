@@ -4,12 +4,12 @@ import numpy as np
 
 
 def two_decimals(answer):
-    """What `answer()` returns, each number rounded to two decimals: so far as a calculator with four gets them right.
+    """What `answer()` returns, each number or vector rounded to two decimals: so far as a calculator with four gets them right.
 
-    What is not several numbers comes back as it is.
+    What is not several of these comes back as it is.
     """
     returned = answer()
     try:
-        return tuple(np.round(float(number), 2) for number in returned)
+        return tuple(np.round(np.asarray(numbers, dtype=float), 2) for numbers in returned)
     except (TypeError, ValueError):
         return returned
