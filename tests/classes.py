@@ -17,6 +17,8 @@ from byhand.teaching.notebooks import read_source
 
 ROOT = Path(__file__).parents[1]
 UNIT = "05-simple-rnn"
+# For stock nbgrader: on a busy machine a kernel takes longer to begin, and a cell longer to end, than it waits for by itself.
+PATIENT = ("--Execute.timeout=300", "--Execute.startup_timeout=300")
 
 
 def points(unit):

@@ -9,7 +9,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from book_site import address, pages, site, visit  # noqa: F401 - fixtures
 from book_visit import book  # noqa: F401 - a fixture
-from classes import UNIT, copy_course, make_class, run, submit
+from classes import PATIENT, UNIT, copy_course, make_class, run, submit
 from waiting import LONG
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -68,5 +68,5 @@ def graded_class(tmp_path_factory):
     root = copy_course(tmp_path_factory.mktemp("graded-class"))
     run(root, "byhand", "build")
     submit(root, make_class(root))
-    run(root, "nbgrader", "autograde", UNIT)
+    run(root, "nbgrader", "autograde", UNIT, *PATIENT)
     return root

@@ -5,7 +5,7 @@ import json
 
 import nbformat
 import pytest
-from classes import ROOT, copy_course, fresh, run
+from classes import PATIENT, ROOT, copy_course, fresh, run
 from nbgrader.api import Gradebook
 
 from byhand.teaching.course import Unit, find_units
@@ -38,7 +38,7 @@ def test_a_made_up_class_from_the_build_to_the_exported_marks(unit, tmp_path):
     verdicts = {p.stem: json.loads(p.read_text()) for p in (ours / "classroom/verdicts" / unit).glob("*.json")}
     assert found.keys() == verdicts.keys() and len(found) == STUDENTS
 
-    run(stock, "nbgrader", "autograde", unit)
+    run(stock, "nbgrader", "autograde", unit, *PATIENT)
     assert found == gradebook(stock, unit)
 
     run(ours, "byhand", "report", unit)

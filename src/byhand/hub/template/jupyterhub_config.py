@@ -75,6 +75,7 @@ c.JupyterHub.services = [
             "JUPYTERHUB_DEFAULT_URL": "/lab",
         },
         "oauth_no_confirm": True,
+        "timeout": 300,  # seconds until it has to answer: on a busy machine a server takes longer than the usual 30 to start
     },
     {
         "name": "idle",
