@@ -18,7 +18,7 @@ from byhand.teaching.pyodide import NoPyodide, pyodide_files, wanted
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.xdist_group("browser"),
+    pytest.mark.xdist_group("book"),  # that of all tests which need the built site: a worker of its own would build it once more
     pytest.mark.skipif(
         "BYHAND_BROWSER" not in os.environ, reason="not yet seen to pass as a whole; BYHAND_BROWSER=1 runs them"
     ),
