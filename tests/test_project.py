@@ -1,5 +1,6 @@
 """The project as a whole: one set of versions, a student's side that needs no teaching side, clean sources."""
 
+import os
 import re
 import subprocess
 import sys
@@ -148,3 +149,11 @@ def test_every_unit_has_its_line_in_the_book():
     contents = (ROOT / "book" / "_toc.yml").read_text()
     for folder in sorted(p.name for p in (ROOT / "course").iterdir() if re.match(r"\d\d-", p.name)):
         assert f"units/{folder}/lesson" in contents and f"units/{folder}/exercises" in contents
+
+
+@pytest.mark.xdist_group("groups")
+def test_a_group_of_tests_goes_to_one_worker(request):
+    """Otherwise each worker builds the book and grades the class for itself."""
+    if not os.environ.get("PYTEST_XDIST_WORKER"):
+        pytest.skip("all tests run in one process here: there are no workers")
+    assert request.node.nodeid.endswith("@groups")
