@@ -7,7 +7,7 @@ import re
 import pytest
 from book_site import visitor
 from book_visit import violations
-from classes import run
+from classes import copy_course, run
 from waiting import LONG
 
 from byhand.teaching.browser import graded_exercises
@@ -106,7 +106,9 @@ def test_every_check_of_a_unit_says_right_and_knows_a_mistake(notebook, unit):
     notebook.evaluate(RUN, "sys.path.pop(0)\nfor name in ('lstm', 'pictures', 'weather'): sys.modules.pop(name, None)")
 
 
-def test_a_solved_notebook_is_kept_taken_away_and_graded(open_page, address, graded_class):
+def test_a_solved_notebook_is_kept_taken_away_and_graded(open_page, address, tmp_path):
+    course = copy_course(tmp_path / "course")
+    run(course, "byhand", "build")
     notebook = solve(open_page)
     notebook.evaluate(ANSWER, answers(UNIT))
     notebook.wait_for_function(SAVED)
@@ -116,12 +118,12 @@ def test_a_solved_notebook_is_kept_taken_away_and_graded(open_page, address, gra
     assert page.locator(".byhand-right").count() == count
     with page.expect_download() as download:
         page.get_by_role("button", name="Download my notebook").click()
-    work = graded_class / "classroom" / "submitted" / "browser" / UNIT.name
+    work = course / "classroom" / "submitted" / "browser" / UNIT.name
     work.mkdir(parents=True)
     download.value.save_as(work / "exercises.ipynb")
-    says = run(graded_class, "byhand", "grade", UNIT.name, "--student", "browser")
+    says = run(course, "byhand", "grade", UNIT.name, "--student", "browser")
     assert "1 graded" in says
-    verdict = json.loads((graded_class / "classroom" / "verdicts" / UNIT.name / "browser.json").read_text())
+    verdict = json.loads((course / "classroom" / "verdicts" / UNIT.name / "browser.json").read_text())
     earned = {name: (entry["points"], entry["max_points"]) for name, entry in verdict["exercises"].items()}
     assert len(earned) == count and all(points == most for points, most in earned.values()), earned
     page.click("a.byhand-solve-button")
