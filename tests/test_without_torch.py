@@ -1,6 +1,7 @@
 """Every check says without torch what it says with it: the answers to the public problems are kept with the unit."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -42,8 +43,13 @@ def told(name):
     for exercise in checks.exercises:
         for variant in (None, *variants.of(exercise).misconceptions[:4]):
             report = visible_report(exercise, checks, solved.function(exercise, variant))
-            says[f"{exercise}/{variant.id if variant else 'solution'}"] = repr(report)
+            says[f"{exercise}/{variant.id if variant else 'solution'}"] = re.sub(r"error (\d\S*)", rounding, repr(report))
     return says
+
+
+def rounding(match):
+    """An error of the last digits is another one on another processor."""
+    return "error of rounding" if float(match[1]) < 1e-9 else match[0]
 
 
 @pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.name)
