@@ -43,13 +43,14 @@ def told(name):
     for exercise in checks.exercises:
         for variant in (None, *variants.of(exercise).misconceptions[:4]):
             report = visible_report(exercise, checks, solved.function(exercise, variant))
-            says[f"{exercise}/{variant.id if variant else 'solution'}"] = re.sub(r"error (\d\S*)", rounding, repr(report))
+            says[f"{exercise}/{variant.id if variant else 'solution'}"] = but_for_rounding(repr(report))
     return says
 
 
-def rounding(match):
-    """An error of the last digits is another one on another processor."""
-    return "error of rounding" if float(match[1]) < 1e-9 else match[0]
+def but_for_rounding(text):
+    """An error of the last digits is another one on another processor, and of entries that are equally wrong another one is shown."""
+    text = re.sub(r"error (\d\S*)", lambda match: match[0] if float(match[1]) > 1e-9 else "error of rounding", text)
+    return re.sub(r"at index \[.*?\]: yours \S+, torch \S+", "at some index", text)
 
 
 @pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.name)
