@@ -97,10 +97,11 @@ def as_rows(answer, *args):
 
 def make_identify(rng, K, M, threshold=0.9):
     """The gallery lies on the corners of a cube, two for each person. The new faces are near a corner or far away, in turns; the second
-    is so far from its corner that its distance is above the threshold, and the square of it below."""
+    is so far from its corner that its distance is above the threshold, and the square of it below; the fifth so far that the square is
+    above it, and a third of the square below."""
     corners = rng.permutation(np.array(list(np.ndindex(2, 2, 2)), dtype=float))[:K]
     G, names = 4 * corners + rng.uniform(0.5, 2, size=3), rng.permutation(8)[:K] // 2
-    far = np.array([0.5, 0.93, 3.0, 0.6, 2.5, 0.2])[np.arange(M) % 6]
+    far = np.array([0.5, 0.93, 3.0, 0.6, 1.2, 0.2])[np.arange(M) % 6]
     Q = G[np.arange(M) % K] + far[:, None] * np.sign(2 * corners - 1)[np.arange(M) % K] / np.sqrt(3)
     return dict(G=G, names=names, Q=Q, threshold=threshold)
 
@@ -157,9 +158,10 @@ def make_joint(rng, N, M, D, H, K, E, tau=0.3, lam=0.7, silent=False):
     p["b"][0] = 2.0  # a neuron that is active for all: no embedding has length 0
     if silent:
         p["b"][1] = -30.0
-    y = rng.randint(K, size=N)
+    y, X, views = rng.randint(K, size=N), rng.normal(size=(N, D)), rng.normal(size=(2 * M, D))
     y[0] = K - 1
-    return dict(X=rng.normal(size=(N, D)), y=y, views=rng.normal(size=(2 * M, D)), p=p, tau=tau, lam=lam)
+    X[-1], views[-1], p["b"][2] = 0.0, 0.0, 0.0  # one sum before the ReLU is exactly 0, in either batch
+    return dict(X=X, y=y, views=views, p=p, tau=tau, lam=lam)
 
 
 GRADIENTS = ["dW", "db", "dV", "dc", "dP"]
@@ -237,7 +239,7 @@ EXERCISES = {
     "semi_hard": Exercise(
         make=make_mining, results=["triplets"], sizes=dict(points=12, people=4), call=as_rows, judge="the reference",
         edges=[
-            Edge(dict(margin=0.5), "with a narrow ring"), Edge(dict(margin=1e6), "with a ring without end"),
+            Edge(dict(margin=0.5), "with a narrow ring"), Edge(dict(margin=2.0), "where some lie on the outer edge of a ring"), Edge(dict(margin=1e6), "with a ring without end"),
             Edge(dict(people=2), "with two people"), Edge(dict(points=10, people=4), "with a person who has one picture"),
             Edge(dict(points=7, people=12), "where everybody has one picture"),
         ],

@@ -16,6 +16,11 @@ def make_most_common(rng, N, T, K, tests, words=4):
     new[0] = questions[0]
     new[1] = words + 5  # a question that nobody has asked
     answers[3:6] = K - 2  # the most common one of all
+    questions[6], answers[6] = [words + 1, 1, *(T - 2) * [0]], 0
+    new[2] = [words + 1, 2, *(T - 2) * [0]]  # nobody has asked this either, and one has asked something that begins alike
+    if words > 12:  # written one behind the other, the words of these are the same
+        questions[7], questions[8], answers[7:9] = [1, 12, *(T - 2) * [0]], [11, 2, *(T - 2) * [0]], [1, 3]
+        new[3:5] = questions[7:9]
     return dict(questions=questions, answers=answers, new=new, K=K)
 
 
@@ -66,10 +71,19 @@ def make_question_backward(rng, N, T, V, D, H, lengths="mixed", repeated=False):
     return dict(dy=rng.normal(size=(N, H)) + 0.3, **{k: args[k] for k in ("ids", "lengths")}, tape=tape, p=args["p"])
 
 
-def without_tape(answer, *args):
-    """The state alone: how the tape is kept is up to whoever writes it."""
-    returned = answer(*args)
-    return returned[0] if isinstance(returned, (tuple, list)) and len(returned) == 2 else returned
+def state_and_tape(answer, ids, lengths, p):
+    """The state, and of the tape the state before each step, as far as a question goes: what the way back begins with."""
+    returned = answer(ids, lengths, p)
+    if returned is None or not (isinstance(returned, (tuple, list)) and len(returned) == 2):
+        return returned
+    y, tape = returned
+    on = np.arange(len(ids))[:, None] < lengths
+    if len(tape) < max(lengths) or any(len(kept) != 8 for kept in tape):
+        raise TypeError("the tape should be a list of what lstm_step has kept, one for each step")
+    before = np.zeros((*on.shape, p["R"].shape[1]))
+    for t, kept in enumerate(tape[: len(ids)]):
+        before[t, on[t]] = np.asarray(kept[1])[on[t]]
+    return y, before
 
 
 QUESTION_EDGES = [
@@ -125,9 +139,16 @@ def the_other_kinds(answer, *args):
     return dict.fromkeys(lacking, 0.0) | returned
 
 
-def result_alone(answer, *args):
+def result_and_kept(answer, *args):
+    """The result, and what was kept of it; zeros for the factors, where there are none."""
     returned = answer(*args)
-    return returned[0] if isinstance(returned, (tuple, list)) and len(returned) == 2 else returned
+    if returned is None or not (isinstance(returned, (tuple, list)) and len(returned) == 2):
+        return returned
+    f, kept = returned
+    if not isinstance(kept, dict):
+        raise TypeError("the second value should be a dict with f, and for the product a and c")
+    factors = dict.fromkeys(("kept_a", "kept_c"), 0.0) if args[-1] == SIDE else {}
+    return {"f": f, **{f"kept_{name}": value for name, value in kept.items()}, **factors}
 
 
 # Attention over regions ------------------------------------------------------------------------------------------------
@@ -188,15 +209,20 @@ EXERCISES = {
         make=make_common, results=["answer"], sizes=dict(N=40, T=3, K=5, tests=9), judge="the reference",
         edges=[
             Edge(dict(tie=True), "where two answers are as common"), Edge(dict(N=8, tests=3), "with few questions"),
-            Edge(dict(words=9), "with many words"),
+            Edge(dict(words=30), "with many words"),
         ],
     ),
-    "question_state": Exercise(make=make_question, results=["y"], sizes=QUESTION, call=without_tape, edges=QUESTION_EDGES),
+    "question_state": Exercise(
+        make=make_question, results=["y", "h_before"], sizes=QUESTION, call=state_and_tape, edges=QUESTION_EDGES, forward=["h_before"],
+    ),
     "question_backward": Exercise(
         make=make_question_backward, results=["dE", "dW", "dR", "db"], sizes=QUESTION, as_dict=True, edges=QUESTION_EDGES,
         groups=[["dW", "dR", "db"]],
     ),
-    "fusion": Exercise(make=make_fusion, results=["f"], sizes=FUSION, call=result_alone, edges=FUSION_EDGES),
+    "fusion": Exercise(
+        make=make_fusion, results=["f", "kept_f", "kept_a", "kept_c"], sizes=FUSION, as_dict=True, call=result_and_kept, edges=FUSION_EDGES,
+        groups=[["kept_f", "kept_a", "kept_c"]],
+    ),
     "fusion_backward": Exercise(
         make=make_fusion_backward, results=FUSION_GRADIENTS, sizes=FUSION, as_dict=True, call=the_other_kinds, edges=FUSION_EDGES,
         groups=[["dW", "db", "dWq", "dWv"]],

@@ -44,17 +44,18 @@ def most_common(questions, answers, new, K):
 # The question
 
 
-def last_state(ids, lengths, p):
+def question_state(ids, lengths, p):
+    """The last state of torch's LSTM on packed questions; and, from its states, those before each step."""
+    p = {name: fixed(value) for name, value in p.items()}
     x = F.embedding(torch.tensor(ids), p["E"])
     lstm = torch.nn.LSTM(x.shape[2], p["R"].shape[1]).double()
     packed = torch.nn.utils.rnn.pack_padded_sequence(x, torch.tensor(lengths), enforce_sorted=False)
     weights = {"weight_ih_l0": p["W"], "weight_hh_l0": p["R"], "bias_ih_l0": p["b"], "bias_hh_l0": torch.zeros_like(p["b"])}
-    _, (h, _) = torch.func.functional_call(lstm, weights, (packed,))
-    return h[0]
-
-
-def question_state(ids, lengths, p):
-    return numbers(y=last_state(ids, lengths, {name: fixed(value) for name, value in p.items()}))
+    states, (h, _) = torch.func.functional_call(lstm, weights, (packed,))
+    states, _ = torch.nn.utils.rnn.pad_packed_sequence(states, total_length=len(ids))
+    on = torch.arange(len(ids))[:, None] < torch.tensor(lengths)
+    before = torch.cat([torch.zeros_like(states[:1]), states[:-1]]) * on[:, :, None]
+    return numbers(y=h[0], h_before=before)
 
 
 def question_backward(dy, ids, lengths, tape, p):
@@ -83,8 +84,10 @@ INVERSES = (torch.logit, torch.logit, torch.atanh, torch.logit)
 def fusion(q, v, p, kind):
     q, v, p = fixed(q), fixed(v), {name: fixed(value) for name, value in p.items()}
     if kind == SIDE:
-        return numbers(f=torch.relu(F.linear(torch.cat([q, v], dim=1), p["W"], p["b"])))
-    return numbers(f=torch.tanh(F.linear(q, p["Wq"])) * torch.tanh(F.linear(v, p["Wv"])))
+        f = torch.relu(F.linear(torch.cat([q, v], dim=1), p["W"], p["b"]))
+        return numbers(f=f, kept_f=f, kept_a=torch.tensor(0.0), kept_c=torch.tensor(0.0))
+    a, c = torch.tanh(F.linear(q, p["Wq"])), torch.tanh(F.linear(v, p["Wv"]))
+    return numbers(f=a * c, kept_f=a * c, kept_a=a, kept_c=c)
 
 
 def fusion_backward(df, q, v, kept, p, kind):

@@ -20,7 +20,11 @@ def make_segments(rng, H, W, parts=((1, 4), (5, 9), (11, 12)), ink=1.0):
     for left, right in parts:
         image[:, left:right] += ink * rng.uniform(0.2, 1, size=(H, right - left))
     image[0, 0] = 0.9  # one dark pixel that is no letter
-    return dict(image=image, threshold=0.1 * H + 0.9)
+    threshold = 0.1 * H + 0.9
+    if free := [x for x in range(1, W) if not any(left <= x < right for left, right in parts)]:
+        image[:, free[-1]] = 0.0
+        image[0, free[-1]] = threshold  # not more, in whatever order the column is added up
+    return dict(image=image, threshold=threshold)
 
 
 def pairs(answer, *args):
