@@ -11,12 +11,13 @@ def make_most_common(rng, N, T, K, tests, words=4):
     questions = rng.randint(1, words, size=(N, T))
     questions[:, -1] *= rng.randint(2, size=N)  # some end earlier, and are filled up with 0
     answers = rng.randint(K, size=N)
+    questions[3:][(questions[3:] == questions[0]).all(axis=1)] = words + 2  # what is asked like the first is answered as follows
     questions[:3], answers[:3] = questions[0], [K - 1, K - 1, 0]
     new = questions[rng.randint(N, size=tests)]
     new[0] = questions[0]
     new[1] = words + 5  # a question that nobody has asked
     answers[3:6] = K - 2  # the most common one of all
-    questions[6], answers[6] = [words + 1, 1, *(T - 2) * [0]], 0
+    questions[6], answers[6] = [words + 1, 1, *(T - 2) * [0]], 1
     new[2] = [words + 1, 2, *(T - 2) * [0]]  # nobody has asked this either, and one has asked something that begins alike
     if words > 12:  # written one behind the other, the words of these are the same
         questions[7], questions[8], answers[7:9] = [1, 12, *(T - 2) * [0]], [11, 2, *(T - 2) * [0]], [1, 3]
