@@ -5,6 +5,7 @@ from html import escape
 import matplotlib.pyplot as plt
 import numpy as np
 
+from byhand import svg
 from byhand.drawing import Drawing, Svg
 from byhand.live import live_figure
 from byhand.stepper import Frame, Stepper
@@ -42,18 +43,6 @@ def _grid_lines(x, y, side, H, W):
     down = "".join(f"M{x + c * side:g} {y:g}v{H * side:g}" for c in range(W + 1))
     across = "".join(f"M{x:g} {y + r * side:g}h{W * side:g}" for r in range(H + 1))
     return f'<path d="{down}{across}" fill="none" stroke="var(--bh-muted)" stroke-width=".6" opacity=".6"/>'
-
-
-def _words(x, y, text, kind="t", fill=None):
-    style = f' style="fill:var(--bh-{fill});stroke:none"' if fill else ""
-    return f'<text class="{kind}" x="{x:g}" y="{y:g}"{style}>{escape(text)}</text>'
-
-
-def _svg(parts, width, height, describe, least=0.62):
-    return Svg(
-        f'<svg class="bh-svg" role="img" aria-label="{escape(describe)}" viewBox="0 0 {width} {height}" width="{width}" '
-        f'height="{height}" style="max-width:{width}px;min-width:{least * width:.0f}px">{"".join(parts)}</svg>'
-    )
 
 
 def mask(k, kind):
@@ -331,14 +320,14 @@ def two_stacks_figure(layers=3, H=6, W=9, i=4, j=4):
         parts += [
             _fill(np.argwhere(field & ~own), x, top, side, "input", 0.35), _fill(np.argwhere(own), x, top, side, "hidden", 0.45),
             _grid_lines(x, top, side, H, W), _frame(x, top, side, H, W), _frame(x + at[1] * side, top + at[0] * side, side, 1, 1, "output", 3),
-            _words(x + W * side / 2, 16, title),
+            svg.words(x + W * side / 2, 16, title),
         ]  # fmt: skip
     describe = (
         f"Three grids of {H} by {W} pixels, for {layers} layers of kernels of 3. The vertical stack at ({i}, {j}) sees all rows up to its own, {layers} columns to "
         f"each side, and the pixel itself. One row above, at ({i - 1}, {j}), it sees the rows above the pixel. The horizontal stack sees those, and in its own row "
         f"{layers} pixels to the left; not itself, and no blind spot lies in between."
     )
-    return _svg(parts, 3 * W * side + 2 * gap + 24, top + H * side + 12, describe)
+    return svg.picture(parts, 3 * W * side + 2 * gap + 24, top + H * side + 12, describe)
 
 
 def row_lstm_field(H, W, i, j):
@@ -366,23 +355,23 @@ def field_picture(field, i, j, title=""):
         _grid_lines(x, top, side, H, W), _frame(x, top, side, H, W),
     ]  # fmt: skip
     for cells, sign, fill in ((seen, "•", "input"), (blind, "?", "loss"), (peeks, "!", "paper")):
-        parts += [_words(x + (c + 0.5) * side, top + (r + 0.5) * side, sign, "l", fill) for r, c in cells]
+        parts += [svg.words(x + (c + 0.5) * side, top + (r + 0.5) * side, sign, "l", fill) for r, c in cells]
     if not field[i, j]:
-        parts.append(_words(x + (j + 0.5) * side, top + (i + 0.5) * side, "@", "l", "paper"))
-    parts.append(_words(width / 2, 14, title))
+        parts.append(svg.words(x + (j + 0.5) * side, top + (i + 0.5) * side, "@", "l", "paper"))
+    parts.append(svg.words(width / 2, 14, title))
     key = [
         f"• seen: {len(seen)}",
         f"? before it, not seen: {len(blind)}",
         f"! must not be seen: {len(peeks)}" if len(peeks) else "@ the pixel itself",
     ]
-    parts.append(_words(width / 2, top + H * side + 18, "\u2003".join(key)))
+    parts.append(svg.words(width / 2, top + H * side + 18, "\u2003".join(key)))
     describe = (
         f"{title}. A grid of {H} rows and {W} columns; the pixel is at row {i}, column {j}. Of the {before.sum()} pixels before it {len(seen)} are seen and "
         f"{len(blind)} are not"
         + (f": {_by_rows(blind)}." if len(blind) else ".")
         + (f" It sees {len(peeks)} pixels that it must not see." if len(peeks) else "")
     )
-    return _svg(parts, width, top + H * side + 34, describe)
+    return svg.picture(parts, width, top + H * side + 34, describe)
 
 
 def _by_rows(cells):
@@ -527,7 +516,7 @@ def completion_stepper(image, p, u, influence, rows=4):
             _fill([c for c in black if c[0] < rows], 20, top, side, "input"),
             _fill([c for c in black if c in done], 20, top, side, "output"),
             f'<path d="{"".join(f"M{20 + c * side + 11} {top + r * side + 15}h8" for r, c in open_cells)}" stroke="var(--bh-muted)" stroke-width="1.5"/>',
-            _frame(20, top, side, 8, 8), _frame(320, top, side, 8, 8), _words(140, 14, "the image so far"), _words(440, 14, "what this pixel hangs on"),
+            _frame(20, top, side, 8, 8), _frame(320, top, side, 8, 8), svg.words(140, 14, "the image so far"), svg.words(440, 14, "what this pixel hangs on"),
         ]  # fmt: skip
         if now:
             map_ = influence[now]
@@ -562,7 +551,7 @@ def completion_stepper(image, p, u, influence, rows=4):
         about = f"An 8 by 8 image, row by row, question marks where nothing is drawn yet: {rows_now}."
         if now:
             about += f" Pixel ({now[0]}, {now[1]}) has been drawn. Beside it, in shades, how strongly its probability hangs on each earlier pixel."
-        frames.append(Frame(_svg(parts, 580, top + 8 * side + 14, about), equation, says))
+        frames.append(Frame(svg.picture(parts, 580, top + 8 * side + 14, about), equation, says))
     return Stepper(frames, "A half image, completed pixel by pixel")
 
 

@@ -8,6 +8,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 
+from byhand import svg
 from byhand.drawing import Drawing, Svg
 from byhand.live import live_figure
 from byhand.palette import PALETTE
@@ -30,17 +31,6 @@ def _cell(x, y, w, h, text, role, lit=False, faint=False):
     return (
         f'<g class="r-{role}{state}"><rect class="n" x="{x}" y="{y}" width="{w}" height="{h}" rx="5"/>'
         f'<text class="v" x="{x + w / 2:g}" y="{y + h / 2:g}">{escape(text)}</text></g>'
-    )
-
-
-def _words(x, y, text, kind="t e"):
-    return f'<text class="{kind}" x="{x:g}" y="{y:g}">{escape(text)}</text>'
-
-
-def _svg(width, height, content, describe):
-    return Svg(
-        f'<svg class="bh-svg" role="img" aria-label="{escape(describe)}" viewBox="0 0 {width} {height}" width="{width}" '
-        f'height="{height}" style="max-width:{width}px;min-width:{0.62 * width:g}px">{content}</svg>'
     )
 
 
@@ -88,20 +78,20 @@ def row_stepper(Q, K, V, target, t=2):
     ]  # fmt: skip
 
     def drawing(shown, lit, side):
-        parts = [_words(184 + 69 + 146 * n, 16, f"word {n + 1}", "t") for n in range(len(K))]
+        parts = [svg.words(184 + 69 + 146 * n, 16, f"word {n + 1}", "t") for n in range(len(K))]
         said = []
         for number, (label, texts, role) in enumerate(rows):
             if number not in shown:
                 continue
             top = 30 + 33 * number
-            parts.append(_words(8, top + 14, label))
+            parts.append(svg.words(8, top + 14, label, "t e"))
             parts += [_cell(184 + 146 * n, top, 138, 28, text, role, number in lit) for n, text in enumerate(texts)]
             said.append(f"{label}: {'; '.join(texts)}")
         for number, (label, text, role) in enumerate(side):
-            parts.append(_words(638, 60 + 66 * number, label, "t e"))
+            parts.append(svg.words(638, 60 + 66 * number, label, "t e"))
             parts.append(_cell(636, 70 + 66 * number, 138, 28, text, role, number == len(side) - 1))
             said.append(f"{label}: {text}")
-        return _svg(780, 400, "".join(parts), f"Word {t + 1} asks. " + ". ".join(said) + ".")
+        return svg.picture(parts, 780, 400, f"Word {t + 1} asks. " + ". ".join(said) + ".")
 
     frames, shown, side = [], [], []
 
@@ -462,18 +452,18 @@ def cache_stepper(T=5, prompt=("the", "dog", "did", "not", "see")):
     def drawing(t, cached):
         parts, said = [], []
         for row, label in enumerate(("token", "key", "value")):
-            parts.append(_words(8, 34 + 44 * row, label))
+            parts.append(svg.words(8, 34 + 44 * row, label, "t e"))
             for s in range(t + 1):
                 new = s == t or not cached
                 text = prompt[s] if row == 0 else ("k", "v")[row - 1] + "₁₂₃₄₅"[s]
                 role = "input" if row == 0 else "output" if new else "muted"
                 parts.append(_cell(80 + 92 * s, 18 + 44 * row, 82, 32, text, role, new and row > 0))
-        parts.append(_words(8, 166, "query"))
+        parts.append(svg.words(8, 166, "query", "t e"))
         for s in range(t + 1):
             if s == t or not cached:
                 parts.append(_cell(80 + 92 * s, 150, 82, 32, "q" + "₁₂₃₄₅"[s], "hidden", s == t))
         said = f"Step {t + 1}: {'one key and one value are new, the others come from the cache' if cached else 'all keys and values are computed'}."
-        return _svg(550, 196, "".join(parts), said)
+        return svg.picture(parts, 550, 196, said)
 
     for t in range(T):
         full, kept = (t + 1) * (t + 2) // 2, t + 1

@@ -5,6 +5,7 @@ from html import escape
 import matplotlib.pyplot as plt
 import numpy as np
 
+from byhand import svg
 from byhand.choices import Choices
 from byhand.drawing import Svg
 from byhand.palette import PALETTE
@@ -28,22 +29,10 @@ def _pair(vector):
     return "(" + ", ".join(_n(x) for x in vector) + ")"
 
 
-def _words(x, y, text, kind="t", role=None):
-    style = f' style="fill:var(--bh-{role})"' if role else ""
-    return f'<text class="{kind}" x="{x:g}" y="{y:g}"{style}>{escape(text)}</text>'
-
-
 def _cell(x, y, w, h, text, role, lit=False):
     return (
         f'<g class="r-{role}{" a" * lit}"><rect class="n" x="{x:g}" y="{y:g}" width="{w}" height="{h}" rx="5"/>'
         f'<text class="v" x="{x + w / 2:g}" y="{y + h / 2:g}">{escape(text)}</text></g>'
-    )
-
-
-def _svg(parts, width, height, describe):
-    return Svg(
-        f'<svg class="bh-svg" role="img" aria-label="{escape(describe)}" viewBox="0 0 {width} {height}" width="{width}" '
-        f'height="{height}" style="max-width:{width}px;min-width:{0.62 * width:.0f}px">{"".join(parts)}</svg>'
     )
 
 
@@ -89,7 +78,7 @@ def triplet_stepper(margin=0.5):
                 )
         for k, (name, ((x, y), _, role)) in enumerate(points.items()):
             parts.append(f'<circle cx="{x0 + scale * x:.1f}" cy="{y0 - scale * y:.1f}" r="6" fill="var(--bh-{role})"/>')
-            parts.append(_words(x0 + scale * x + (0, 16, -16)[k], y0 - scale * y + (18, 14, -14)[k], name, "t", role))
+            parts.append(svg.words(x0 + scale * x + (0, 16, -16)[k], y0 - scale * y + (18, 14, -14)[k], name, "t", role))
         rows = (
             ("d(a, p)", _n(near)),
             ("d(a, n)", _n(far)),
@@ -99,7 +88,7 @@ def triplet_stepper(margin=0.5):
             ("at n", _pair(dn)),
         )
         for k, (label, text) in enumerate(rows):
-            parts.append(_words(530, 80 + 36 * k, label, "t e"))
+            parts.append(svg.words(530, 80 + 36 * k, label, "t e"))
             parts.append(_cell(600, 66 + 36 * k, 130, 28, text, "gradient" if k > 2 else "loss" if k == 2 else "input"))
         says = (
             "An anchor a at the origin with two circles around it, the inner one through the positive p. "
@@ -107,7 +96,7 @@ def triplet_stepper(margin=0.5):
         )
         says += "; ".join(f"{label}: {text}" for label, text in rows) + "."
         equation = rf"J = \max(0,\; {_l(near)} - {_l(far)} + {_l(margin)}) = {_l(max(hinge, 0))}"
-        frames.append(Frame(_svg(parts, 750, 430, says), equation, sentence))
+        frames.append(Frame(svg.picture(parts, 750, 430, says), equation, sentence))
     return Stepper(frames, "A triplet in the plane: who is pulled, who is pushed")
 
 
@@ -128,7 +117,7 @@ def embedding_stepper(found):
             loss = found["mining"][name]["curve"][0][max(min(int(step) // 10, 60) - 1, 0)]
             left = 10 + 240 * column
             parts.append(f'<rect x="{left}" y="34" width="220" height="220" rx="4" class="f"/>')
-            parts += [_words(left + 110, 16, name), _words(left + 110, 270, f"loss {loss:.2f}, mean of ten steps", "v")]
+            parts += [svg.words(left + 110, 16, name), svg.words(left + 110, 270, f"loss {loss:.2f}, mean of ten steps", "v")]
             x, y = left + 110 + 88 * points[:, 0], 144 - 88 * points[:, 1]
             for person in range(6):
                 mine = slice(11 * person, 11 * person + 11)
@@ -146,7 +135,7 @@ def embedding_stepper(found):
         sentence = sentences.get(step, f"After {step} steps.")
         frames.append(
             Frame(
-                _svg(
+                svg.picture(
                     parts,
                     730,
                     284,
@@ -183,13 +172,13 @@ def info_nce_stepper(A, B):
         parts, said = [], []
         for k, (title, matrix, role, place) in enumerate(blocks):
             left, top = 12 + 246 * (place % 3), 30 + 122 * (place // 3)
-            parts.append(_words(left + 110, top - 12, title))
+            parts.append(svg.words(left + 110, top - 12, title))
             lit = k >= len(blocks) - len(new)
             for i in range(2):
                 for j in range(2):
                     parts.append(_cell(left + 112 * j, top + 42 * i, 106, 34, _n(matrix[i, j]), role, lit))
             said.append(f"{title}: {'; '.join(_pair(row) for row in matrix)}")
-        frames.append(Frame(_svg(parts, 750, 380, ". ".join(said) + "."), equation, sentence))
+        frames.append(Frame(svg.picture(parts, 750, 380, ". ".join(said) + "."), equation, sentence))
 
     frame(
         rf"\boldsymbol a_1 = (1, 0), \quad \boldsymbol a_2 = (0, 1), \quad \boldsymbol b_1 = ({_l(B[0, 0])}, {_l(B[0, 1])}), \quad \boldsymbol b_2 = ({_l(B[1, 0])}, {_l(B[1, 1])})",
@@ -255,7 +244,7 @@ def temperature_stepper(cosines=COSINES):
             (270, "softmax of the rows", P, "output"),
             (530, "gradient at the scores", d, "gradient"),
         ):
-            parts.append(_words(left + 116, 16, title))
+            parts.append(svg.words(left + 116, 16, title))
             for i in range(N):
                 for j in range(N):
                     x, y = left + 58 * j, 34 + 38 * i
@@ -263,11 +252,11 @@ def temperature_stepper(cosines=COSINES):
                     parts.append(
                         f'<rect x="{x}" y="{y}" width="54" height="34" rx="4" fill="var(--bh-{role})" fill-opacity="{0.45 * strong:.2f}" stroke="var(--bh-{role})" stroke-width="{2.4 if i == j else 1}"/>'
                     )
-                    parts.append(_words(x + 27, y + 17, _n(matrix[i, j], 2), "v"))
+                    parts.append(svg.words(x + 27, y + 17, _n(matrix[i, j], 2), "v"))
             said.append(f"{title}: " + "; ".join("(" + ", ".join(_n(v, 2) for v in row) + ")" for row in matrix))
         frames.append(
             Frame(
-                _svg(parts, 770, 196, f"Scale {s}. " + ". ".join(said) + "."),
+                svg.picture(parts, 770, 196, f"Scale {s}. " + ". ".join(said) + "."),
                 rf"s = {s}, \qquad \tau = 1/s = {1 / s:.2g}",
                 sentence,
             )
@@ -293,14 +282,14 @@ def new_row_stepper(rate=0.5):
         parts, said = [], []
         for column, (title, matrix, role) in enumerate(columns):
             left = 110 + 240 * column
-            parts.append(_words(left + 106, 16, title))
+            parts.append(svg.words(left + 106, 16, title))
             for i, row in enumerate(matrix):
                 for j in range(2):
                     parts.append(_cell(left + 108 * j, 32 + 38 * i, 100, 32, _n(row[j]), role, (title, i) in lit))
             said.append(f"{title}: " + "; ".join(f"{w} {_pair(row)}" for w, row in zip(words, matrix, strict=True)))
-        parts += [_words(8, 48 + 38 * i, word, "t e", "loss" if i == 4 else None) for i, word in enumerate(words)]
+        parts += [svg.words(8, 48 + 38 * i, word, "t e", "loss" if i == 4 else None) for i, word in enumerate(words)]
         frames.append(
-            Frame(_svg(parts, 820, 226, "A table of five words. " + ". ".join(said) + "."), equation, sentence)
+            Frame(svg.picture(parts, 820, 226, "A table of five words. " + ". ".join(said) + "."), equation, sentence)
         )
 
     table = ("table E", E, "parameter")
@@ -341,14 +330,14 @@ def door_choices(door):
                 (20, "100 known people", refused, f"{refused} not recognised"),
                 (390, "100 strangers", let_in, f"{let_in} let in"),
             ):
-                parts.append(_words(left + 155, 16, title))
+                parts.append(svg.words(left + 155, 16, title))
                 spots = [f"M{left + 20 + 30 * (k % 10)} {48 + 22 * (k // 10)}h0" for k in range(100)]
                 for dots, role, width in ((spots[:bad], "loss", 14), (spots[bad:], "muted", 7)):
                     parts.append(f'<path d="{"".join(dots)}" stroke="var(--bh-{role})" stroke-width="{width}" stroke-linecap="round"/>')
-                parts.append(_words(left + 155, 274, says, "t", "loss"))
+                parts.append(svg.words(left + 155, 274, says, "t", "loss"))
             describe = f"Two squares of a hundred dots each. Of the known people {refused} are not recognised; of the strangers {let_in} are let in. These dots are large and red."
             sentence = f"Threshold {text}, {people} in the gallery. Large dots are mistakes: {refused} known people of 100 are too far from their own picture, and {let_in} strangers of 100 are let in."
-            frames[people, text] = Frame(_svg(parts, 740, 292, describe), "", sentence)
+            frames[people, text] = Frame(svg.picture(parts, 740, 292, describe), "", sentence)
     return Choices(
         "Who is let in?", {"people in the gallery": ("1", "10", "20"), "threshold": thresholds}, frames, still=[("10", "0.7"), ("10", "0.2")]
     )

@@ -7,6 +7,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from byhand.choices import Choices
+from byhand import svg
 from byhand.drawing import Drawing, Svg
 from byhand.palette import PALETTE
 from byhand.routes import Edge, RoutePicker, Routes
@@ -21,18 +22,6 @@ def _m(number, form=".4f"):
 def _n(number, form=".4f"):
     """A number as a factor in LaTeX: in brackets where it is negative."""
     return f"({number:{form}})" if number < 0 else f"{number:{form}}"
-
-
-def _words(x, y, text, kind="t", fill=None, anchor=None):
-    style = (f"fill:var(--bh-{fill});stroke:none;" if fill else "") + (f"text-anchor:{anchor}" if anchor else "")
-    return f'<text class="{kind}" x="{x:g}" y="{y:g}"{f" style={chr(34)}{style}{chr(34)}" if style else ""}>{escape(text)}</text>'
-
-
-def _svg(parts, width, height, describe):
-    return Svg(
-        f'<svg class="bh-svg" role="img" aria-label="{escape(describe)}" viewBox="0 0 {width} {height}" width="{width}" '
-        f'height="{height}" style="max-width:{width}px;min-width:{0.62 * width:.0f}px">{"".join(parts)}</svg>'
-    )
 
 
 # Routes through residual blocks ------------------------------------------------------------------
@@ -230,13 +219,13 @@ def _plot(parts, left, top, width, height, curves, low, high, title, x_label, ti
     for power in range(int(np.ceil(np.log10(low))), int(np.floor(np.log10(high))) + 1):
         _, y = place(0, 2, 10.0**power)
         parts.append(f'<path d="M{left} {y:.1f}h{width}" stroke="var(--bh-muted)" stroke-width=".5" opacity=".5"/>')
-        parts.append(_words(left - 22, y, f"{10.0**power:g}", "v"))
+        parts.append(svg.words(left - 22, y, f"{10.0**power:g}", "v"))
     parts.append(f'<path d="M{left} {top}v{height}h{width}" fill="none" stroke="var(--bh-muted)"/>')
     for role, values, wide in curves:
         points = " ".join("{:.1f},{:.1f}".format(*place(k, len(values), v)) for k, v in enumerate(values))
         parts.append(f'<polyline points="{points}" fill="none" stroke="var(--bh-{role})" stroke-width="{wide}" opacity="{1 if wide > 1 else 0.6}"/>')
-    parts += [_words(left + width / 2, top - 16, title), _words(left + width / 2, top + height + 16, x_label, "v")]
-    parts += [_words(left, top + height + 16, ticks[0], "v"), _words(left + width, top + height + 16, ticks[1], "v")]
+    parts += [svg.words(left + width / 2, top - 16, title), svg.words(left + width / 2, top + height + 16, x_label, "v")]
+    parts += [svg.words(left, top + height + 16, ticks[0], "v"), svg.words(left + width, top + height + 16, ticks[1], "v")]
 
 
 def depth_choices(degradation):
@@ -277,10 +266,10 @@ def _depth(degradation, depth, kinds):
     for kind, x in zip(KINDS, (70, 160, 270, 440), strict=True):
         if kind in kinds:
             parts.append(f'<path d="M{x} 292h22" stroke="var(--bh-{KINDS[kind]})" stroke-width="3"/>')
-            parts.append(_words(x + 28, 292, kind, "t", anchor="start"))
+            parts.append(svg.words(x + 28, 292, kind, "t", anchor="start"))
     number = {1: "one curve", 2: "two curves", 4: "four curves"}[len(kinds)]
     about = f"Two plots for depth {depth}, each with {number}. " + "; ".join(says) + "."
-    return _svg(parts, 700, 310, about), says
+    return svg.picture(parts, 700, 310, about), says
 
 
 # The block ---------------------------------------------------------------------------------------
@@ -403,7 +392,7 @@ def _frozen(frozen, trained, forgotten):
     """The table of one way of freezing, as SVG."""
     parts, says = [], []
     columns = ("gradient flows on", "weights get it", "weights move", "statistics move")
-    parts += [_words(245 + 130 * k, 22, text) for k, text in enumerate(columns)]
+    parts += [svg.words(245 + 130 * k, 22, text) for k, text in enumerate(columns)]
     for line, name in enumerate(("layer 1", "layer 2", "layer 3", "head")):
         number, y = line + 1, 62 + 46 * line
         is_frozen = number in frozen
@@ -415,16 +404,16 @@ def _frozen(frozen, trained, forgotten):
             f'<rect x="20" y="{y - 17}" width="120" height="34" rx="4" fill="none" stroke="var(--bh-{role})" stroke-width="2"'
             f'{" stroke-dasharray=" + chr(34) + "5 3" + chr(34) if is_frozen else ""}/>'
         )
-        parts.append(_words(80, y, name + (", frozen" if is_frozen else "")))
+        parts.append(svg.words(80, y, name + (", frozen" if is_frozen else "")))
         for column, cell in enumerate(cells):
             text = "has none" if cell is None else "yes" if cell else "no"
             fill = None if not cell else "gradient" if column < 2 else "hidden"
             if column == 3 and cell and is_frozen:
                 fill = "loss"
-            parts.append(_words(245 + 130 * column, y, text, "l" if cell else "t", fill))
+            parts.append(svg.words(245 + 130 * column, y, text, "l" if cell else "t", fill))
         said = (f"{c} {'does not apply' if v is None else 'yes' if v else 'no'}" for c, v in zip(columns, cells, strict=True))
         says.append(f"{name}{' (frozen)' if is_frozen else ''}: " + ", ".join(said))
-    return _svg(parts, 720, 226, "A table. " + "; ".join(says) + ".")
+    return svg.picture(parts, 720, 226, "A table. " + "; ".join(says) + ".")
 
 
 # The shuffle buffer ------------------------------------------------------------------------------
@@ -443,12 +432,12 @@ def buffer_stepper(batches, classes):
         parts = ['<rect x="20" y="40" width="660" height="44" fill="none" stroke="var(--bh-muted)"/>']
         marks = "".join(f"M{20 + 660 * f / n:.2f} 40v44" for f in files)
         parts.append(f'<path d="{marks}" stroke="var(--bh-input)" stroke-width="1.6"/>')
-        parts += [_words(350, 20, f"one batch of 32 from {n:,} files, sorted by class"), _words(20, 100, "first file", "v", anchor="start"), _words(680, 100, "last file", "v", anchor="end")]
+        parts += [svg.words(350, 20, f"one batch of 32 from {n:,} files, sorted by class"), svg.words(20, 100, "first file", "v", anchor="start"), svg.words(680, 100, "last file", "v", anchor="end")]
         name = f"a buffer of {size:,}" if size < n else "a buffer for all"
         says = {1: "A buffer of one file: the order does not change. ", 32: "The article's buffer of 32. The marks still lie on top of each other. "}.get(size, "")
         says += f"With {name} this batch holds {count} of the {len(np.unique(classes))} classes."
         describe = f"A strip that stands for the file, with a mark for each image of one batch. {name}: the marks lie between {files.min() / n:.0%} and {files.max() / n:.0%} of the file; {count} classes."
-        frames.append(Frame(_svg(parts, 700, 116, describe), "", says))
+        frames.append(Frame(svg.picture(parts, 700, 116, describe), "", says))
     return Stepper(frames, "Where a batch comes from")
 
 

@@ -9,21 +9,10 @@ import numpy as np
 import questions as world
 from PIL import Image
 
+from byhand import svg
 from byhand.drawing import Svg
 from byhand.palette import PALETTE
 from byhand.stepper import Frame, Stepper
-
-
-def _words(x, y, text, kind="t", fill=None, anchor=None):
-    style = (f"fill:var(--bh-{fill});stroke:none;" if fill else "") + (f"text-anchor:{anchor}" if anchor else "")
-    return f'<text class="{kind}" x="{x:g}" y="{y:g}"{f" style={chr(34)}{style}{chr(34)}" if style else ""}>{escape(text)}</text>'
-
-
-def _svg(parts, width, height, describe):
-    return Svg(
-        f'<svg class="bh-svg" role="img" aria-label="{escape(describe)}" viewBox="0 0 {width} {height}" width="{width}" '
-        f'height="{height}" style="max-width:{width}px;min-width:{0.62 * width:.0f}px">{"".join(parts)}</svg>'
-    )
 
 
 def _m(number, form=".4f"):
@@ -79,16 +68,16 @@ def look_stepper(v=(1.0, 2.0, -1.0), q=1.0, Wa=1.0, Ua=-0.5, w=2.0):
     def frame(upto, equation, sentence, extra=""):
         parts, says = [], []
         for k in range(3):
-            parts.append(_words(left + 130 * k, 14, f"region {k + 1}"))
+            parts.append(svg.words(left + 130 * k, 14, f"region {k + 1}"))
         for line, (name, key, role) in enumerate(rows[:upto]):
             y = top + 30 * (line + 1) - 6
-            parts.append(_words(150, y, name, anchor="end"))
+            parts.append(svg.words(150, y, name, anchor="end"))
             for k in range(3):
-                parts.append(_words(left + 130 * k, y, _m(m[key][k]), "v" if line < upto - 1 else "l", role if line == upto - 1 else None))
+                parts.append(svg.words(left + 130 * k, y, _m(m[key][k]), "v" if line < upto - 1 else "l", role if line == upto - 1 else None))
             says.append(f"{name}: {', '.join(_m(x) for x in m[key])}")
         if extra:
-            parts.append(_words(left + 130, top + 30 * (upto + 1), extra, "l", "output"))
-        frames.append(Frame(_svg(parts, 540, top + 30 * len(rows) + 44, f"Three columns, one for each region. {'; '.join(says)}. {extra}"), equation, sentence))
+            parts.append(svg.words(left + 130, top + 30 * (upto + 1), extra, "l", "output"))
+        frames.append(Frame(svg.picture(parts, 540, top + 30 * len(rows) + 44, f"Three columns, one for each region. {'; '.join(says)}. {extra}"), equation, sentence))
 
     frame(1, "", "Three regions, each of one number, and a question, q = 1. The weights are $W_a = 1$, $U_a = -0.5$, $w = 2$.")
     frame(2, r"t_m = \tanh(W_a v_m + U_a q)", "What the question and a region make of each other. Without the tanh the question would add the same to all scores.")
@@ -115,14 +104,14 @@ def where_stepper(looks):
             wide = 1 + 10 * weight
             if weight > 0.03:
                 parts.append(f'<rect x="{x + 6}" y="{y + 6}" width="68" height="68" fill="none" stroke="#1b1f24" stroke-width="{wide:.1f}"/>')
-            parts.append(_words(330 + 62 * (k % 3), 40 + 28 * (k // 3), f"{weight:.2f}", "l" if weight == weights.max() else "v", "output" if weight == weights.max() else None))
+            parts.append(svg.words(330 + 62 * (k % 3), 40 + 28 * (k // 3), f"{weight:.2f}", "l" if weight == weights.max() else "v", "output" if weight == weights.max() else None))
         right = found["says"] == found["truth"]
-        parts += [_words(300, 150, found["question"] + "?", "t", anchor="start"), _words(300, 180, f"says: {found['says']}", "l", "hidden" if right else "loss", "start")]
-        parts.append(_words(300, 206, f"truth: {found['truth']}", "t", anchor="start"))
+        parts += [svg.words(300, 150, found["question"] + "?", "t", anchor="start"), svg.words(300, 180, f"says: {found['says']}", "l", "hidden" if right else "loss", "start")]
+        parts.append(svg.words(300, 206, f"truth: {found['truth']}", "t", anchor="start"))
         rows = "; ".join(", ".join(f"{v:.2f}" for v in weights[3 * r : 3 * r + 3]) for r in range(3))
         about = f"A scene of nine cells, and the weights of the nine, row by row: {rows}. Question: {found['question']}. The network says {found['says']}; the truth is {found['truth']}."
         place = ("top", "middle", "bottom")[weights.argmax() // 3] + " " + ("left", "centre", "right")[weights.argmax() % 3]
-        frames.append(Frame(_svg(parts, 560, 272, about), "", f"{found['question'][0].upper()}{found['question'][1:]}? {found['says'].capitalize()}, which is {'right' if right else 'wrong'}. The largest weight, {weights.max():.2f}, lies {place}."))
+        frames.append(Frame(svg.picture(parts, 560, 272, about), "", f"{found['question'][0].upper()}{found['question'][1:]}? {found['says'].capitalize()}, which is {'right' if right else 'wrong'}. The largest weight, {weights.max():.2f}, lies {place}."))
     return Stepper(frames, "Where it looks")
 
 
@@ -138,5 +127,5 @@ def plot_prior(prior):
             ax.plot(x, np.mean(runs, axis=1), line, marker="o", color=PALETTE[role][0], label=f"{label}, {where}")
             ax.vlines(x, np.min(runs, axis=1), np.max(runs, axis=1), color=PALETTE[role][0], lw=1)
     ax.set(ylim=(0, 1), xlabel="share of circles that are red, in training", ylabel="right answers", xticks=shares)
-    ax.legend(fontsize=9, loc="center left", bbox_to_anchor=(1, 0.5))
+    ax.legend(fontsize=9, handlelength=3.5, loc="center left", bbox_to_anchor=(1, 0.5))
     return fig

@@ -11,23 +11,12 @@ import matplotlib.pyplot as plt
 import numpy as np
 from PIL import Image
 
+from byhand import svg
 from byhand.drawing import Svg
 from byhand.palette import PALETTE
 from byhand.stepper import Frame, Stepper
 
 NAMES = "-abcdefg"  # of classes in small examples; the blank first
-
-
-def _words(x, y, text, kind="t", fill=None, anchor=None):
-    style = (f"fill:var(--bh-{fill});stroke:none;" if fill else "") + (f"text-anchor:{anchor}" if anchor else "")
-    return f'<text class="{kind}" x="{x:g}" y="{y:g}"{f" style={chr(34)}{style}{chr(34)}" if style else ""}>{escape(text)}</text>'
-
-
-def _svg(parts, width, height, describe):
-    return Svg(
-        f'<svg class="bh-svg" role="img" aria-label="{escape(describe)}" viewBox="0 0 {width} {height}" width="{width}" '
-        f'height="{height}" style="max-width:{width}px;min-width:{0.62 * width:.0f}px">{"".join(parts)}</svg>'
-    )
 
 
 def _picture(x, y, width, height, image):
@@ -86,9 +75,9 @@ def trellis_stepper(y, label):
         """numbers (T, S) with NaN for what is not known yet; lit: places; arrows ((t, r), (t', s))."""
         parts, known = [], []
         for t in range(T):
-            parts.append(_words(left + dx * t, 20, f"step {t + 1}"))
+            parts.append(svg.words(left + dx * t, 20, f"step {t + 1}"))
         for s in range(S):
-            parts.append(_words(36, top + dy * s, "blank" if row[s] == 0 else NAMES[row[s]], "l"))
+            parts.append(svg.words(36, top + dy * s, "blank" if row[s] == 0 else NAMES[row[s]], "l"))
         for (t, r), (u, s) in arrows:
             (x1, y1), (x2, y2) = place(t, r), place(u, s)
             angle = np.arctan2(y2 - y1, x2 - x1)
@@ -109,11 +98,11 @@ def trellis_stepper(y, label):
                     f'stroke="var(--bh-{ink})" stroke-width="{2.4 if on else 1}"/>'
                 )
                 if numbers is not None and not np.isnan(numbers[t, s]):
-                    parts.append(_words(x, yy, _four(numbers[t, s]), "v", ink if on else None))
+                    parts.append(svg.words(x, yy, _four(numbers[t, s]), "v", ink if on else None))
                     known.append(f"step {t + 1}, symbol {s} ({NAMES[row[s]]}): {_four(numbers[t, s])}")
         about = f"A trellis with {T} columns, one for each step, and {S} rows, the symbols {' '.join(NAMES[k] for k in row)}. "
         about += ("Numbers: " + "; ".join(known) + ".") if known else "No numbers yet."
-        frames.append(Frame(_svg(parts, left + dx * (T - 1) + 60, top + dy * (S - 1) + 40, about), equation, sentence))
+        frames.append(Frame(svg.picture(parts, left + dx * (T - 1) + 60, top + dy * (S - 1) + 40, about), equation, sentence))
 
     everywhere = [(t, s) for t in range(T) for s in range(S)]
     all_arrows = [((t, r), (t + 1, s)) for t in range(T - 1) for r, s in m["arrows"]]
@@ -194,16 +183,16 @@ def paths_stepper():
             for n, path in enumerate(found):
                 x, y = 70 + 76 * (n % columns), 30 + 26 * (n // columns)
                 for t, k in enumerate(path):
-                    parts.append(_words(x - 6 * (T - 1) + 12 * t, y, NAMES[k], "l", "muted" if k == 0 else "hidden"))
+                    parts.append(svg.words(x - 6 * (T - 1) + 12 * t, y, NAMES[k], "l", "muted" if k == 0 else "hidden"))
             height = 60 + 26 * ((max(len(found), 1) - 1) // columns)
             if not found:
-                parts.append(_words(70, 30, "none", "l", "loss"))
+                parts.append(svg.words(70, 30, "none", "l", "loss"))
             listed = ", ".join("".join(NAMES[k] for k in path) for path in found) or "none"
             needs = len(label) + sum(a == b for a, b in itertools.pairwise(label))
             says = f"{word} in {T} steps: {len(found)} of {3**T} paths." if found else f"{word} in {T} steps: no path at all. It needs {needs} steps, so its probability is 0 and its loss infinite."
             if found and T == needs:
                 says += " This is the least number of steps, and there is one path." if len(found) == 1 else ""
-            frames.append(Frame(_svg(parts, 740, height, f"The paths that collapse to {word}: {listed}."), "", says))
+            frames.append(Frame(svg.picture(parts, 740, height, f"The paths that collapse to {word}: {listed}."), "", says))
     return Stepper(frames, "All paths of a label")
 
 
@@ -215,13 +204,13 @@ def beam_stepper(y):
     frames, kept = [], {"": (1.0, 0.0)}
 
     def frame(equation, sentence, t):
-        parts = [_words(120, 24, "prefix"), _words(300, 24, "ends in a blank"), _words(450, 24, "ends in its letter"), _words(600, 24, "together")]
+        parts = [svg.words(120, 24, "prefix"), svg.words(300, 24, "ends in a blank"), svg.words(450, 24, "ends in its letter"), svg.words(600, 24, "together")]
         says = []
         for n, (prefix, (b, l)) in enumerate(sorted(kept.items(), key=lambda item: -sum(item[1]))):
             name, yy = prefix or "(none)", 58 + 30 * n
-            parts += [_words(120, yy, name, "l"), _words(300, yy, _four(b), "v"), _words(450, yy, _four(l), "v"), _words(600, yy, _four(b + l), "v", "output" if n == 0 else None)]
+            parts += [svg.words(120, yy, name, "l"), svg.words(300, yy, _four(b), "v"), svg.words(450, yy, _four(l), "v"), svg.words(600, yy, _four(b + l), "v", "output" if n == 0 else None)]
             says.append(f"{name}: {_four(b)} and {_four(l)}")
-        frames.append(Frame(_svg(parts, 700, 70 + 30 * len(kept), f"After {t} steps. Prefix, ending in a blank and in its letter: {'; '.join(says)}."), equation, sentence))
+        frames.append(Frame(svg.picture(parts, 700, 70 + 30 * len(kept), f"After {t} steps. Prefix, ending in a blank and in its letter: {'; '.join(says)}."), equation, sentence))
 
     frame("", "Before the first step there is the empty prefix alone, with probability 1.", 0)
     for t, (blank, a) in enumerate(y, 1):
@@ -239,8 +228,11 @@ def beam_stepper(y):
             2: f"The prefix a has been reached from two sides: it was there and went on with a blank ({_four(a * blank)}) or with another a, which is merged ({_four(a * a)}), and it was not there and a came now ({_four(blank * a)}). These are added, and it overtakes.",
         }.get(t, f"The best prefix is {best or 'the empty one'}; aa has come about through a blank between two a.")
         frame("", says, t)
-    path = "".join("-a"[int(k)] for k in np.argmax(y, axis=1))
-    frames.append(Frame(None, rf"\text{{best path }} {path} : {_four(np.prod(np.max(y, axis=1)))}", "The best path says blank at every step, and so nothing at all. The best label has the letter.",))
+    path = ", ".join(("blank", "a")[int(k)] for k in np.argmax(y, axis=1))
+    label = max(kept, key=lambda prefix: sum(kept[prefix]))
+    equation = rf"\text{{best path: {path}}} \quad {_four(np.prod(np.max(y, axis=1)))}, \qquad \text{{best label: {label}}} \quad \out{{{_four(sum(kept[label]))}}}"
+    says = "The best path says blank at every step, and so nothing at all. The best label has the letter."
+    frames.append(Frame(frames[-1].drawing, equation, says))
     return Stepper(frames, "Two probabilities for each prefix")
 
 
@@ -265,7 +257,7 @@ def learning_stepper(learning):
         shown.append(("others", np.clip(1 - sum(v for _, v in shown), 0, 1)))
         for n, (name, values) in enumerate(shown):
             y = 134 + 25 * n
-            parts.append(_words(64, y + 10, name, "t", anchor="end"))
+            parts.append(svg.words(64, y + 10, name, "t", anchor="end"))
             ink = "muted" if name in ("blank", "others") else "output"
             bars = "".join(f"M{72 + 16 * t} {y + 20}v{-20 * v:.1f}h12v{20 * v:.1f}z" for t, v in enumerate(values) if v > 0.015)
             parts.append(f'<path d="{bars}" fill="var(--bh-{ink})" stroke="none"/><path d="M70 {y + 20}h640" stroke="var(--bh-muted)" stroke-width=".4"/>')
@@ -273,7 +265,7 @@ def learning_stepper(learning):
         about = f"The strip {word}, and below it a row of 40 bars for the blank, each letter of it, and all others. After {steps} training steps the blank has on average {p[:, 0].mean():.2f}; "
         about += ("above one half: " + "; ".join(peaks) + ".") if peaks else "no letter is above one half at any step."
         says = found["says"] or "nothing"
-        frames.append(Frame(_svg(parts, 720, 142 + 25 * len(shown), about), rf"J = {found['loss']:.2f}", f"{comments[steps]} The best path reads: {says}."))
+        frames.append(Frame(svg.picture(parts, 720, 142 + 25 * len(shown), about), rf"J = {found['loss']:.2f}", f"{comments[steps]} The best path reads: {says}."))
     return Stepper(frames, "What the reader says, column by column, while it learns")
 
 
@@ -285,7 +277,7 @@ def attack_stepper(attack):
         right = found["says"] == attack["word"]
         says = "as it was drawn" if float(eps) == 0 else f"every pixel moved by at most {eps}, uphill"
         about = f"The strip {attack['word']}, {says}. It is read as {found['says'] or 'nothing'}."
-        frames.append(Frame(_svg(parts, 680, 176, about), "", f"{says[0].upper() + says[1:]}. Read: {found['says'] or 'nothing'}, which is {'right' if right else 'wrong'}."))
+        frames.append(Frame(svg.picture(parts, 680, 176, about), "", f"{says[0].upper() + says[1:]}. Read: {found['says'] or 'nothing'}, which is {'right' if right else 'wrong'}."))
     return Stepper(frames, f"The strip {attack['word']}, moved along the gradient of its loss")
 
 
