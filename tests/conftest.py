@@ -2,6 +2,7 @@ import os
 import shutil
 
 import pytest
+from filelock import FileLock
 from playwright.sync_api import expect, sync_playwright
 
 # The problems of the checks are tiny, and tests may run side by side: one thread each. Set before numpy is imported.
@@ -63,10 +64,23 @@ def standalone(browser, tmp_path):
 
 
 @pytest.fixture(scope="session")
-def graded_class(tmp_path_factory):
+def built_course(tmp_path_factory):
+    """The root of a course that has been built, once for all workers; to be copied, and never changed."""
+    base = tmp_path_factory.getbasetemp()
+    root = (base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base) / "built-course"
+    with FileLock(f"{root}.lock"):
+        if not root.exists():
+            half = root.with_name("half-built-course")
+            shutil.rmtree(half, ignore_errors=True)  # of an attempt that failed
+            run(copy_course(half), "byhand", "build")
+            half.rename(root)
+    return root
+
+
+@pytest.fixture(scope="session")
+def graded_class(built_course, tmp_path_factory):
     """The root of a course with a whole class in it, built and graded by the commands that an instructor types."""
-    root = copy_course(tmp_path_factory.mktemp("graded-class"))
-    run(root, "byhand", "build")
+    root = shutil.copytree(built_course, tmp_path_factory.mktemp("graded-class") / "course")
     submit(root, make_class(root))
     run(root, "nbgrader", "autograde", UNIT, *PATIENT)
     return root

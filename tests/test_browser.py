@@ -3,11 +3,12 @@
 import json
 import os
 import re
+import shutil
 
 import pytest
 from book_site import visitor
 from book_visit import violations
-from classes import copy_course, run
+from classes import run
 from waiting import LONG
 
 from byhand.teaching.browser import graded_exercises
@@ -109,9 +110,8 @@ def test_every_check_of_a_unit_says_right_and_knows_a_mistake(notebook, unit):
     notebook.evaluate(RUN, "sys.path.pop(0)\nfor name in ('lstm', 'pictures', 'weather'): sys.modules.pop(name, None)")
 
 
-def test_a_solved_notebook_is_kept_taken_away_and_graded(open_page, address, tmp_path):
-    course = copy_course(tmp_path / "course")
-    run(course, "byhand", "build")
+def test_a_solved_notebook_is_kept_taken_away_and_graded(open_page, address, built_course, tmp_path):
+    course = shutil.copytree(built_course, tmp_path / "course")
     notebook = solve(open_page)
     notebook.evaluate(ANSWER, answers(UNIT))
     notebook.wait_for_function(SAVED)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from classes import ESSAY, UNIT, Answers, clean_environment, copy_course, run
+from classes import ESSAY, UNIT, Answers, clean_environment, run
 from nbformat.v4 import new_code_cell, new_markdown_cell
 from nbgrader.api import Gradebook
 from test_grade import become_ordinary
@@ -24,17 +24,10 @@ pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("accidents")]
 BYHAND = Path(sys.executable).parent / "byhand"
 
 
-@pytest.fixture(scope="module")
-def released(tmp_path_factory):
-    root = copy_course(tmp_path_factory.mktemp("accidents"))
-    run(root, "byhand", "build")
-    return root
-
-
 @pytest.fixture
-def course(released, tmp_path):
+def course(built_course, tmp_path):
     root = tmp_path / "course"
-    shutil.copytree(released, root)
+    shutil.copytree(built_course, root)
     hand_in(root, "honest", Answers(root).solved())
     return root
 
@@ -108,23 +101,27 @@ def test_files_that_must_not_be_read_are_named(course):
     assert verdict(course, "dora")["status"] in ("refused", "damaged")
 
 
-@pytest.mark.parametrize("earlier", ["{", "[]", '{"student": "honest"}', '{"status": "graded", "digest": 3}', "[" * 100_000])
-def test_a_verdict_of_another_version_is_made_anew_and_left_out_of_the_report(course, earlier):
-    hand_in(course, "bert", Answers(course).notebook({}))
+def test_a_verdict_of_another_version_or_one_that_lacks_a_key_is_made_anew_and_left_out_of_the_report(course):
+    """All of them in one class: what is graded again is said as a number, and who it was by the verdicts."""
     graded(course)
-    path = course / "classroom/verdicts" / UNIT / "honest.json"
-    path.write_text(earlier)
-    assert "Left out" in run(course, "byhand", "report", UNIT)
-    assert "1 graded" in graded(course) and verdict(course, "honest")["score"] == 46
-
-
-def test_a_verdict_that_lacks_a_key_is_made_anew(course):
+    whole = verdict(course, "honest")
+    earlier = ["{", "[]", '{"student": "s"}', '{"status": "graded", "digest": 3}', "[" * 100_000]
+    keys = sorted(set(whole) - {"feedback", "late"})
+    earlier += [None for _ in keys]
+    students = [f"s{number:02}" for number in range(len(earlier))]
+    for student in students:
+        hand_in(course, student, Answers(course).solved())
     graded(course)
-    path = course / "classroom/verdicts" / UNIT / "honest.json"
-    whole = json.loads(path.read_text())
-    for key in set(whole) - {"feedback", "late"}:
-        path.write_text(json.dumps({k: v for k, v in whole.items() if k != key}))
-        assert "nothing has changed" not in graded(course), key
+    for student, text, key in zip(students, earlier, [""] * (len(students) - len(keys)) + keys, strict=True):
+        path = course / "classroom/verdicts" / UNIT / f"{student}.json"
+        if text is None:
+            text = json.dumps({k: v for k, v in json.loads(path.read_text()).items() if k != key})
+        path.write_text(text)
+    said = run(course, "byhand", "report", UNIT)
+    assert all(student in said for student in students[: -len(keys)]) and "Left out" in said and "honest" not in said
+    assert f"{len(students)} graded" in graded(course)
+    for student in students:
+        assert verdict(course, student)["score"] == 46 and verdict(course, student).keys() == whole.keys()
 
 
 @pytest.mark.parametrize(
@@ -253,16 +250,17 @@ def as_raw_text(answers):
     return notebook
 
 
-@pytest.mark.parametrize("where", [in_a_new_cell, below_its_question, without_metadata, above_an_untouched_copy, as_raw_text])
-def test_an_essay_waits_for_a_human_wherever_it_stands(course, where):
-    notebook = where(Answers(course))
-    hand_in(course, "bert", notebook)
+def test_an_essay_waits_for_a_human_wherever_it_stands(course):
+    places = [in_a_new_cell, below_its_question, without_metadata, above_an_untouched_copy, as_raw_text]
+    for where in places:
+        hand_in(course, where.__name__, where(Answers(course)))
     graded(course)
-    found = in_gradebook(course, "bert")
-    assert found["waits"] and found["written"] is None and verdict(course, "bert")["score"] == 46
+    for student in (where.__name__ for where in places):
+        found = in_gradebook(course, student)
+        assert found["waits"] and found["written"] is None and verdict(course, student)["score"] == 46, student
+        if student != "above_an_untouched_copy":
+            assert any("text elsewhere" in note for note in verdict(course, student)["notes"]), student
     assert not in_gradebook(course, "honest")["waits"]
-    if where is not above_an_untouched_copy:
-        assert any("text elsewhere" in note for note in verdict(course, "bert")["notes"])
 
 
 def test_headings_and_remarks_of_a_word_are_no_essay(course):

@@ -12,7 +12,7 @@ from collections import Counter
 import nbformat
 import pytest
 from bad import HONEST, POINTS, SECRET, SUITE, UNIT, Scene, hand_in, listening, odd
-from classes import copy_course, run
+from classes import run
 from nbgrader.api import Gradebook, MissingEntry
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("bad")]
@@ -30,15 +30,8 @@ HELD_BACK_ANYWAY = {
 WITHOUT_MARKS = {"damaged", "refused"}
 
 
-@pytest.fixture(scope="module")
-def released(tmp_path_factory):
-    root = copy_course(tmp_path_factory.mktemp("released"))
-    run(root, "byhand", "build")
-    return root
-
-
-def graded(released, root, bads, *options):
-    shutil.copytree(released, root)
+def graded(built_course, root, bads, *options):
+    shutil.copytree(built_course, root)
     with listening() as listener:
         hand_in(root, bads, TIMEOUT, listener.port)
         late = {bad.student for bad in bads if bad.status == "timed out"}
@@ -55,14 +48,14 @@ def graded(released, root, bads, *options):
 
 
 @pytest.fixture(scope="module")
-def sandboxed(released, tmp_path_factory):
-    return graded(released, tmp_path_factory.mktemp("sandboxed") / "course", list(SUITE.values()))
+def sandboxed(built_course, tmp_path_factory):
+    return graded(built_course, tmp_path_factory.mktemp("sandboxed") / "course", list(SUITE.values()))
 
 
 @pytest.fixture(scope="module")
-def unprotected(released, tmp_path_factory):
+def unprotected(built_course, tmp_path_factory):
     attacks = [SUITE[name] for name in ATTACKS]
-    return graded(released, tmp_path_factory.mktemp("unprotected") / "course", attacks, "--no-sandbox")
+    return graded(built_course, tmp_path_factory.mktemp("unprotected") / "course", attacks, "--no-sandbox")
 
 
 def verdict(root, student):

@@ -3,10 +3,11 @@
 import csv
 import json
 import re
+import shutil
 import time
 
 import pytest
-from classes import UNIT, copy_course, run
+from classes import UNIT, run
 from lab import running_lab
 from nbgrader.api import Gradebook
 from playwright.sync_api import expect
@@ -21,10 +22,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("way")]
 
 
 @pytest.fixture(scope="module")
-def classroom(tmp_path_factory):
-    root = copy_course(tmp_path_factory.mktemp("way"))
-    run(root, "byhand", "build")
-    return root
+def classroom(built_course, tmp_path_factory):
+    return shutil.copytree(built_course, tmp_path_factory.mktemp("way") / "course")
 
 
 def in_terminal(page, root, command):  # noqa: F811

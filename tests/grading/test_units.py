@@ -1,4 +1,7 @@
-"""Every unit the whole way: built, a made-up class graded by `byhand grade` and by stock nbgrader, report, feedback, export."""
+"""Every unit the whole way: built, a made-up class graded by `byhand grade` and by stock nbgrader, report, feedback, export.
+
+Building verifies: each mistake is met with its own hint, each right answer passes, the blank stub earns 0.
+"""
 
 import csv
 import json
@@ -25,10 +28,17 @@ def gradebook(root, unit):
         }
 
 
+def changed_files(folder, committed):
+    """The files whose content the build has changed: what is committed was not in step with its source."""
+    built = [path.relative_to(folder) for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts]
+    return [str(path) for path in built if (folder / path).read_bytes() != (committed / path).read_bytes()]
+
+
 @pytest.mark.parametrize("unit", UNITS)
 def test_a_made_up_class_from_the_build_to_the_exported_marks(unit, tmp_path):
     ours = copy_course(tmp_path / "ours", unit)
     run(ours, "byhand", "build")
+    assert changed_files(ours / "course" / unit, ROOT / "course" / unit) == []
     run(ours, "byhand", "class", unit, f"--students={STUDENTS}", f"--seed={SEED}")
     stock = fresh(tmp_path / "stock", ours)
 

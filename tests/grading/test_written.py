@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -99,9 +100,8 @@ def test_the_kernel_ends_what_takes_too_long(monkeypatch):
 
 
 @pytest.fixture(scope="module")
-def classroom(tmp_path_factory):
-    root = copy_course(tmp_path_factory.mktemp("written"))
-    run(root, "byhand", "build")
+def classroom(built_course, tmp_path_factory):
+    root = shutil.copytree(built_course, tmp_path_factory.mktemp("written") / "course")
     answers = Answers(root)
     submit(root, {student: answers.solved(written=essay) for student, essay in ESSAYS.items()} | {"none": answers.solved()})
     run(root, "byhand", "grade", UNIT)
