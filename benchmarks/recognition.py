@@ -5,7 +5,8 @@ earn full marks, how many are told "right" and then lose points, and how many ri
 wrong answer with what is wrong with it and what it is told, to be read by a person; `--brief` names only answers that end
 on the wrong side, without hints.
 
-The answers lie in `tests/unseen/UNIT.yml`:
+The answers lie in `tests/unseen/UNIT.yml`. Once those who write hints have read what these were told (`--show`), they are blind no
+more: then they move to `tests/unseen/read`, which `--read` measures, and others are written anew. The form is the same:
 
     name of the exercise:
       wrong:
@@ -47,8 +48,8 @@ class Answer:
     wrong: str  # what is wrong with it; "" where it is right
 
 
-def load_answers(unit: Unit) -> list[Answer]:
-    path = unit.root / "tests" / "unseen" / f"{unit.name}.yml"
+def load_answers(unit: Unit, read: bool = False) -> list[Answer]:
+    path = unit.root / "tests" / "unseen" / ("read" if read else "") / f"{unit.name}.yml"
     if not path.exists():
         return []
     listed = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
@@ -86,10 +87,11 @@ def main() -> None:
     parser.add_argument("units", nargs="*", metavar="UNIT")
     parser.add_argument("--show", action="store_true")
     parser.add_argument("--brief", action="store_true")
+    parser.add_argument("--read", action="store_true")
     args = parser.parse_args()
     in_all: Counter = Counter()
     for unit in find_units(find_root(), args.units):
-        counts = measure(unit, args.show, args.brief)
+        counts = measure(unit, args.show, args.brief, args.read)
         if counts:
             print(line(unit.name, counts), flush=True)
             in_all += counts
@@ -104,9 +106,9 @@ def line(name: str, c: Counter) -> str:
     )
 
 
-def measure(unit: Unit, show: bool, brief: bool) -> Counter:
+def measure(unit: Unit, show: bool, brief: bool, read: bool) -> Counter:
     checks, define, counts = load_checks(unit.course), spaces(unit), Counter()
-    for answer in load_answers(unit):
+    for answer in load_answers(unit, read):
         if answer.exercise not in checks.exercises:
             print(f"  {answer.exercise}/{answer.id} answers an exercise that the unit no longer has")
             continue
