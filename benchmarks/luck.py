@@ -1,7 +1,7 @@
 """Whether a mark depends on the seed: every known mistake and every alternative, graded with twenty seeds.
 
-`python benchmarks/luck.py [UNIT …]` prints, for each unit, those whose marks are not the same with all of them. Where the list
-is empty for every unit, this becomes a test.
+`python benchmarks/luck.py [UNIT …]` prints, for each unit, those whose marks are not the same with all of them, and the kinds of
+problem on which they differ.
 """
 
 import os
@@ -28,12 +28,19 @@ def lucky(unit):
         seen = verdicts(checks, variant.exercise, function, PUBLIC_SEED)
         if share(exercise, seen, seen) == 0:
             continue  # what is wrong with the public numbers earns nothing with any others
-        earned = {
-            round(share(exercise, seen, verdicts(checks, variant.exercise, function, seed)), 4) for seed in SEEDS
-        }
+        fresh = [verdicts(checks, variant.exercise, function, seed) for seed in SEEDS]
+        earned = {round(share(exercise, seen, verdict), 4) for verdict in fresh}
         if len(earned) > 1:
-            found[f"{variant.exercise}/{variant.id}"] = sorted(earned)
+            found[f"{variant.exercise}/{variant.id}"] = sorted(earned), sorted(_kinds_that_differ(seen, fresh))
     return found
+
+
+def _kinds_that_differ(seen, fresh):
+    for kind, public in enumerate(seen):
+        for place, row in enumerate(public.rows):
+            results = {verdict[kind].rows[place].right for verdict in fresh if place < len(verdict[kind].rows)}
+            if row.right and len(results) > 1:
+                yield f"{row.name} {public.problem.kind}"
 
 
 def verdicts(checks, name, function, seed):
@@ -45,5 +52,5 @@ if __name__ == "__main__":
     for unit in find_units(find_root(), sys.argv[1:]):
         found = lucky(unit)
         print(f"{unit.name}: {len(found)} whose marks depend on the seed", flush=True)
-        for name, earned in found.items():
-            print(f"  {name}: {earned}", flush=True)
+        for name, (earned, kinds) in found.items():
+            print(f"  {name}: {earned}, {'; '.join(kinds)}", flush=True)

@@ -216,7 +216,7 @@ def test_the_part_of_an_array_that_alone_is_wrong_is_named():
         s[:, 2] = 0
         return s, s.sum(axis=(0, 1)) * 0 + right(x, w)[1]
 
-    assert "only in entry 2 of N = 3" in told(one_sequence)
+    assert "only in entry 2 along axis 1 (as long as N = 3)" in told(one_sequence)
 
 
 def test_a_number_beyond_all_bounds_is_wrong_and_breaks_nothing():

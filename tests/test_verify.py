@@ -70,6 +70,15 @@ def test_a_misconception_that_the_check_lets_pass_is_found(copy):  # noqa: F811
     assert "rnn_step/old-state-forgotten passes the visible check" in broken(copy)
 
 
+def test_a_misconception_whose_marks_depend_on_the_seed_is_found(copy):  # noqa: F811
+    edit(
+        copy.misconceptions,
+        "by: np.tanh(b + x @ U.T)\n      hint: Your",
+        "by: np.tanh(b + x @ U.T + h_prev @ W.T * (b[0] < 0.5))\n      hint: Your",
+    )
+    assert "rnn_step/old-state-forgotten: what it earns depends on the seed (0." in broken(copy)
+
+
 def test_two_misconceptions_with_the_same_numbers_are_found(copy):  # noqa: F811
     edit(
         copy.misconceptions,

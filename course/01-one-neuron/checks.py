@@ -87,7 +87,7 @@ def use_neuron(answer, x, y, eta, epochs, before):
 # standardise -------------------------------------------------------------------------------------
 
 
-def make_features(rng, N, M, D, spread=3.0, constant=True, rounded=False):
+def make_features(rng, N, M, D, spread=3.0, constant=True, rounded=False, smallest=0.002):
     """Train and test set; the test set comes from elsewhere, and the last train features may be constant.
 
     One is 4.0, the other -2.5 or, where `rounded`, 0.1, whose mean over several copies is not 0.1 to the last digit. One feature has
@@ -95,7 +95,7 @@ def make_features(rng, N, M, D, spread=3.0, constant=True, rounded=False):
     """
     scales, shift = np.exp(spread * rng.uniform(-1, 1, size=D)), rng.normal(size=D)
     scales = np.maximum(scales, 0.02)
-    scales[0] = 0.02
+    scales[0] = smallest
     scales[1:2] = 40.0
     x_train = scales * (rng.normal(size=(N, D)) + shift)
     x_test = scales * (2 * rng.normal(size=(M, D)) + shift + 0.5)
@@ -199,7 +199,7 @@ EXERCISES = {
                 "the last weights.",
             ),
             Edge(
-                dict(D=1, eta=0.3, epochs=150, before=1), "with many epochs after the loss has come to rest",
+                dict(D=1, eta=0.3, epochs=150), "with many epochs after the loss has come to rest",
                 "The plain method takes as many steps as there are epochs, also when the loss hardly changes any more.",
             ),
             Edge(dict(scale=0.0), "where all inputs are 0"),
@@ -213,6 +213,10 @@ EXERCISES = {
             Edge(dict(M=1), "with one test example"), Edge(dict(D=1), "with one feature, a constant one"),
             Edge(dict(D=1, constant=False), "with one feature"), dict(N=20, D=6, constant=False),
             Edge(dict(N=11, spread=5.0), "with very different spreads"), Edge(dict(rounded=True), "with a feature that is 0.1 everywhere"),
+            Edge(
+                dict(smallest=1e-9), "with a feature that varies by billionths",
+                "A feature may vary by very little and still vary. When it is constant, the statement says.",
+            ),
         ],
     ),
     "minibatch_epoch": Exercise(

@@ -147,7 +147,7 @@ def counted(arrows, reads):
 def random_graph(rng, nodes, density=0.5, ladder=0, chain=0, double=False, beyond=False):
     """node -> list of (child, local derivative), in no particular order; it ends in "J".
 
-    A random part "n0", "n1", ..., of which some nodes may lead nowhere; a ladder of diamonds "u0", "a0", "b0", "u1", ...;
+    A random part "n0", "n1", ..., of which one node leads nowhere, with `density` 0 several; a ladder of diamonds "u0", "a0", "b0", "u1", ...;
     a chain "c0", "c1", .... With `double` two arrows lead from "n0" to "n3", and a long way through "n1" and "n2"; with `beyond` the graph goes on behind "J".
     """
     graph = {"J": []}
@@ -156,6 +156,10 @@ def random_graph(rng, nodes, density=0.5, ladder=0, chain=0, double=False, beyon
         graph[name] = [(other, rng.normal()) for other in names[i + 1 :] if rng.uniform() < density]
         if i % 3 != 2:
             graph[name].append(("J", rng.normal()))
+        elif i + 3 >= nodes:
+            graph[name] = []  # whatever is drawn, this one leads nowhere, and of those before it none
+        elif density and names[i + 1] not in dict(graph[name]):
+            graph[name].append((names[i + 1], rng.normal()))
     if double:
         graph |= {n: [arrow for arrow in arrows if arrow[0] not in ("n1", "n2", "n3")] for n, arrows in graph.items()}
         graph["n0"] += [("n1", 1.1), ("n3", 0.7), ("n3", -1.9)]

@@ -90,7 +90,10 @@ def random_lengths(rng, T, N):
 
 
 def make_pad(rng, T, N, D):
-    sequences = [rng.normal(size=(length, D)) for length in random_lengths(rng, T, N)]
+    lengths = random_lengths(rng, T, N)
+    if T > 2 and N > 2:  # neither from the shortest to the longest nor the other way round
+        lengths[0], lengths[-1] = T - 1, 1
+    sequences = [rng.normal(size=(length, D)) for length in lengths]
     sequences[N // 2][T // 2] = 0.0  # real vectors that are zero, not padding
     sequences[N // 2][-1] = 0.0
     return dict(sequences=sequences)
@@ -153,9 +156,11 @@ LEADING = {"a leading 0": 0, "a leading -1": -1}  # labels that stand for "nothi
 
 def make_path(rng, kind, blank=0):
     """A path of labels from 0 to 4, and -1. Where the letters are not given, `rng` says which label is which."""
-    a, b, c = rng.permutation([k for k in range(5) if k != blank and (k or kind != "a leading 0")])[:3]
+    a, b, c = rng.permutation([k for k in range(1, 5) if k != blank])[:3]
     if kind in LEADING:
         a = LEADING[kind]
+    elif blank:
+        c = 0  # a label like any other; that a path begins with it is a kind of its own
     path = {
         "ordinary": [a, a, a, blank, a, b, b, blank, blank, b, c, c, a, b, blank],
         "leading blanks": [blank, blank, a, a, b],
@@ -167,7 +172,7 @@ def make_path(rng, kind, blank=0):
         "one label": [a],
         "one blank": [blank],
     }.get(kind)
-    return dict(path=np.array(path if path else rng.randint(5, size=60)), blank=blank)
+    return dict(path=np.array(path if path else [1, *rng.randint(5, size=58), 2]), blank=blank)
 
 
 def call_collapse(answer, path, blank):

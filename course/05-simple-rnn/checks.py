@@ -115,7 +115,7 @@ def make_leaky(rng, T, N, D, H, alpha, scale=1.0):
 def make_sample(rng, n, D, H, temperature, scale=2.0, shift=0.0, never=0):
     p, r = parameters(rng, D, H, D, scale), rng.uniform(size=n)
     p["c"] = p["c"] + shift
-    p["c"][:never] -= 2000.0  # the probability 0, however the softmax is written; so is the sum of the first ones
+    p["c"][:never] -= 20000.0  # the probability 0 in any precision, however the softmax is written; so is the sum of the first ones
     if scale == 0:  # the others are equally likely; between 0 and 1 no sum is hit, since sums differ by their rounding
         r[: min(n, 5)] = (0.33, 0.0, 0.57, np.nextafter(1, 0), 0.87)[: min(n, 5)]
     return dict(first=int(rng.randint(D)), r=r, temperature=temperature, **p)

@@ -19,6 +19,8 @@ def make_step(rng, cases, D):
     for n in range(4, cases):
         side = np.sign(x[n] @ w[n] + b[n])
         y[n] = side if n % 3 == 2 else -side
+    b[5] += 0.5 * y[5] - (x[5] @ w[5] + b[5])  # on its right side, near the line
+    b[6] -= 100 * y[6] + x[6] @ w[6] + b[6]  # so far on its wrong side that one step is not enough
     w[:2], b[:2] = 0, 0  # on the line: all weights zero, and a sum that cancels
     x[2:4], w[2:4] = 0, 1
     x[2:4, 0], b[2:4] = 2, -2
@@ -154,10 +156,11 @@ EXERCISES = {
             Edge(dict(N=1), "with one example"), Edge(dict(D=1), "with one input"),
             Edge(dict(noise=0.4, max_epochs=6), "where no line separates the classes",
                  "Without a line that separates the classes there is no epoch without a mistake: your loop has to stop after max_epochs, with the weights of that moment."),
-            Edge(dict(max_epochs=1), "where one epoch is allowed"),
+            Edge(dict(noise=0.4, max_epochs=1), "where one epoch is allowed"),
             Edge(dict(xor=True, max_epochs=9), "on XOR",
                  "On XOR no epoch is without a mistake. Before max_epochs nothing else ends the training, whatever the counts do."),
         ],
+        groups=[["w", "b"]],
     ),
     "deep_gradients": Exercise(
         make_deep, ["J", "dW", "db", "dV", "dc", "norms"], dict(L=4, N=5, H=6, O=3),

@@ -41,14 +41,18 @@ def make_sigmoid(rng, N, H, shift=0.0):
 # lstm_step, peephole_step, lstm_forward ----------------------------------------------------------
 
 
-def wide_open(p):
-    """One input gate has a sum near 800, one output gate a sum near -800: where e^a is formed, it must not overflow."""
+def wide_open(p, scale):
+    """One input gate has a sum near 800, one output gate a sum near -800: where e^a is formed, it must not overflow.
+
+    With large weights one forget gate has such a sum too, whatever is drawn.
+    """
     p["bi"][0], p["bo"][-1] = 800.0, -800.0
+    p["bf"][0] += 5000.0 * (scale > 1)
     return p
 
 
 def make_step(rng, N, D, H, scale=1.0, peep=1.0, peepholes=False):
-    p = wide_open(parameters(rng, D, H, scale, peep, peepholes))
+    p = wide_open(parameters(rng, D, H, scale, peep, peepholes), scale)
     return dict(
         x=rng.normal(size=(N, D)), y_prev=np.tanh(rng.normal(size=(N, H))), c_prev=rng.normal(size=(N, H)), params=p
     )
@@ -61,7 +65,7 @@ def make_peephole_step(rng, N, D, H, scale=1.0, peep=1.0):
 def make_forward(rng, T, N, D, H, scale=1.0, peep=1.0):
     return dict(
         x=rng.normal(size=(T, N, D)), y0=np.tanh(rng.normal(size=(N, H))), c0=rng.normal(size=(N, H)),
-        params=wide_open(parameters(rng, D, H, scale, peep)),
+        params=wide_open(parameters(rng, D, H, scale, peep), scale),
     )  # fmt: skip
 
 

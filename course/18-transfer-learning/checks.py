@@ -147,7 +147,7 @@ def with_shortcut(parameters):
 
 def make_loss(rng, N, K, huge=False, without=False, absent=False):
     y = rng.randint(K, size=N)
-    y[:2] = 0, K - 1
+    y[[0, 1, -1]] = 0, K - 1, K - 1
     w = rng.uniform(0.5, 3, size=K)
     w[0] = 1e-6  # a class that hardly counts: its rows are judged entry by entry
     if absent:
@@ -155,6 +155,7 @@ def make_loss(rng, N, K, huge=False, without=False, absent=False):
     if without:
         w[0] = 0.0
     o = 2 * rng.normal(size=(N, K))
+    o[-1, 0] = o[-1].max() - 18  # a probability near 1e-8, of a class that is not the right one
     if huge:
         o = 1000.0 * (np.argsort(rng.uniform(size=(N, K)), axis=1) + 3 * (np.arange(N)[:, None] % 3) - K)
     return dict(o=o, y=y, w=w)
@@ -186,6 +187,8 @@ def make_tune(rng, N, D, H, K, frozen, decay):
 def make_shuffled(rng, n, buffer):
     u = rng.uniform(size=n)
     u[0], u[1], u[-1] = 0.999, 0.0, 0.999
+    if n > 4:
+        u[-3] = 0.5  # of three files that are left the middle one, whatever the buffer had room for
     return dict(n=n, buffer=buffer, u=u)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from byhand.checking.collect import Outcome
 from byhand.checking.exercise import Exercise, Problem, Solved
-from byhand.checking.signatures import about_shape, close, signature
+from byhand.checking.signatures import about_shape, axis_called, close, signature
 from byhand.checking.terms import about_terms
 
 # A result agrees when its largest error is below this share of the right answer's largest entry.
@@ -91,10 +91,10 @@ def judge(exercise: Exercise, solved: Solved, outcome: Outcome) -> Verdict:
 
 # What numpy warns of -> what has happened, where a result is not finite.
 OVERFLOWS = {
-    "overflow encountered in exp": "An exponential has overflowed: exp of anything above 709 is infinite. Can the same be "
-    "written so that no large number is exponentiated, for example with the largest one subtracted first?",
-    "divide by zero encountered in log": "The logarithm of an exact 0 was taken: a probability that is too small for a float "
-    "has become 0. Take the logarithm on paper first, so that no such probability is ever computed.",
+    "overflow encountered in exp": "An exponential has overflowed: exp of anything above 709.8 is infinite. Can the same be "
+    "written so that no large positive number is exponentiated?",
+    "divide by zero encountered in log": "The logarithm of an exact 0 was taken. A probability that is too small for a float "
+    "becomes 0: if it is one, take the logarithm on paper first, so that no such probability is ever computed.",
     "invalid value encountered in log": "The logarithm of a negative number was taken. Which quantity here can be negative?",
     "invalid value encountered in sqrt": "The square root of a negative number was taken. Which quantity here can be negative?",
     "divide by zero encountered in divide": "Something was divided by an exact 0. Which quantity can be 0 here, and what is asked then?",
@@ -251,9 +251,8 @@ def _where(name: str, gap: np.ndarray, exercise: Exercise, problem: Problem) -> 
     for axis, length in enumerate(gap.shape):
         entries = np.flatnonzero(wrong.any(axis=tuple(k for k in range(gap.ndim) if k != axis)))
         if 0 < len(entries) < length and not (in_time and axis == 0):
-            called = [k for k, v in problem.sizes.items() if v == length and isinstance(v, int)]
-            of = f"{called[0]} = {length}" if len(called) == 1 else f"{length} along axis {axis}"
-            says.append(f"only in {_entries(entries)} of {of}")
+            along = f" along {axis_called(length, axis, problem)}" if gap.ndim > 1 else f" of {length}"
+            says.append(f"only in {_entries(entries)}{along}")
     return says
 
 

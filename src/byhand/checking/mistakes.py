@@ -182,15 +182,19 @@ def _hints_of(known: Known, derived: Derived) -> list[Hint]:
 def _of_one_result(exercise: Exercise, known: Known, there: Sequence[Derived], wrong: Mapping[str, Any]) -> list[Hint]:
     """The hint for the first wrong result by which a derived mistake is known, whatever else is wrong too.
 
-    Several mistakes may give this result the same numbers and another one different ones. Then nothing is said.
+    Several mistakes may give this result the same numbers and another one different ones. Then nothing is said; nor where
+    it is all zeros, which have many causes. Of two mistakes made at once it is the one that changes this result.
     """
     for place, name in enumerate(exercise.results):
-        if name not in wrong:
+        if name not in wrong or not isinstance(wrong[name], Mapping) or not wrong[name]["projections"][-1]:
             continue
         alike = [d for d in there if not isinstance(d.wrong[place], bool | None) and _same_number(d.wrong[place], wrong[name])]
         says = {json.dumps(known.hints[d.hint]) for d in alike}
         if len(says) == 1 and all(n is None or other in wrong for d in alike for other, n in zip(exercise.results, d.wrong, strict=True)):
-            return _hints_of(known, alike[0])
+            changing = {m.id for m in known.listed if name in m.wrong}
+            hints = [h for h in _hints_of(known, alike[0]) if h.id in changing or h.id.startswith("derived-")]
+            if len(hints) == 1:
+                return hints
     return []
 
 

@@ -59,7 +59,7 @@ def about_shape(array: np.ndarray, right: np.ndarray, problem: Problem) -> str:
             if close(array.transpose(order), right):
                 return "its values are right, with the axes in another order"
     for k, length in enumerate(array.shape):
-        along = _axis(length, k, problem)
+        along = axis_called(length, k, problem)
         if array.size > right.size >= 1:
             if close(_squeezed(array.sum(axis=k), right), right):
                 return f"added up over {along} it would be right"
@@ -67,7 +67,7 @@ def about_shape(array: np.ndarray, right: np.ndarray, problem: Problem) -> str:
                 return f"averaged over {along} it would be right"
     if array.ndim == right.ndim and len(differ := [k for k in range(right.ndim) if array.shape[k] != right.shape[k]]) == 1:
         k, length = differ[0], min(array.shape[differ[0]], right.shape[differ[0]])
-        along = _axis(right.shape[k], k, problem)
+        along = axis_called(right.shape[k], k, problem)
         more = array.shape[k] > right.shape[k]
         for which, cut in (("first", slice(None, length)), ("last", slice(-length, None))):
             mine, true = (np.moveaxis(a, k, 0)[cut] for a in (array, right))
@@ -78,11 +78,11 @@ def about_shape(array: np.ndarray, right: np.ndarray, problem: Problem) -> str:
         if array.size > right.size > 1 and len(entries) == 1 and right.any():
             return f"it holds more than is asked: entry {entries[0]} along axis {k} alone would be right"
     for k, length in enumerate(right.shape):
-        along = _axis(length, k, problem)
+        along = axis_called(length, k, problem)
         if 1 < array.size < right.size and length > 1 and array.any():
             for which, entry in (("first", 0), ("last", -1)):
                 if close(_squeezed(right.take(entry, axis=k), array), array):
-                    return f"it is what is asked in the {which} entry of {along} alone"
+                    return f"it is what is asked in the {which} entry along {along} alone"
             if close(_squeezed(right.sum(axis=k), array), array):
                 return f"it is what is asked, added up over {along}, which should stay"
             if close(_squeezed(right.mean(axis=k), array), array):
@@ -125,10 +125,12 @@ def _constant_factor(array: np.ndarray, right: np.ndarray, problem: Problem, who
     ratio = float((array * right).sum()) / norm if norm else 0.0
     if not 1e-12 < abs(ratio) < np.inf or abs(ratio - 1) <= 1e-5 or not close(array, ratio * right):
         return ""
-    one = array.size == 1
+    one, few = array.size == 1, np.count_nonzero(right) == 1
     which = "it is" if one else "every entry is"
     if np.isclose(ratio, -1.0, rtol=1e-9):
         return "it has the wrong sign" if one else "every entry has the wrong sign"
+    if few and not np.mod([*array[right != 0], *right[right != 0]], 1).any():
+        return ""  # of two small whole numbers one is often twice the other
     counts = {k: v for k, v in problem.sizes.items() if isinstance(v, int) and v > 2}  # 2 is most often another factor
     names = list(counts)
     counts.update({f"{a} · {b}": counts[a] * counts[b] for i, a in enumerate(names) for b in names[i + 1 :]})
@@ -137,7 +139,7 @@ def _constant_factor(array: np.ndarray, right: np.ndarray, problem: Problem, who
             return f"{which} {count} times too large. {label} = {count}: is it a sum where a mean is asked?"
         if np.isclose(ratio, 1 / count, rtol=1e-9):
             return f"{which} {count} times too small. {label} = {count}: is it a mean where a sum is asked?"
-    if one and not any(np.isclose(ratio, simple, rtol=1e-9) for simple in (2, 0.5, -2, -0.5)):
+    if few and not any(np.isclose(ratio, simple, rtol=1e-9) for simple in (2, 0.5, -2, -0.5)):
         return ""  # any two numbers have a ratio
     whose = "torch's" if who == "torch" else f"that of {who}"
     return f"{which} {ratio:.6g} times {whose}: a constant factor is off"
@@ -148,7 +150,7 @@ def _order(array: np.ndarray, right: np.ndarray, problem: Problem) -> Iterator[s
     for k, length in enumerate(right.shape):
         if length < 3:
             continue
-        along = "its entries" if right.ndim == 1 else f"along {_axis(length, k, problem)} its entries"
+        along = "its entries" if right.ndim == 1 else f"along {axis_called(length, k, problem)} its entries"
         if _many(right) and close(np.flip(array, k), right):
             yield f"{along} are in reverse order"
         by = next((s for s in range(1, length) if _many(right) and close(np.roll(array, s, k), right)), 0)
@@ -227,12 +229,12 @@ def _one_number_each(array: np.ndarray, right: np.ndarray, problem: Problem) -> 
         own = np.ptp(times) > 1e-5 and (np.abs(times - 1) > 1e-9).all()
         if several and own and times.all() and close(mine, times[:, None] * true):
             yield (
-                f"each entry of {_axis(length, k, problem)} is off by a factor of its own and otherwise right: is something "
+                f"each entry along {axis_called(length, k, problem)} is off by a factor of its own and otherwise right: is something "
                 "normalised, counted or scaled along the wrong axis?"
             )
         plus = (mine - true).mean(axis=1)
         if (np.abs(plus) > CLOSE * _size(right)).all() and close(mine - plus[:, None], true):
-            yield f"each entry of {_axis(length, k, problem)} is off by a number of its own that is added, and otherwise right"
+            yield f"each entry along {axis_called(length, k, problem)} is off by a number of its own that is added, and otherwise right"
 
 
 def _given(args: Mapping[str, Any], shape: tuple[int, ...]) -> Iterator[tuple[str, np.ndarray]]:
@@ -271,7 +273,7 @@ def close(array: np.ndarray, right: np.ndarray, size: float | None = None, where
         return bool((np.abs(array - right) <= CLOSE * (size or _size(right))).all(where=where))
 
 
-def _axis(length: int, k: int, problem: Problem) -> str:
-    """An axis, by the size that is as long, where there is one such."""
+def axis_called(length: int, k: int, problem: Problem) -> str:
+    """An axis, with the size that is as long, where there is one such: whether it is that one, nobody has said."""
     called = [name for name, size in problem.sizes.items() if size == length and isinstance(size, int)]
-    return f"{called[0]} = {length}" if len(called) == 1 else f"axis {k}, of {length}"
+    return f"axis {k} (as long as {called[0]} = {length})" if len(called) == 1 else f"axis {k}, of {length}"

@@ -88,10 +88,26 @@ class _Namer:
 
     def holds(self, node: ast.AST) -> str:
         """What an expression holds that a student knows, in words: 'with x and W'."""
-        names = [n.id for n in ast.walk(node) if isinstance(n, ast.Name)]
-        keys = [n.value for n in ast.walk(node) if isinstance(n, ast.Constant) and isinstance(n.value, str)]
+        nodes = list(_values(node))
+        names = [n.id for n in nodes if isinstance(n, ast.Name)]
+        keys = [n.value for n in nodes if isinstance(n, ast.Constant) and isinstance(n.value, str)]
         known = [t for t in dict.fromkeys([self.call(n) for n in names] + keys) if t]
         return " with " + " and ".join(known[:3]) if known else ""
+
+    def the(self, what: str, node: ast.AST) -> str:
+        """'the factor with x', or 'a factor' where there is nothing to name it by."""
+        holds = self.holds(node)
+        return f"the {what}{holds}" if holds else f"a {what}"
+
+
+def _values(node: ast.AST) -> Iterator[ast.AST]:
+    """What an expression is computed from: of an array that is only asked for its size, nothing."""
+    asked = isinstance(node, ast.Attribute) and node.attr in ("shape", "size", "ndim")
+    if asked or (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "len"):
+        return
+    yield node
+    for child in ast.iter_child_nodes(node):
+        yield from _values(child)
 
 
 def _of(part: ast.AST | None, named: Iterable[tuple[str, ast.AST]]) -> list[str]:
@@ -118,9 +134,12 @@ def _expressions(tree: ast.Module, namer: _Namer) -> Iterator[tuple[ast.Module, 
     alike = Counter(ast.unparse(n) for n in ast.walk(tree) if isinstance(n, ast.expr))
     for number, statement in enumerate(_simple(tree)):
         parts = [n for n in ast.walk(statement) if isinstance(n, ast.expr)]
+        sized = {id(n) for n in ast.walk(statement)} - {id(n) for n in _values(statement)}
         for k, part in enumerate(parts):
             place = namer.place(statement, part)
             for operator in OPERATORS:
+                if operator is _others and id(part) in sized:
+                    continue
                 for new, says in operator(part, namer):
                     changed = copy.deepcopy(tree)
                     there = list(_simple(changed))[number]
@@ -178,32 +197,33 @@ def _terms(node: ast.expr, namer: _Namer) -> Changes:
             continue
         minus = isinstance(node.op, ast.Sub) and not left
         alone = ast.UnaryOp(ast.USub(), kept) if minus else kept
-        yield alone, f"{{place}}, the term{namer.holds(gone)} is missing"
+        yield alone, f"{{place}}, {namer.the('term', gone)} is missing"
     other = ast.Sub() if isinstance(node.op, ast.Add) else ast.Add()
-    yield ast.BinOp(node.left, other, node.right), f"{{place}}, the term{namer.holds(node.right)} has the wrong sign"
+    yield ast.BinOp(node.left, other, node.right), f"{{place}}, {namer.the('term', node.right)} has the wrong sign"
     if not isinstance(node.right, ast.Constant):
         twice = ast.BinOp(ast.BinOp(node.left, node.op, node.right), node.op, node.right)
-        yield twice, f"{{place}}, the term{namer.holds(node.right)} is counted twice"
+        yield twice, f"{{place}}, {namer.the('term', node.right)} is counted twice"
     if not isinstance(node.left, ast.Constant):
         twice = ast.BinOp(node.left, ast.Add(), ast.BinOp(node.left, node.op, node.right))
-        yield twice, f"{{place}}, the term{namer.holds(node.left)} is counted twice"
+        yield twice, f"{{place}}, {namer.the('term', node.left)} is counted twice"
 
 
 def _factors(node: ast.expr, namer: _Namer) -> Changes:
     """A factor left out, squared, or divided by."""
     if not isinstance(node, ast.BinOp) or not isinstance(node.op, (ast.Mult, ast.Div)):
         return
-    yield node.left, f"{{place}}, the factor{namer.holds(node.right)} is missing"
     if isinstance(node.op, ast.Mult):
-        yield node.right, f"{{place}}, the factor{namer.holds(node.left)} is missing"
+        yield node.left, f"{{place}}, {namer.the('factor', node.right)} is missing"
+        yield node.right, f"{{place}}, {namer.the('factor', node.left)} is missing"
         if not isinstance(node.right, ast.Constant):
-            yield ast.BinOp(node, ast.Mult(), node.right), f"{{place}}, the factor{namer.holds(node.right)} enters twice"
+            yield ast.BinOp(node, ast.Mult(), node.right), f"{{place}}, {namer.the('factor', node.right)} enters twice"
         if not isinstance(node.left, ast.Constant):
-            yield ast.BinOp(node, ast.Mult(), node.left), f"{{place}}, the factor{namer.holds(node.left)} enters twice"
-        yield ast.BinOp(node.left, ast.Div(), node.right), f"{{place}}, the part{namer.holds(node.right)} divides instead of multiplying"
+            yield ast.BinOp(node, ast.Mult(), node.left), f"{{place}}, {namer.the('factor', node.left)} enters twice"
+        yield ast.BinOp(node.left, ast.Div(), node.right), f"{{place}}, {namer.the('part', node.right)} divides instead of multiplying"
     else:
-        yield ast.BinOp(node.left, ast.Mult(), node.right), f"{{place}}, the part{namer.holds(node.right)} multiplies instead of dividing"
-        yield ast.BinOp(node, ast.Div(), node.right), f"{{place}}, the division{namer.holds(node.right)} is done twice"
+        yield node.left, f"{{place}}, {namer.the('division', node.right)} is missing"
+        yield ast.BinOp(node.left, ast.Mult(), node.right), f"{{place}}, {namer.the('part', node.right)} multiplies instead of dividing"
+        yield ast.BinOp(node, ast.Div(), node.right), f"{{place}}, {namer.the('division', node.right)} is done twice"
         yield ast.BinOp(node.right, ast.Div(), node.left), f"{{place}}, a fraction{namer.holds(node)} is upside down"
 
 
@@ -211,9 +231,9 @@ def _ones(node: ast.expr, namer: _Namer) -> Changes:
     """1 − s for s(1 − s) and the like: a square forgotten, one minus something forgotten."""
     match node:
         case ast.BinOp(left=ast.Constant(value=1 | 1.0), op=ast.Sub(), right=right):
-            yield right, f"{{place}}, the complement 1 − … is missing{namer.holds(right)}"
+            yield right, f"{{place}}, {namer.the('part', right)} stands where 1 minus it belongs"
         case ast.BinOp(left=left, op=ast.Pow(), right=ast.Constant()):
-            yield left, f"{{place}}, the power is missing{namer.holds(left)}"
+            yield left, f"{{place}}, {namer.the('part', left)} enters without its power"
         case ast.Name() | ast.Subscript() if isinstance(getattr(node, "ctx", None), ast.Load):
             return
 
@@ -221,15 +241,15 @@ def _ones(node: ast.expr, namer: _Namer) -> Changes:
 def _products(node: ast.expr, namer: _Namer) -> Changes:
     """Matrix products: factors in the other order, a matrix transposed, a missing transpose."""
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.MatMult):
-        yield ast.BinOp(node.right, node.op, node.left), f"{{place}}, the factors of the product{namer.holds(node)} stand in the wrong order"
+        yield ast.BinOp(node.right, node.op, node.left), f"{{place}}, the factors of {namer.the('product', node)} stand in the wrong order"
         for side, other, first in ((node.left, node.right, True), (node.right, node.left, False)):
             turned = side.value if _is_transpose(side) else ast.Attribute(side, "T", ast.Load())
             pair = (turned, other) if first else (other, turned)
-            yield ast.BinOp(pair[0], node.op, pair[1]), f"{{place}}, the part{namer.holds(side)} enters with rows and columns exchanged"
+            yield ast.BinOp(pair[0], node.op, pair[1]), f"{{place}}, {namer.the('part', side)} enters with rows and columns exchanged"
         if _is_transpose(node.left) or _is_transpose(node.right):
             def turn(side):
                 return side.value if _is_transpose(side) else ast.Attribute(side, "T", ast.Load())
-            yield ast.BinOp(turn(node.right), node.op, turn(node.left)), f"{{place}}, the product{namer.holds(node)} is the transpose of what belongs there"
+            yield ast.BinOp(turn(node.right), node.op, turn(node.left)), f"{{place}}, {namer.the('product', node)} is the transpose of what belongs there"
 
 
 def _is_transpose(node: ast.expr) -> bool:
@@ -284,9 +304,9 @@ def _calls(node: ast.expr, namer: _Namer) -> Changes:
         swapped.args[1], swapped.args[2] = swapped.args[2], swapped.args[1]
         yield swapped, "{place}, the two cases are exchanged"
     if name == "range":
-        yield from _ranges(node)
+        yield from ((new, f"{{place}}, {says}") for new, says in _ranges(node, "what is counted through"))
     if name == "reversed" and len(node.args) == 1:
-        yield node.args[0], "the loop runs in the wrong direction"
+        yield node.args[0], "{place}, what is gone through stands in the wrong order"
     if name == "clip" and node.args:
         yield node.args[0], "{place}, the bounds are missing"
 
@@ -355,15 +375,27 @@ def _renamed(call: ast.Call, name: str) -> ast.Call:
     return new
 
 
-def _ranges(node: ast.Call) -> Changes:
+def _ranges(node: ast.Call, what: str) -> Changes:
     bounds = [ast.unparse(a) for a in node.args]
     if len(bounds) == 1:
-        yield _parsed(f"range(1, {bounds[0]})"), "the loop leaves out its first round"
-        yield _parsed(f"range({bounds[0]} - 1)"), "the loop leaves out its last round"
-        yield _parsed(f"reversed(range({bounds[0]}))"), "the loop runs in the wrong direction"
+        yield _parsed(f"range(1, {bounds[0]})"), f"{what} begins one too late"
+        yield _parsed(f"range({bounds[0]} - 1)"), f"{what} ends one too early"
+        yield _parsed(f"reversed(range({bounds[0]}))"), f"{what} runs in the wrong direction"
     if len(bounds) == 2:
-        yield _parsed(f"range({bounds[0]} + 1, {bounds[1]})"), "the loop leaves out its first round"
-        yield _parsed(f"range({bounds[0]}, {bounds[1]} - 1)"), "the loop leaves out its last round"
+        yield _parsed(f"range({bounds[0]} + 1, {bounds[1]})"), f"{what} begins one too late"
+        yield _parsed(f"range({bounds[0]}, {bounds[1]} - 1)"), f"{what} ends one too early"
+
+
+def _rounds(over: ast.expr) -> Changes:
+    """What a loop runs over, changed."""
+    match over:
+        case ast.Call(func=ast.Name(id="range")):
+            yield from _ranges(over, "the loop")
+        case ast.Call(func=ast.Name(id="reversed"), args=[ast.Call(func=ast.Name(id="range"), args=args) as forward]):
+            yield forward, "the loop runs in the wrong direction"
+            first, last = (["0"] if len(args) == 1 else []) + [ast.unparse(a) for a in args[:2]]
+            yield _parsed(f"reversed(range({first}, {last} - 1))"), "the loop begins one too late"
+            yield _parsed(f"reversed(range({first} + 1, {last}))"), "the loop ends one too early"
 
 
 def _parsed(text: str) -> ast.expr:
@@ -422,7 +454,7 @@ def _comparisons(node: ast.expr, namer: _Namer) -> Changes:
 
 def _negations(node: ast.expr, namer: _Namer) -> Changes:
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub) and not isinstance(node.operand, ast.Constant):
-        yield node.operand, f"{{place}}, the minus sign is missing{namer.holds(node.operand)}"
+        yield node.operand, f"{{place}}, {namer.the('part', node.operand)} lacks its minus sign"
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, (ast.Not, ast.Invert)):
         yield node.operand, f"{{place}}, a condition is turned round{namer.holds(node.operand)}"
 
@@ -441,8 +473,8 @@ def _others(node: ast.expr, namer: _Namer) -> Changes:
     here = namer.call(node.id)
     for other in namer.variables:
         if other != node.id and (here or namer.call(other)):
-            there = namer.call(other) or "another quantity"
-            yield ast.Name(other, ast.Load()), f"{{place}}, {there} stands where {here or 'another quantity'} belongs"
+            there = namer.call(other) or "something else"
+            yield ast.Name(other, ast.Load()), f"{{place}}, {there} stands where {here or 'something else'} belongs"
     if here:
         yield _parsed(f"np.zeros_like({node.id})"), f"{{place}}, zeros stand where {here} belongs"
 
@@ -497,10 +529,9 @@ def _changes_of(node: ast.AST) -> Iterator[tuple[Callable[[ast.Module, ast.AST],
             yield _other_sign, "{place}, what is added has the wrong sign"
     if isinstance(node, ast.Assign) and isinstance(node.targets[0], (ast.Subscript, ast.Name)):
         yield _leave_out, "{place}, a step is missing"
-    if isinstance(node, ast.For) and isinstance(node.iter, ast.Call):
-        for new, says in _calls(node.iter, _Namer({})):
-            if "loop" in says:
-                yield (lambda tree, there, new=new: setattr(there, "iter", copy.deepcopy(new))), says
+    if isinstance(node, ast.For):
+        for new, says in _rounds(node.iter):
+            yield (lambda tree, there, new=new: setattr(there, "iter", copy.deepcopy(new))), says
     if isinstance(node, ast.If):
         for new, says in (*_comparisons(node.test, _Namer({})), *_negations(node.test, _Namer({}))):
             says = says.format(place="in a condition").replace("a comparison", "the comparison")

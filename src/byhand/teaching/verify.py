@@ -18,7 +18,7 @@ from byhand.teaching.misconceptions import Answers, Variant, Variants, load_vari
 from byhand.teaching.notebooks import read_source, solution_regions, with_solution
 
 _SHOWN = {".ipynb", ".json"}  # files in which a line of an answer could stand unseen
-SEEDS = (1, 2, 3)  # of graded checks that every right answer must pass
+SEEDS = (1, 2, 3)  # of graded checks: every right answer passes with all, and every wrong one earns the same
 
 
 def verify(
@@ -74,8 +74,17 @@ def _verify_wrong(
     hints = [hint.id for hint in recognise(checks[name], known, case, wrong)]
     if hints != [variant.id]:
         yield f"{name}/{variant.id} is met with {', '.join(hints) or 'no hint'} instead of its own hint."
-    if _earned(checks, answers, name, variant, seed=SEEDS[0]) == 1.0:
+    earned = _earned(checks, answers, name, variant, seed=SEEDS[0])
+    if earned == 1.0:
         yield f"{name}/{variant.id} is wrong but earns full marks on fresh problems."
+    if earned:
+        others = [_earned(checks, answers, name, variant, seed) for seed in SEEDS[1:]]
+        if set(others) != {earned}:
+            shares = ", ".join(f"{share:.3f}" for share in (earned, *others))
+            yield (
+                f"{name}/{variant.id}: what it earns depends on the seed ({shares} of the points). Write what a check must see "
+                "over what is drawn; `python benchmarks/luck.py` names the kinds of problem on which it differs."
+            )
 
 
 def _leaks(files: Mapping[Path, bytes], notebook: NotebookNode, variants: Variants) -> Iterator[str]:
