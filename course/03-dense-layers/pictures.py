@@ -104,7 +104,7 @@ def backprop_stepper(run):
 
     frame(
         "",
-        "Before we start: two inputs, and a weight on every arrow. The right answers are $t_1 = 1$ and $t_2 = 0$. Step forward to see the values "
+        "Before we start: two inputs, and a weight on every arrow between neurons. The right answers are $t_1 = 1$ and $t_2 = 0$. Step forward to see the values "
         "arrive from left to right.",
     )
     for layer, source, target, weight, total, value, colours in (

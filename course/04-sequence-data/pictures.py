@@ -125,7 +125,7 @@ def windows_stepper(series, T, horizon, stride):
             between = None in series[i + T : target]
             frame(
                 equation,
-                f"The window that begins at reading {i} is whole, and so is its target: it becomes column {len(done)} of x. "
+                f"The window that begins at reading {i} is whole, and so is its target: it becomes column {len(done) - 1} of x. "
                 + ("The hole lies between window and target, where nothing is read. " if between else ""),
                 active=[*inside, f"t{target}", *cells[i]],
                 says=f"The window from reading {i} to {i + T - 1} and its target, reading {target}, are marked.",
@@ -437,7 +437,7 @@ def plot_reversal(errors):
         ax.set(title=readout, xlabel="output step t", ylim=(-0.05, 1.2), xticks=t)
     axes[0].set_ylabel("mean squared error")
     axes[1].annotate("always guessing 0", (8, 1.02), ha="right", va="bottom", fontsize=10)
-    axes[0].legend(loc=(0.02, 0.3))
+    axes[0].legend(loc=(0.01, 0.3), fontsize=9, handlelength=1.4, handletextpad=0.4)
     return fig
 
 

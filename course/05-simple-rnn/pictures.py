@@ -36,19 +36,19 @@ def one_step():
     )
 
 
-def _unrolled(T, slots=True):
+def _unrolled(T, slots=True, names=True):
     """The unrolled network; with `slots` a box under each step for its contribution to dJ/dW, and one for their sum."""
     d = Drawing(700, 490 if slots else 390)
     column = {t: 52 + 190 * t for t in range(T + 1)}
     d.node("h0", column[0], 250, "h^(0)", "hidden", size=58)
-    d.node("J", column[T // 2 + 1], 34, "J", "loss", size=58)
+    d.node("J", column[T // 2 + 1], 38, "J", "loss", size=58)
     for t in range(1, T + 1):
         d.node(f"x{t}", column[t], 350, f"x^({t})", "input", size=58)
         d.node(f"h{t}", column[t], 250, f"h^({t})", "hidden", size=58)
         d.node(f"o{t}", column[t], 150, f"ŷ^({t})", "output", size=58)
-        d.arrow(f"x{t}", f"h{t}", "U")
-        d.arrow(f"h{t - 1}", f"h{t}", "W")
-        d.arrow(f"h{t}", f"o{t}", "V")
+        d.arrow(f"x{t}", f"h{t}", "U" if names else "")
+        d.arrow(f"h{t - 1}", f"h{t}", "W" if names else "")
+        d.arrow(f"h{t}", f"o{t}", "V" if names else "")
         d.arrow(f"o{t}", "J")
     if not slots:
         return d
@@ -188,8 +188,8 @@ def bptt_stepper(run):
             + " + ".join(rf"\left(\frac{{\partial J}}{{\partial W}}\right)^{{({t})}}" for t in range(1, T + 1))
             + rf" = \grad{{{total:.4f}}}",
         ],
-        "What is left over arrives at the start state. Only now, with all contributions in, is $W$ changed, once: that is why "
-        "the method is called backpropagation through time.",
+        "What is left over arrives at the start state. Only now, with all contributions in, is $W$ changed, once. The walk back "
+        "through the steps is what gives backpropagation through time its name.",
         active=["sum", *(f"slot{t}" for t in range(1, T + 1))],
         gradient=["h0", "h0->h1"],
     )
@@ -199,7 +199,7 @@ def bptt_stepper(run):
 def routes(run):
     """Every route to J in the worked example, as unit 02 draws them; `run` as for `bptt_stepper`."""
     T = len(run["x"]) - 1
-    d = _unrolled(T, slots=False)
+    d = _unrolled(T, slots=False, names=False)
     edges = {}
     for t in range(1, T + 1):
         slope, p = 1 - run["h"][t] ** 2, run["p"][t]

@@ -343,7 +343,6 @@ def adding_example(x, y):
         ax.annotate(
             f"{value:+.2f}".replace("-", "−"), (step, value), xytext=(0, 4 if value > 0 else -4), color=PALETTE["input"][0],
             textcoords="offset points", ha="center", va="bottom" if value > 0 else "top",
-            bbox={"facecolor": "white", "edgecolor": "none", "pad": 1},
         )  # fmt: skip
     ax.axhline(0, color="0.5", lw=0.8)
     ax.axvline(len(x) / 2 + 0.5, color="0.5", lw=1, ls=":")

@@ -96,7 +96,7 @@ def backward_stepper(steps, d, p, Delta):
             rf"&= {_v(e['y'])} \odot {_v(s['tanh_c'])} \odot {_v(s['o'])} \odot {_v(1 - s['o'])}",
             rf"&= \grad{{{_v(e['o_bar'])}}}",
         ],
-        r"The output gate. $\bar{o}^{(2)}$ has a single route: into $o$, and with it into $y^{(2)}$. Its partner in the product is $\tanh c$; the slope of "
+        r"The output gate. $\bar{o}^{(2)}$ has a single arrow: by way of $o$ into $y^{(2)}$. Its partner in the product is $\tanh c$; the slope of "
         "the sigmoid is $o(1-o)$.",
         ["y", "o", "o_bar", "o->y", "o_bar->o"],
     )
@@ -106,7 +106,7 @@ def backward_stepper(steps, d, p, Delta):
             r"\text{1.}\quad &\grad{\delta y^{(2)}} \odot o^{(2)} \odot \left(1 - \tanh^2 c^{(2)}\right)",
             rf"&= {_v(e['y'])} \odot {_v(s['o'])} \odot {_v(1 - s['tanh_c'] ** 2)} = \grad{{{_v(terms[0])}}}",
         ],
-        "Now the cell, which has five routes. The first: through its own tanh into $y^{(2)}$. On this arrow $o$ is a factor that stands still. That "
+        "Now the cell, which five arrows leave. The first: through its own tanh into $y^{(2)}$. On this arrow $o$ is a factor that stands still. That "
         "$o$ depends on the cell too is the business of another arrow, the next one.",
         ["y", "tanh_c", "c", "tanh_c->y", "c->tanh_c"], extra={"c": _g(terms[0][0])},
     )  # fmt: skip
@@ -136,7 +136,7 @@ def backward_stepper(steps, d, p, Delta):
             r"\grad{\delta c^{(2)}} &= " + " + ".join(_v(t) for t in terms[:3]),
             r"&\quad + " + " + ".join(_v(t) for t in terms[3:]) + rf" = \grad{{{_v(e['c'])}}}",
         ],
-        "Five routes, five terms, one sum. It is the heart of the LSTM's way back: whatever was written into the cell will now be told how much it "
+        "Five arrows, five terms, one sum. It is the heart of the LSTM's way back: whatever was written into the cell will now be told how much it "
         "mattered, at this step and at all later ones.",
         ["c", "y", "tanh_c", "o_bar", "c_next", "tanh_c->y", "c->tanh_c", "c->o_bar", "c->c_next"],
     )
@@ -263,7 +263,7 @@ def routes_of_c_and_y(steps, d, p, Delta):
                 latex + rf" = {local:.4f}",
                 rf"\grad{{{total:.4f}}} \cdot {_n(local)} &= \grad{{{terms[n - 1]:.4f}}}, \qquad \text{{sum so far: }} {so_far:.4f}",
             ]),
-            f"Route {n} of 5: {where}",
+            f"Arrow {n} of 5: {where}",
         ))  # fmt: skip
     frames.append(Frame(
         g.svg(gradient=["u", "J", *heads, *g.arrows], gradients={f"{n}->J": _g(heads[n][1]) for n in heads},
@@ -272,7 +272,7 @@ def routes_of_c_and_y(steps, d, p, Delta):
             r"\grad{\delta c^{(2)}_1} &= " + " + ".join(_n(t) for t in terms),
             rf"&= \grad{{{sum(terms):.4f}}}",
         ]),
-        "Together: five arrows, five terms. Without peepholes three of them would be gone, and only the routes through $y^{(2)}$ and along the highway "
+        "Together: five arrows, five terms. Without peepholes three of them would be gone, and only the arrows into $y^{(2)}$ and along the highway "
         "would be left.",
     ))  # fmt: skip
     h = _fan(
@@ -297,10 +297,10 @@ def routes_of_c_and_y(steps, d, p, Delta):
                 rf"\left(\par{{R_{k}^\top}}\,\grad{{\delta {LATEX[k]}^{{(3)}}}}\right)_1 &= {_n(column[0], 'g')}\cdot {_n(delta[0])} + {_n(column[1], 'g')}\cdot {_n(delta[1])} = \grad{{{part:.4f}}}",
                 rf"\text{{sum so far}} &= {total:.4f}" + last,
             ]),
-            f"Route {n} of 5: into the {GATES[k]} of step 3. Here the routes do not keep the entries apart: $y_1$ is heard by both cells, so the first column "
+            f"Arrow {n} of 5: into the {GATES[k]} of step 3. Here the arrows do not keep the entries apart: $y_1$ is heard by both cells, so the first column "
             f"of $R_{k}$ counts.",
         ))  # fmt: skip
-    return Stepper(frames, "The five routes of c and the five routes of y")
+    return Stepper(frames, "The five arrows of c and the five arrows of y")
 
 
 def _fan(centre, role, heads):
@@ -354,8 +354,12 @@ def scalar_routes(params, here, after, *, c_prev, Delta, beyond):
         )
     edges = {}
 
+    # Beside its own arrow, where others run close.
+    numbers_at = {("y", "J"): (500, 158), ("y", "i+"): (538, 212), ("z+", "J"): (566, 158)}
+
     def edge(source, target, number, latex):
-        d.arrow(source, target)
+        d.arrow(source, target, gradient_at=numbers_at.get((source, target)))
+
         edges[f"{source}->{target}"] = Edge(float(number), latex)
 
     for k in ("z", "i", "f", "o"):
@@ -366,7 +370,7 @@ def scalar_routes(params, here, after, *, c_prev, Delta, beyond):
     edge("c_prev", "f", p["f"], "p_f")
     edge("z", "c", v["i"] * (1 - v["z"] ** 2), r"i\,(1 - z^2)")
     edge("i", "c", v["z"] * v["i"] * (1 - v["i"]), r"z\,i\,(1 - i)")
-    edge("f", "c", v["c_prev"] * v["f"] * (1 - v["f"]), r"c_{t-1}\,f\,(1 - f)")
+    edge("f", "c", v["c_prev"] * v["f"] * (1 - v["f"]), r"c^{(t-1)}f\,(1 - f)")
     squashed = np.tanh(v["c"])
     edge("c", "y", v["o"] * (1 - squashed**2), r"o\,(1 - \tanh^2 c)")
     edge("c", "o", p["o"], "p_o")
@@ -374,13 +378,13 @@ def scalar_routes(params, here, after, *, c_prev, Delta, beyond):
     edge("y", "J", Delta, r"\Delta")
     for k in ("z", "i", "f", "o"):
         edge("y", f"{k}+", R[k], rf"R_{k}")
-    edge("c", "c+", v["f_next"], "f_{t+1}")
+    edge("c", "c+", v["f_next"], "f^{(t+1)}")
     edge("c", "i+", p["i"], "p_i")
     edge("c", "f+", p["f"], "p_f")
     for k in ("z", "i", "f", "o"):
-        edge(f"{k}+", "J", beyond[f"{k}+"], rf"\delta {LATEX[k]}_{{t+1}}")
-    edge("c+", "J", beyond["c+"], r"\delta c_{t+1}")
-    symbols = {"y_prev": "y_{t-1}", "x": "x_t", "c_prev": "c_{t-1}", "c": "c_t", "y": "y_t"} | {
+        edge(f"{k}+", "J", beyond[f"{k}+"], rf"\delta {LATEX[k]}^{{(t+1)}}")
+    edge("c+", "J", beyond["c+"], r"\delta c^{(t+1)}")
+    symbols = {"y_prev": "y^{(t-1)}", "x": "x^{(t)}", "c_prev": "c^{(t-1)}", "c": "c^{(t)}", "y": "y^{(t)}"} | {
         k: LATEX[k] for k in BARS
     }
     return RoutePicker(
@@ -414,7 +418,7 @@ def sums_stepper(steps, d, p):
         for source, row in (("y", "R"), ("c_prev", "pf"), ("c", "po")):
             g.arrow(f"{source}{t}", f"{row}{t}")
         g.arrow(f"f{t}", f"R{t}"), g.arrow(f"f{t}", f"pf{t}"), g.arrow(f"o{t}", f"po{t}")
-    for (row, y), label in zip(rows.items(), ("dR_f", "dp_f", "dp_o"), strict=True):
+    for (row, y), label in zip(rows.items(), ("δR_f", "δp_f", "δp_o"), strict=True):
         g.node(f"sum_{row}", 56, y, label, "gradient", shape="box", size=(88, 46))
         g.text(f"is_{row}", 122, y, "=")
     values = {}

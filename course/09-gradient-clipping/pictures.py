@@ -154,7 +154,7 @@ def plot_growth(radii, T):
             )
         axes[1].plot(bound, ":", color=colour, lw=1)
     for ax, title in zip(axes, ("linear", "tanh (dotted: its bound)"), strict=True):
-        ax.set(yscale="log", ylim=(1e-8, 1e8), xlim=(0, 1.25 * T), title=title, xlabel="distance in steps")
+        ax.set(yscale="log", ylim=(1e-11, 1e8), xlim=(0, 1.25 * T), title=title, xlabel="distance in steps")
         ax.set_xticks(np.linspace(0, T, 6))
         ax.axhline(1, color="0.6", lw=1)
     axes[0].set_ylabel("spectral norm of the product")

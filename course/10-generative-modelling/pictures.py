@@ -275,7 +275,7 @@ def directions_stepper():
         2.0: "The clumps part. Both fits widen to cover them, the reverse fit a little less.",
         3.0: "Further apart. The peak of the forward fit lies in the valley. The reverse fit still covers both, but it is narrower and leans to the larger clump.",
         4.0: "One step more, and the reverse fit has let go of the smaller clump altogether.",
-        5.0: "The forward fit matches the mean and the variance of the target, and is highest where the target has nothing. The reverse fit sits on one "
+        5.0: "The forward fit matches the mean and the variance of the target, and is highest where the target has almost nothing. The reverse fit sits on one "
         "clump as if the other did not exist; that costs it no more than $\\log(1/0.6) = 0.511$ nats. Look at the other KL of each: each fit is bad in the other's eyes.",
     }
     for distance, sentence in said.items():
@@ -370,7 +370,7 @@ def claims_stepper(images, theta, alpha=0.05, rounds=4):
     frame(
         None,
         r"\pi_1 = \pi_2 = 0.5",
-        "Eight images, and on the left two components: grey squares, nearly all the same, as nothing is known yet. The fuller a square, the more probable is a black pixel.",
+        "Eight images, and on the left two components: grey squares, nearly all the same, as nothing is known yet. The fuller a square, the more probable is a filled pixel.",
     )
     for number in range(1, rounds + 1):
         r, log_p = claims(pi, theta)
@@ -383,7 +383,7 @@ def claims_stepper(images, theta, alpha=0.05, rounds=4):
         theta = (r.T @ images + alpha) / (R[:, None] + 2 * alpha)
         pi = R / len(images)
         said = {
-            1: "M-step. Each component becomes the mean of the images, weighted by its shares. (An imagined twentieth of a black and of a white image keeps every square off 0 and 1.)",
+            1: "M-step. Each component becomes the mean of the images, weighted by its shares. (An imagined twentieth of a filled and of an empty image keeps every square off 0 and 1.)",
         }.get(number, "M-step.")
         frame(r, rf"\pi_1 = {pi[0]:.3f}, \quad \pi_2 = {pi[1]:.3f}", said)
     r, log_p = claims(pi, theta)

@@ -133,7 +133,7 @@ def nade_stepper(run):
 # MADE ------------------------------------------------------------------------------------------
 
 
-def made_svg(m0, m1, m2, output=None, strict=True, width=620):
+def made_svg(m0, m1, m2, output=None, strict=True, width=624):
     """The masked network, and beside it which output depends on which pixel; `output` lights what one output sees."""
     D, layers = len(m0), [list(m0), list(m1), list(m2), list(m0)]
     masks = [np.greater_equal.outer(layers[i + 1], layers[i]) for i in (0, 1)]

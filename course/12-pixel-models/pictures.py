@@ -556,7 +556,7 @@ def completion_stepper(image, p, u, influence, rows=4):
 
 
 def _chance(p, value):
-    chance, what = (p, "black") if value else (1 - p, "white")
+    chance, what = (p, "a 1") if value else (1 - p, "a 0")
     if chance < 0.25:
         return f"{what}, a surprise, for it had a probability of only {chance:.2f}."
     if chance > 0.95:

@@ -336,11 +336,11 @@ def _graph(blocked=False):
 def blocked():
     """The graph in which z is drawn: purple stops at z."""
     d = _graph(blocked=True)
-    back = ["R->J", "xhat->R", "z->xhat", "w->xhat", "KL->J", "mu->KL", "lv->KL", "J", "R", "xhat", "z", "w", "KL"]
+    back = ["R->J", "xhat->R", "z->xhat", "w->xhat", "KL->J", "mu->KL", "lv->KL", "a->mu", "b->lv", "J", "R", "xhat", "z", "w", "KL", "mu", "lv", "a", "b"]
     return d.svg(
         gradient=back,
         describe="The graph of the loss with a random draw in it. Purple arrows run back from J through R and the reconstruction to z and "
-        "to the decoder's weight w, and from J through KL to mu and lv. From mu and lv to z lead dashed arrows, labelled draw; "
+        "to the decoder's weight w, and from J through KL to mu and lv and on to the encoder's a and b. From mu and lv to z lead dashed arrows, labelled draw; "
         "nothing purple runs back along them.",
     )
 
@@ -535,7 +535,7 @@ PLANE_JS = """(() => {
       cursor.setAttribute("cy", (1 - at[1] / (n - 1)) * side);
       const z = at.map((i) => ((i / (n - 1) * 2 - 1) * reach).toFixed(1).replace("-", "\\u2212"));
       sliders.forEach((slider, i) => { slider.value = at[i]; slider.setAttribute("aria-valuetext", z[i]); });
-      const says = `z = (${z[0]}, ${z[1]}); the nearest codes are those of a ${root.dataset.nearest[cell]}`;
+      const says = `z = (${z[0]}, ${z[1]}); the nearest codes are those of the digit ${root.dataset.nearest[cell]}`;
       where.textContent = says;
       image.setAttribute("aria-label", `The decoded image at ${says}`);
     };

@@ -182,10 +182,10 @@ def workflow():
     d.node("target", 640, 60, "target network", "muted", shape="box", size=(140, 54))
     d.node("J", 640, 250, "J", "loss", size=60)
     d.arrow("policy", "env", "1\u00a0\u00a0a", label_at=(52, 155))
-    d.arrow("env", "buffer", "1\u00a0\u00a0φ,\u00a0a,\u00a0r,\u00a0φ′", label_at=(208, 42))
+    d.arrow("env", "buffer", "1\u00a0\u00a0φ,\u00a0a,\u00a0r,\u00a0φ′,\u00a0end", label_at=(208, 42))
     d.arrow("q", "policy", "Q(φ,\u00a0·)", label_at=(208, 232))
     d.arrow("buffer", "q", "2\u00a0\u00a0φ,\u00a0a", label_at=(312, 155))
-    d.arrow("buffer", "target", "2\u00a0\u00a0φ′", label_at=(490, 42))
+    d.arrow("buffer", "target", "2\u00a0\u00a0r,\u00a0φ′,\u00a0end", label_at=(490, 42))
     d.arrow("q", "J", "Q(φ,\u00a0a)", label_at=(530, 232))
     d.arrow("target", "J", "3\u00a0\u00a0y", dashed=True, label_at=(668, 140))
     d.arrow("q", "target", "4\u00a0\u00a0copy", label_at=(462, 150))
@@ -195,7 +195,7 @@ def workflow():
         gradient=["J", "q", "q->J"],
         describe="The parts of a DQN. The Q-network gives values to the epsilon-greedy policy, which sends an action to the "
         "environment, step 1; the transition goes into the replay buffer. Step 2: a batch from the buffer goes to the Q-network, "
-        "its states and actions, and to the target network, its next states. Step 3: both lead to the loss J, Q of phi and a from "
+        "its states and actions, and to the target network, its rewards, next states and ends. Step 3: both lead to the loss J, Q of phi and a from "
         "the Q-network and the target y from the target network. A gradient runs back from J to the Q-network alone. Step 4: now and "
         "then the Q-network is copied to the target network.",
     )

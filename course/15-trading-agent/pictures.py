@@ -193,7 +193,7 @@ def temperature_stepper(q=(1.0, 2.0, -0.5), tau=0.25):
         frames.append(
             Frame(
                 _bars(columns, values),
-                [rf"\hid{{Q}} &= ({', '.join(f'{v:.2f}' for v in values)})", rf"\tau &= {tau} \cdot \overline{{|Q|}} = {tau} \cdot {mean} = {heat:.3f}"],
+                [rf"\hid{{Q}} &= ({', '.join(f'{v:.2f}' for v in values)})", rf"\tau &= {tau} \cdot \mathrm{{mean}}\,|Q| = {tau} \cdot {mean} = {heat:.3f}"],
                 sentence,
             )
         )  # fmt: skip

@@ -67,7 +67,7 @@ class Maps(tuple):
 
 
 def heat_map(P, words, lit, title, about):
-    """One head's weights P (T, T) as SVG: row t looks at column s, darker is more; row `lit` is framed."""
+    """One head's weights P (T, T) as SVG: row t looks at column s, the stronger the colour, the more; row `lit` is framed."""
     T, left, top = len(P), 66, 24
     shade = np.ceil(np.array(P) * SHADES - 0.12).astype(int)  # below a hundredth, a cell stays empty
     cells = "".join(

@@ -80,8 +80,8 @@ def triplet_stepper(margin=0.5):
             parts.append(f'<circle cx="{x0 + scale * x:.1f}" cy="{y0 - scale * y:.1f}" r="6" fill="var(--bh-{role})"/>')
             parts.append(svg.words(x0 + scale * x + (0, 16, -16)[k], y0 - scale * y + (18, 14, -14)[k], name, "t", role))
         rows = (
-            ("d(a, p)", _n(near)),
-            ("d(a, n)", _n(far)),
+            ("d²(a, p)", _n(near)),
+            ("d²(a, n)", _n(far)),
             ("hinge", _n(max(hinge, 0))),
             ("at a", _pair(da)),
             ("at p", _pair(dp)),
@@ -207,7 +207,7 @@ def info_nce_stepper(A, B):
     )  # fmt: skip
     frame(
         rf"\grad{{\frac{{\partial J}}{{\partial \log s}}}} = \sum_{{i,j}} \grad{{\tfrac{{\partial J}}{{\partial S_{{ij}}}}}} S_{{ij}} = \grad{{{_l((dS * S).sum())}}}",
-        "How the scale would like to move. The number is positive: as long as one of two pairs is wrong, a sharper softmax makes it worse, so a step of training lowers the scale.",
+        "How the scale would like to move. The number is positive: what a sharper softmax would lose on the wrong pair is more than it would gain on the right one, so a step of training lowers the scale.",
     )
     frame(
         rf"\grad{{\tfrac{{\partial J}}{{\partial \boldsymbol u^a_1}}}} = ({_l(dS[0, 0])})\, \boldsymbol b_1 + ({_l(dS[0, 1])})\, \boldsymbol b_2 = \grad{{({_l(dU[0, 0])},\; {_l(dU[0, 1])})}}",
@@ -321,7 +321,7 @@ def door_choices(door):
     curves = np.mean([run["curves"] for run in door], axis=0)
     thresholds = [f"{t:.1f}" for t in (0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 0.9, 1.2)]
     frames = {}
-    for column, people in enumerate(("1", "10", "20"), 1):
+    for column, people in enumerate(("1", "10", "19"), 1):
         for text in thresholds:
             row = curves[np.abs(curves[:, 0] - float(text)).argmin()]
             refused, let_in = round(100 * row[4]), round(100 * row[column])
@@ -339,7 +339,7 @@ def door_choices(door):
             sentence = f"Threshold {text}, {people} in the gallery. Large dots are mistakes: {refused} known people of 100 are too far from their own picture, and {let_in} strangers of 100 are let in."
             frames[people, text] = Frame(svg.picture(parts, 740, 292, describe), "", sentence)
     return Choices(
-        "Who is let in?", {"people in the gallery": ("1", "10", "20"), "threshold": thresholds}, frames, still=[("10", "0.7"), ("10", "0.2")]
+        "Who is let in?", {"people in the gallery": ("1", "10", "19"), "threshold": thresholds}, frames, still=[("10", "0.7"), ("10", "0.2")]
     )
 
 
@@ -387,7 +387,7 @@ def plot_door(door):
     threshold = np.mean([run["threshold"] for run in door])
     fig, ax = plt.subplots(figsize=(7.2, 3.8))
     ax.plot(curves[:, 0], curves[:, 4], color=PALETTE["ink"][0], label="known people not recognised")
-    for k, (count, role, style) in enumerate(((1, "input", "-"), (10, "output", "--"), (20, "loss", "-.")), 1):
+    for k, (count, role, style) in enumerate(((1, "input", "-"), (10, "output", "--"), (19, "loss", "-.")), 1):
         ax.plot(
             curves[:, 0], curves[:, k], style, color=PALETTE[role][0], label=f"strangers let in, {count} in the gallery"
         )

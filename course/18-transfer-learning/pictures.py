@@ -36,8 +36,9 @@ def chain(h, w):
     for k in range(1, 4):
         slope = w[k - 1] * (1 - np.tanh(h[k - 1]) ** 2)
         edges |= {f"I{k}": Edge(1.0, "1"), f"F{k}": Edge(float(slope), f"F_{k}'")}
-        d.arrow(f"h{k - 1}", f"h{k}", "1", name=f"I{k}", bend=0.22)
-        d.arrow(f"h{k - 1}", f"h{k}", f"F_{k}'", name=f"F{k}", bend=-0.22)
+        middle = 70 + 187 * k - 93.5
+        d.arrow(f"h{k - 1}", f"h{k}", "1", name=f"I{k}", bend=0.22, label_at=(middle + 50, 44))
+        d.arrow(f"h{k - 1}", f"h{k}", f"F_{k}'", name=f"F{k}", bend=-0.22, label_at=(middle + 50, 148))
     return d, edges
 
 

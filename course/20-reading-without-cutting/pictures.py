@@ -246,7 +246,7 @@ def learning_stepper(learning):
     comments = {
         "0": "Before training it says a little of everything.",
         "20": "After twenty steps it says the blank everywhere, with a little of each letter: the plateau. It has learned how rare letters are, and nothing about their looks.",
-        "50": "Still the plateau. The blank has nine tenths, wherever one looks.",
+        "50": "Still the plateau. The blank has nine tenths on average.",
         "80": "It begins to look.",
         "150": "The letters stand in their places, with a blank between the two that are equal.",
         "600": "Sharp peaks. Where in the strip a letter stands, nobody has told it; CTC has found it out.",

@@ -72,6 +72,7 @@ class Arrow:
     start: tuple = (0, 0)
     end: tuple = (0, 0)
     label_at: tuple | None = None
+    gradient_at: tuple | None = None
     dashed: bool = False
 
 
@@ -108,7 +109,7 @@ class Drawing:
 
     def arrow(
         self, source, target, label="", name=None, bend=0.0, role=None,
-        *, via=(), start=(0, 0), end=(0, 0), label_at=None, dashed=False,
+        *, via=(), start=(0, 0), end=(0, 0), label_at=None, gradient_at=None, dashed=False,
     ):  # fmt: skip
         """Add an arrow between two nodes, from border to border; its name is "source->target" if none is given.
 
@@ -118,7 +119,7 @@ class Drawing:
         `via` lists points through which it goes in straight lines with rounded corners, as a wire does; then only the
         sign of `bend` counts, for the side of the label. Such an arrow leaves `start` pixels (right, down) off the
         centre of its source and aims at `end` off the centre of its target. `label_at` is where the label's centre
-        stands, if not where there is room. `dashed` sets the shaft apart from those of other arrows.
+        stands, if not where there is room, `gradient_at` where that of its number does. `dashed` sets the shaft apart from those of other arrows.
         """
         name = name or f"{source}->{target}"
         self._known([source, target], self.nodes, "node")
@@ -126,7 +127,7 @@ class Drawing:
         if role is not None:
             _one_of("role", role, ROLES)
         via, start, end = tuple(map(tuple, via)), tuple(start), tuple(end)
-        self.arrows[name] = Arrow(source, target, label, bend, role, via, start, end, label_at, dashed)
+        self.arrows[name] = Arrow(source, target, label, bend, role, via, start, end, label_at, gradient_at, dashed)
 
     def text(self, name, x, y, text):
         """Add a free label, centred on (x, y)."""

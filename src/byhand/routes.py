@@ -275,7 +275,9 @@ class RoutePicker:
 
     def _route(self, number, route):
         nodes = self.routes.drawing.nodes
-        walk = " → ".join(_html(nodes[name].label) for name in route.nodes)
+        walk = _html(nodes[route.nodes[0]].label)
+        for arrow, name in zip(route.arrows, route.nodes[1:], strict=True):
+            walk += f" {self._arrow(arrow)} {_html(nodes[name].label)}"
         parts = " ".join(self._marks[name] for name in (*route.nodes, *route.arrows))
         edges = [self.routes.edges[name] for name in reversed(route.arrows)]
         symbols = r"\,\cdot\,".join(_bracketed(edge.latex) for edge in edges)
@@ -296,6 +298,16 @@ class RoutePicker:
             f'<span class="bh-product"> {_minus(f"{route.product:{self.form}}")}</span>'
             f'<div class="bh-equation">{mathml(formula, "block")}</div></li>'
         )
+
+    def _arrow(self, name):
+        """An arrow in a walk: with its label where there is another one between the same two nodes."""
+        arrow = self.routes.drawing.arrows[name]
+        others = [
+            a
+            for a in map(self.routes.drawing.arrows.get, self.routes.edges)
+            if (a.source, a.target) == (arrow.source, arrow.target)
+        ]
+        return f"→<sub>{_html(arrow.label)}</sub>" if len(others) > 1 and arrow.label else "→"
 
     def _factor(self, number):
         text = f"{number:{self.form}}"

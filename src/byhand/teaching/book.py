@@ -32,7 +32,7 @@ MATHJAX = ("tex-chtml.js", "output/chtml/fonts/woff-v2/", "input/tex/extensions/
 MATHJAX_NOT = ("all-packages.js", "mhchem.js", "bussproofs.js", "physics.js")  # large, and no formula here wants them
 
 LIVE = """\
-<p class="byhand-live">The picture is one setting. In JupyterLab, where the lesson has torch, there are sliders here: see \
+<p class="byhand-live">In JupyterLab there are sliders here: see \
 <a href="../../how-to-use.html#run-it-live">how to run it live</a>.</p>"""
 
 PICTURES = {".svg", ".png", ".jpg", ".gif"}
