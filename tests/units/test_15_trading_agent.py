@@ -598,8 +598,8 @@ def test_the_prose_states_the_numbers_that_the_cells_print():
     assert re.search(r"honest: .* beyond chance: False", text) and re.search(r"cheat: .* beyond chance: True", text)
     assert "value 1000.00 -> 997.96" in text and "-> 1007.03 at the next close" in text and "holding would give 1003.00" in text
     assert "holding gains 3.00, with the order it is 7.03" in prose
-    rows = re.findall(r"mean value +(\S+) .* for the reward alone: (\d+) of (\d+) days +ratios differ by (\S+)", text)
-    assert len(rows) == 4 and all(same == days and float(apart) < 1e-14 for _, same, days, apart in rows)
+    rows = re.findall(r"mean value +(\S+) +ratios differ by (\S+)\n.* for the reward alone: (\d+) of (\d+) days", text)
+    assert len(rows) == 4 and all(same == days and float(apart) < 1e-14 for _, apart, same, days in rows)
     assert len({level for level, *_ in rows}) == 4
     seen = {k: re.search(rf"{k}: .* is (\S+), then (\S+)", text) for k in ("window only", "whole table")}
     assert seen["window only"][1] == seen["window only"][2] and seen["whole table"][1] != seen["whole table"][2]

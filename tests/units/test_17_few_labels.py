@@ -366,7 +366,7 @@ def test_the_door_shows_what_was_measured(pictures, results):
     assert len(shown) == 24
     for (people, threshold), frame in shown.items():
         [row] = curves[np.abs(curves[:, 0] - float(threshold)) < 1e-9]
-        known, strangers = round(100 * row[4]), round(100 * row[1 + ("1", "10", "20").index(people)])
+        known, strangers = round(100 * row[4]), round(100 * row[1 + ("1", "10", "19").index(people)])
         assert (
             f"Of the known people {known} are not recognised; of the strangers {strangers} are let in" in frame.drawing
         )
