@@ -146,6 +146,7 @@
     const take = make("button", "Download my notebook", { type: "button" });
     const file = make("input", "", { type: "file", accept: ".ipynb", "aria-label": "A notebook from another device" });
     const bring = make("button", "Bring a notebook back", { type: "button" });
+    take.hidden = true; // until it is known that there is one
     file.hidden = true;
     row.append(take, " ", bring, file);
     box.append(says, row);
