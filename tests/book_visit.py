@@ -3,12 +3,14 @@
 Opening a page and setting its formulas is what takes time, and a page is the same page for every test.
 """
 
+import contextlib
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import axe_playwright_python
 import pytest
 from book_site import visitor
+from playwright.sync_api import TimeoutError
 
 WIDE, NARROW = {"width": 1280, "height": 800}, {"width": 360, "height": 740}
 
@@ -25,6 +27,10 @@ MOVING = """() => document.getAnimations().filter(a => a.playState === "running"
 THEME = "document.documentElement.dataset.theme"
 # What a change of theme or of width sets moving has begun to move when the page has been painted twice.
 PAINTED = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
+# The theme makes what scrolls a stop of the tab key, a moment after the width has changed.
+SETTLED = """() => [...document.querySelectorAll("pre, .cell_output > .output")].every(
+    e => e.tabIndex === 0 || e.scrollWidth <= e.clientWidth || !/auto|scroll/.test(getComputedStyle(e).overflowX))"""
+MOMENT = 10_000  # milliseconds, after which it is a fault, which axe names
 PLAYS = ".bh-stepper, .bh-explorer, .bh-routes, .bh-choices"
 
 # axe-core: what is asked of every page, on levels A and AA. All rules once; then those whose answer the theme or the width
@@ -38,16 +44,16 @@ RULES = {
 # What would take axe minutes on pages with hundreds of drawings and formulas, and is tested elsewhere: the contrast of the
 # palette in test_drawing, the descriptions of drawings in test_stepper, MathJax's hidden MathML in test_book.
 SKIP = [[".bh svg"], ["mjx-container"], ["math"]]
-# They are emptied too: axe goes through everything that is there, and most of a page's elements are in them. Of the words of
-# code one of each kind is left, since all others of its kind have the same colour.
-EMPTY = f"""() => {{
-    document.querySelectorAll({", ".join(selector for [selector] in SKIP)!r}).forEach(e => e.replaceChildren());
+# Drawings are emptied too: axe goes through everything that is there, and most of a page's elements are in them. Of the words
+# of code one of each kind is left, since all others of its kind have the same colour.
+EMPTY = """() => {
+    document.querySelectorAll(".bh svg, .bh math").forEach(e => e.replaceChildren());
     const kinds = new Set();
-    for (const word of document.querySelectorAll(".highlight pre span")) {{
+    for (const word of document.querySelectorAll(".highlight pre span")) {
         if (kinds.has(word.className)) word.replaceWith(...word.childNodes);
         kinds.add(word.className);
-    }}
-}}"""
+    }
+}"""
 # No stylesheets: axe would load them anew, some from where they are not, and none of these rules reads them.
 ASK = """([skip, rules]) => axe.run(
     {exclude: skip}, {runOnly: rules, resultTypes: ["violations"], preload: {assets: ["media"]}}
@@ -79,24 +85,17 @@ class Seen:
 
 
 def look(page) -> Seen:
-    """Look at an open page: as it is; play with it; on a phone; then, for axe, in the light, in the dark and on a phone."""
+    """Look at an open page: as it is, in the dark, on a phone; then play with it."""
     seen = Seen(page.evaluate(FORMULAS), page.evaluate(MOVING))
 
     def ask_axe(how, theme="light"):
         page.wait_for_function(f"{THEME} === {theme!r}")
         page.evaluate(PAINTED)
         page.wait_for_function(f"({MOVING})() === 0")  # colours that still change are nobody's colours
+        with contextlib.suppress(TimeoutError):
+            page.wait_for_function(SETTLED, timeout=MOMENT)
         seen.themes[how] = page.evaluate(THEME)
         seen.violations[how] = violations(page, RULES[how])
-
-    seen.plays = page.locator(PLAYS).count()
-    for stepper in page.locator(".bh-stepper").all():
-        stepper.get_by_role("slider").focus()
-        page.keyboard.press("ArrowRight")
-        seen.steppers.append(stepper.locator(".bh-where").inner_text())
-    page.set_viewport_size(NARROW)
-    seen.phone = page.evaluate("document.documentElement.scrollWidth")
-    page.set_viewport_size(WIDE)
 
     page.evaluate(EMPTY)
     ask_axe("light")
@@ -104,8 +103,15 @@ def look(page) -> Seen:
     ask_axe("dark", "dark")
     page.emulate_media(color_scheme="light")
     page.set_viewport_size(NARROW)
+    seen.phone = page.evaluate("document.documentElement.scrollWidth")
     ask_axe("narrow")
     page.set_viewport_size(WIDE)
+
+    seen.plays = page.locator(PLAYS).count()
+    for stepper in page.locator(".bh-stepper").all():
+        stepper.get_by_role("slider").focus()
+        page.keyboard.press("ArrowRight")
+        seen.steppers.append(stepper.locator(".bh-where").inner_text())
     return seen
 
 

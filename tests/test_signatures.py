@@ -41,7 +41,7 @@ WRONG = {
     "it is 1 minus what is asked": lambda r, a, o: 1 - r,
     "it is the square of what is asked": lambda r, a, o: r**2,
     "it is what is asked, with 0 where it is negative": lambda r, a, o: np.maximum(r, 0),
-    "it is x itself": lambda r, a, o: a["x"],
+    "it is x as it was given": lambda r, a, o: a["x"],
     "a factor x is too much": lambda r, a, o: r * a["x"],
     'a factor gates["i"] is missing': lambda r, a, o: r / a["gates"]["i"],
     'a factor gates["i"] (1 - gates["i"]) is missing': lambda r, a, o: r / (a["gates"]["i"] * (1 - a["gates"]["i"])),
@@ -78,7 +78,7 @@ def test_of_numbers_without_a_relation_nothing_is_said(seed, shape):
     # Whole numbers agree by accident: neither may a few zeros and ones, nor infinite ones, be taken for a rule.
     whole = np.round(right), np.round(wrong)
     if not np.array_equal(*whole) and whole[1].any():
-        assert "itself" not in signature(name, whole[1], whole[0], EXERCISE, problem, answer)
+        assert "as it was given" not in signature(name, whole[1], whole[0], EXERCISE, problem, answer)
 
 
 MISSHAPEN = {

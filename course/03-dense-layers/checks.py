@@ -222,8 +222,8 @@ EXERCISES = {
         [
             Edge(
                 dict(smoothing=0.1), "with smoothing",
-                "Without smoothing you are right. Write the loss with t in place of the right class, and differentiate again: which of the steps has used "
-                "that the entries of t add up to 1?",
+                "Without smoothing you are right. Compare your t with the statement: what stands at the right class, what at the others, and do they "
+                "add up to 1? If t is right, write the loss with it in place of the right class, and differentiate again.",
             ),
             Edge(dict(smoothing=1.0), "where the smoothing is complete"), ONE, Edge(dict(O=1), "with a single class"),
             Edge(dict(O=7), "with seven classes"), Edge(dict(O=4, smoothing=0.3), "with four classes, and smoothing"),

@@ -179,8 +179,8 @@ EXERCISES = {
             dict(D=6, scale=0.0), dict(D=6, S=1000),
             Edge(
                 dict(D=6, far=1000.0), "with a logit of 1000, so that one image is 1000 nats less likely than another",
-                "One image is so much less likely than another that nothing of it is left once the largest weight of all images is divided out, and exp(1000) is "
-                "more than a float holds.",
+                "A logit of 1000 brings a pixel's probability nearer to 0 or 1 than a float or any bound can tell, exp(1000) is more than a float holds, and one image "
+                "is 1000 nats less likely than another. Which of the three meets your code?",
             ),
         ],
     ),

@@ -171,8 +171,8 @@ def use_complete(answer, u, x, rows, L, b):
 
 
 OVERFLOW = (
-    "A logit of 1000 is too much for exp, and the probability of such a pixel is rounded to 1, so that the logarithm of what is left is infinite. "
-    "The statement names a function that needs neither."
+    "A logit of 1000 is too much for exp, and the probability of such a pixel is rounded to 1: the logarithm of what is left is infinite or, where "
+    "the probability is cut off, the same for all such logits. The statement names a function that needs neither."
 )
 LSTM = [
     f"d{kind}{gate}" for kind, gates in (("W", "zifo"), ("R", "zifo"), ("b", "zifo"), ("p", "ifo")) for gate in gates

@@ -142,7 +142,7 @@ def _constant_factor(array: np.ndarray, right: np.ndarray, problem: Problem, who
     if few and not any(np.isclose(ratio, simple, rtol=1e-9) for simple in (2, 0.5, -2, -0.5)):
         return ""  # any two numbers have a ratio
     whose = "torch's" if who == "torch" else f"that of {who}"
-    return f"{which} {ratio:.6g} times {whose}: a constant factor is off"
+    return f"{which} {ratio:.6g} times {whose}: is a constant factor off?"
 
 
 def _order(array: np.ndarray, right: np.ndarray, problem: Problem) -> Iterator[str]:
@@ -183,7 +183,7 @@ def _terms(array: np.ndarray, right: np.ndarray, problem: Problem) -> Iterator[s
     given = list(_given(problem.args, right.shape))
     for label, value in given:
         if close(array, np.broadcast_to(value, right.shape)):
-            yield f"it is {label} itself"
+            yield f"it is {label} as it was given"
     for label, value in given:
         for pattern, of in FACTORS.items():
             factor = of(value)
@@ -228,10 +228,7 @@ def _one_number_each(array: np.ndarray, right: np.ndarray, problem: Problem) -> 
         several = ((np.abs(true) > CLOSE * _size(right)).sum(axis=1) > 1).all()  # of one entry any other one is a multiple
         own = np.ptp(times) > 1e-5 and (np.abs(times - 1) > 1e-9).all()
         if several and own and times.all() and close(mine, times[:, None] * true):
-            yield (
-                f"each entry along {axis_called(length, k, problem)} is off by a factor of its own and otherwise right: is something "
-                "normalised, counted or scaled along the wrong axis?"
-            )
+            yield f"each entry along {axis_called(length, k, problem)} is off by a factor of its own and otherwise right"
         plus = (mine - true).mean(axis=1)
         if (np.abs(plus) > CLOSE * _size(right)).all() and close(mine - plus[:, None], true):
             yield f"each entry along {axis_called(length, k, problem)} is off by a number of its own that is added, and otherwise right"
