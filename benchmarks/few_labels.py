@@ -208,7 +208,22 @@ def shapes():
     return found
 
 
-EXPERIMENTS = {"digits": digits, "faces": faces, "shapes": shapes}
+def retrieval():
+    """For every prompt of a colour, or none, and a word, the new one among them: the six nearest of 400 pictures, and their cosines."""
+    net, _ = clip.train(MINE, 0)
+    net = clip.learn_word(MINE, net, scenes(5, 930, pairs=clip.pairs([5])), 0)
+    images = clip.of_images(clip.rows(scenes(*POOL, pairs=clip.pairs(range(6)))), net)
+    found = {}
+    for word in (*SHAPES[: clip.KNOWN], clip.NEW):
+        for colour in (None, *COLOURS):
+            cosines = images @ clip.classes(net, [word], colour)[0]
+            order = np.argsort(-cosines)[:6]
+            prompt = "a " + " ".join(filter(None, (colour, word)))
+            found[prompt] = dict(at=order.tolist(), cosine=cosines[order].round(2).tolist())
+    return found
+
+
+EXPERIMENTS = {"digits": digits, "faces": faces, "shapes": shapes, "retrieval": retrieval}
 
 
 def main(names):

@@ -117,6 +117,26 @@ def kinds():
     return found
 
 
+def samples():
+    """A strip of each kind, and what a net of clean strips and one of LEARNED make of it: by step, by best path, by a beam of 8."""
+    nets = {"clean strips": reader.first_weights(0)}
+    reader.train(nets["clean strips"], captchas.strips(3000, 10), LOSS, BACK, 700, seed=0)
+    nets["all kinds but two"] = {k: v.copy() for k, v in nets["clean strips"].items()}
+    parts = [captchas.strips(700, 20, kind) for kind in LEARNED]
+    mixed = captchas.Strips(*map(np.concatenate, zip(*parts, strict=True)))
+    reader.train(nets["all kinds but two"], mixed, LOSS, BACK, 700, seed=0, rate=3e-3)
+    found = {}
+    for kind in captchas.KINDS:
+        one = captchas.strips(1, 80, kind, fresh=True)
+        entry = found[kind] = dict(word=one.words()[0], image=np.rint(99 * one.images[0]).astype(int).tolist(), read={})
+        for name, net in nets.items():
+            lp = reader.log_softmax(logits(net, one))
+            steps = "".join(captchas.word([k]) if k else "·" for k in lp[:, 0].argmax(axis=1))
+            best, beam = (captchas.word(label) for label in (reader.greedy(lp)[0], MINE["beam"](lp[:, 0], 8)[0]))
+            entry["read"][name] = dict(steps=steps, best=best, beam=beam)
+    return found
+
+
 def attack():
     """Clean strips read right after a change of at most ε on each pixel: at random, and uphill; for a net of clean strips."""
     found = dict(random={}, uphill={})
@@ -163,7 +183,7 @@ def searches():
     return found
 
 
-EXPERIMENTS = dict(searches=searches, plateau=plateau, learning=learning, cuts=cuts, kinds=kinds, attack=attack)
+EXPERIMENTS = dict(searches=searches, plateau=plateau, learning=learning, cuts=cuts, kinds=kinds, samples=samples, attack=attack)
 
 
 def main(names):

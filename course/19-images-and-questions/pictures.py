@@ -10,6 +10,7 @@ import questions as world
 from PIL import Image
 
 from byhand import svg
+from byhand.choices import Choices
 from byhand.drawing import Svg
 from byhand.palette import PALETTE
 from byhand.stepper import Frame, Stepper
@@ -129,3 +130,45 @@ def plot_prior(prior):
     ax.set(ylim=(0, 1), xlabel="share of circles that are red, in training", ylabel="right answers", xticks=shares)
     ax.legend(fontsize=9, handlelength=3.5, loc="center left", bbox_to_anchor=(1, 0.5))
     return fig
+
+
+def prior_choices(prior):
+    """Right answers without looking and with attention, for a world of the training and one of the test; means of three seeds."""
+    tested = ("the same world", "the unbiased world")
+    frames = {}
+    for share, found in prior.items():
+        percent = f"{100 * float(share):.0f} %"
+        for place, where in enumerate(tested):
+            runs = {name: np.array(found[name])[:, place] for name in ("baseline", "attention")}
+            parts = []
+            for level in (0.0, 0.5, 1.0):
+                y = 214 - 180 * level
+                parts.append(f'<path d="M60 {y:g}h560" stroke="var(--bh-muted)" stroke-width="1" opacity="0.4"/>')
+                parts.append(svg.words(52, y + 4, f"{level:g}", "t w"))
+            for middle, kind, column in ((200, "all questions", 0), (460, "questions about a colour", 1)):
+                parts.append(svg.words(middle, 236, kind))
+                for left, name, role in ((middle - 80, "baseline", "muted"), (middle + 20, "attention", "hidden")):
+                    values = runs[name][:, column]
+                    tall = 180 * values.mean()
+                    low, high = (214 - 180 * v for v in (values.min(), values.max()))
+                    parts.append(
+                        f'<rect x="{left}" y="{214 - tall:.1f}" width="60" height="{tall:.1f}" fill="var(--bh-{role})" stroke="none"/>'
+                        f'<path d="M{left + 30} {low:.1f}V{high:.1f}" stroke="currentColor" stroke-width="2"/>'
+                    )
+                    parts.append(svg.words(left + 30, high - 6, f"{values.mean():.2f}"))
+            for left, says, role in ((180, "without looking", "muted"), (360, "with attention", "hidden")):
+                parts.append(f'<rect x="{left}" y="254" width="14" height="14" fill="var(--bh-{role})" stroke="none"/>')
+                parts.append(svg.words(left + 22, 266, says, "t e"))
+            (blind, blind_colour), (sees, sees_colour) = (runs[name].mean(axis=0) for name in ("baseline", "attention"))
+            told = (
+                f"Without looking {blind:.2f} of all answers are right and {blind_colour:.2f} of those about a colour; "
+                f"with attention {sees:.2f} and {sees_colour:.2f}."
+            )
+            sentence = f"Trained where {percent} of the circles are red, tested in {where}. {told}"
+            picture = svg.picture(parts, 640, 276, f"Four bars, each with the range of three seeds. {told}")
+            frames[percent, where] = Frame(picture, "", sentence)
+    shares = list(dict.fromkeys(percent for percent, _ in frames))
+    return Choices(
+        "Turn the world", {"red circles in training": shares, "tested in": tested}, frames,
+        still=[("85 %", where) for where in tested],
+    )  # fmt: skip

@@ -76,14 +76,15 @@ def bank(turn: float, slant: float, fonts: tuple[str, ...], seed: int) -> list[l
     return [[draw(letter, number) for number in range(VARIANTS)] for letter in LETTERS]
 
 
-def strips(n: int, seed: int, kind: str = "clean", fresh: bool = False) -> Strips:
+def strips(n: int, seed: int, kind: str | dict = "clean", fresh: bool = False) -> Strips:
     """`n` strips of 4 or 5 letters of one kind. Raises ValueError for a kind that is not among KINDS.
 
+    kind   a name, or a dict of what is different from CLEAN
     fresh  take drawings of the letters that no strip to learn from has: what a test is made of
     """
-    if kind not in KINDS:
+    if isinstance(kind, str) and kind not in KINDS:
         raise ValueError(f"There are no strips of the kind {kind!r}; there are {', '.join(KINDS)}.")
-    how, rng = {**CLEAN, **KINDS[kind]}, np.random.RandomState(seed)
+    how, rng = {**CLEAN, **(KINDS[kind] if isinstance(kind, str) else kind)}, np.random.RandomState(seed)
     glyphs = bank(how["turn"], how["slant"], how["fonts"], 21 if fresh else 20)
     images, labels, lengths = np.zeros((n, HEIGHT, WIDTH)), np.zeros((n, 5), int), rng.randint(4, 6, size=n)
     for image, label, length in zip(images, labels, lengths, strict=True):

@@ -12,7 +12,9 @@ import numpy as np
 from PIL import Image
 
 from byhand import svg
+from byhand.choices import Choices
 from byhand.drawing import Svg
+from byhand.live import live_figure
 from byhand.palette import PALETTE
 from byhand.stepper import Frame, Stepper
 
@@ -281,6 +283,48 @@ def attack_stepper(attack):
     return Stepper(frames, f"The strip {attack['word']}, moved along the gradient of its loss")
 
 
+def captcha_choices(samples):
+    """One strip of each kind, and what two networks read on it, step by step."""
+    frames = {}
+    for kind, found in samples.items():
+        for learned, read in found["read"].items():
+            parts = [_picture(20, 8, 640, 160, found["image"])]
+            parts += [svg.words(28 + 16 * t, 190, says) for t, says in enumerate(read["steps"])]
+            says = [f"{how}: {read[name] or 'nothing'}" for how, name in (("best path", "best"), ("beam of 8", "beam"))]
+            right = " and ".join(how for how, name in (("the best path", "best"), ("the beam", "beam")) if read[name] == found["word"])
+            about = f"A strip with the word {found['word']}, {kind}. Read by a network that has learned from {learned}: {'; '.join(says)}."
+            sentence = (
+                f"The word is {found['word']}. Below the strip stands the most probable class at each of the 40 steps, a dot for the blank. "
+                f"{says[0].capitalize()}; {says[1]}. {f'Right: {right}.' if right else 'Neither is right.'}"
+            )
+            frames[kind, learned] = Frame(svg.picture(parts, 680, 200, about), "", sentence)
+    return Choices(
+        "Make it harder, and read it",
+        {"strip": list(samples), "learned from": list(next(iter(samples.values()))["read"])}, frames,
+        still=[("clean", "clean strips"), ("touching", "clean strips"), ("touching", "all kinds but two")],
+    )  # fmt: skip
+
+
+def captcha_player():
+    """Sliders for what makes a strip hard; below the strip the ink of its columns, and where it would be cut."""
+    import ipywidgets as widgets
+
+    def slider(text, value, low, high, step=1):
+        kind = widgets.FloatSlider if isinstance(step, float) else widgets.IntSlider
+        return kind(value, min=low, max=high, step=step, description=text, continuous_update=False)
+
+    def draw(seed, gap, turned, wave, line, dots, noise):
+        harder = dict(turn=20, slant=0.35) if turned else {}
+        strip = captchas.strips(1, seed, dict(gap=(gap, gap + 2), wave=wave, line=line, dots=dots, noise=noise, **harder))
+        return plot_ink({strip.words()[0]: strip.images[0]})
+
+    return live_figure(draw, {
+        "seed": slider("word", 3, 0, 50), "gap": slider("gap", 1, -3, 4), "turned": widgets.Checkbox(False, description="turned, slanted"),
+        "wave": slider("wave", 0.0, 0, 3, 0.5), "line": widgets.Checkbox(False, description="a line"), "dots": slider("dots", 0, 0, 80, 5),
+        "noise": slider("noise", 0.08, 0, 0.5, 0.02),
+    })  # fmt: skip
+
+
 # Plots -----------------------------------------------------------------------------------------------------------------
 
 
@@ -299,7 +343,9 @@ def gallery(seed=3):
 
 def plot_ink(drawn):
     """Strips by name, and below each the sums of its columns: those above the threshold stand out."""
-    fig, axes = plt.subplots(2, len(drawn), figsize=(7.6, 2.7), sharex="col", sharey="row", height_ratios=[1.4, 1])
+    fig, axes = plt.subplots(
+        2, len(drawn), figsize=(7.6, 2.7), sharex="col", sharey="row", height_ratios=[1.4, 1], squeeze=False
+    )
     for (name, image), (above, below) in zip(drawn.items(), axes.T, strict=True):
         above.imshow(image, cmap="gray_r", vmin=0, vmax=1, aspect="auto")
         above.set_axis_off()

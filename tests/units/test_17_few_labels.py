@@ -502,3 +502,15 @@ def test_the_students_embeddings_learn():
     [taken] = re.findall(r"taken for <new>: (\S+)", outputs)
     assert float(zero) > 0.75 and float(taken) > 0.4
     assert "all other rows as before: True" in outputs
+
+
+def test_the_prompts_show_what_was_measured(pictures, results):
+    pool = scenes(400, 950, pairs=module(UNIT, "clip").pairs(range(6)))
+    shown = pictures.prompt_choices(results["retrieval"], pool).frames
+    assert len(shown) == 42
+    for (colour, word), frame in shown.items():
+        prompt = f"a {word}" if colour == "no colour" else f"a {colour} {word}"
+        assert repr(prompt) in frame.sentence and frame.drawing.count("<image") == 6
+        assert results["retrieval"][prompt]["cosine"] == sorted(results["retrieval"][prompt]["cosine"], reverse=True)
+    for prompt, nearest in results["shapes"]["nearest"].items():
+        assert results["retrieval"][prompt]["at"] == nearest[:6]

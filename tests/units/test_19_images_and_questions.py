@@ -292,3 +292,14 @@ def test_the_students_networks_answer():
 def assert_close(mine, theirs):
     assert np.shape(mine) == np.shape(theirs)
     np.testing.assert_allclose(mine, theirs, rtol=1e-9, atol=1e-12)
+
+
+def test_the_world_that_can_be_turned_shows_what_was_measured(results):
+    shown = module(UNIT, "pictures").prior_choices(results["prior"]).frames
+    assert len(shown) == 10
+    for share, found in results["prior"].items():
+        for place, where in enumerate(("the same world", "the unbiased world")):
+            sentence = shown[f"{100 * float(share):.0f} %", where].sentence
+            for name in ("baseline", "attention"):
+                every, colour = np.mean(found[name], axis=0)[place]
+                assert f"{every:.2f}" in sentence and f"{colour:.2f}" in sentence

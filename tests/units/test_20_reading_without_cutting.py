@@ -333,3 +333,14 @@ def test_the_students_networks_read():
 def assert_close(mine, theirs):
     assert np.shape(mine) == np.shape(theirs)
     np.testing.assert_allclose(mine, theirs, rtol=1e-9, atol=1e-12)
+
+
+def test_each_kind_of_strip_is_shown_with_what_is_read_on_it(pictures, results):
+    shown = pictures.captcha_choices(results["samples"]).frames
+    assert len(shown) == 18 and list(results["samples"]) == list(module(UNIT, "captchas").KINDS)
+    for (kind, learned), frame in shown.items():
+        found = results["samples"][kind]
+        read = found["read"][learned]
+        assert "".join(says for says, _ in itertools.groupby(read["steps"]) if says != "·") == read["best"]
+        assert f"The word is {found['word']}." in frame.sentence and f"beam of 8: {read['beam'] or 'nothing'}" in frame.sentence
+        assert frame.drawing.count(">·<") == read["steps"].count("·")
