@@ -56,7 +56,7 @@ class Helper:
         self._pid = os.fork()
         if self._pid == 0:
             try:
-                self._line.close()
+                _close_all_but(its)
                 _serve(its)
             finally:
                 os._exit(1)
@@ -77,6 +77,13 @@ class Helper:
         with contextlib.suppress(ProcessLookupError, ChildProcessError):
             os.kill(self._pid, signal.SIGKILL)
             os.waitpid(self._pid, 0)
+
+
+def _close_all_but(line: socket.socket) -> None:
+    """Whoever waits for the end of a pipe that this process's parent had open must not wait for this process too."""
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    os.closerange(3, line.fileno())
+    os.closerange(line.fileno() + 1, most if most != resource.RLIM_INFINITY else 1 << 20)
 
 
 def _serve(line: socket.socket) -> None:
