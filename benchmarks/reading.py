@@ -39,6 +39,15 @@ def score(net, data):
     return reader.score(reader.greedy(logits(net, data)), data)
 
 
+def after(net, kinds, count, seed):
+    """A copy of the net that has learned 700 steps more, from `count` strips of each of the kinds."""
+    more = {k: v.copy() for k, v in net.items()}
+    parts = [captchas.strips(count, 20 + seed, kind) for kind in kinds]
+    mixed = captchas.Strips(*map(np.concatenate, zip(*parts, strict=True)))
+    reader.train(more, mixed, LOSS, BACK, 700, seed=seed, rate=3e-3)
+    return more
+
+
 def plateau():
     """The loss of a strip, a mean over each ten steps, from scratch: pixels as they are or standardised, strips clean or touching."""
     found = {}
@@ -98,13 +107,7 @@ def kinds():
         for kind, test in tests.items():
             note("CTC, clean", kind, score(net, test))
         for name in ("touching", "all"):
-            more = {k: v.copy() for k, v in net.items()}
-            parts = [
-                captchas.strips(3000 if name == "touching" else 700, 20 + seed, kind)
-                for kind in (["touching"] if name == "touching" else LEARNED)
-            ]
-            mixed = captchas.Strips(*map(np.concatenate, zip(*parts, strict=True)))
-            reader.train(more, mixed, LOSS, BACK, 700, seed=seed, rate=3e-3)
+            more = after(net, ["touching"], 3000, seed) if name == "touching" else after(net, LEARNED, 700, seed)
             for kind, test in tests.items():
                 note(f"CTC, then {name}", kind, score(more, test))
             if name == "touching":
@@ -121,10 +124,7 @@ def samples():
     """A strip of each kind, and what a net of clean strips and one of LEARNED make of it: by step, by best path, by a beam of 8."""
     nets = {"clean strips": reader.first_weights(0)}
     reader.train(nets["clean strips"], captchas.strips(3000, 10), LOSS, BACK, 700, seed=0)
-    nets["all kinds but two"] = {k: v.copy() for k, v in nets["clean strips"].items()}
-    parts = [captchas.strips(700, 20, kind) for kind in LEARNED]
-    mixed = captchas.Strips(*map(np.concatenate, zip(*parts, strict=True)))
-    reader.train(nets["all kinds but two"], mixed, LOSS, BACK, 700, seed=0, rate=3e-3)
+    nets["all kinds but two"] = after(nets["clean strips"], LEARNED, 700, 0)
     found = {}
     for kind in captchas.KINDS:
         one = captchas.strips(1, 80, kind, fresh=True)

@@ -6,7 +6,7 @@ wrong answer with what is wrong with it and what it is told, to be read by a per
 on the wrong side, without hints.
 
 The answers lie in `tests/unseen/UNIT.yml`. Once those who write hints have read what these were told (`--show`), they are blind no
-more: then they move to `tests/unseen/read`, which `--read` measures, and others are written anew. The form is the same:
+more: others are written in their place, and they move to `tests/unseen/read`, which `--read` measures. The form is the same:
 
     name of the exercise:
       wrong:

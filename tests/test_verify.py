@@ -61,30 +61,23 @@ def test_a_listed_mistake_comes_before_a_derived_one_and_pairs_are_known(copy): 
     assert hint.text == "Where h is computed, the term with b is counted twice."
 
 
+def forget_the_old_state(unit, by):
+    """Another line for the misconception rnn_step/old-state-forgotten."""
+    edit(unit.misconceptions, "by: np.tanh(b + x @ U.T)\n      hint: Your", f"by: {by}\n      hint: Your")
+
+
 def test_a_misconception_that_the_check_lets_pass_is_found(copy):  # noqa: F811
-    edit(
-        copy.misconceptions,
-        "by: np.tanh(b + x @ U.T)\n      hint: Your",
-        "by: np.tanh(b + x @ U.T + h_prev @ W.T)\n      hint: Your",
-    )
+    forget_the_old_state(copy, "np.tanh(b + x @ U.T + h_prev @ W.T)")
     assert "rnn_step/old-state-forgotten passes the visible check" in broken(copy)
 
 
 def test_a_misconception_whose_marks_depend_on_the_seed_is_found(copy):  # noqa: F811
-    edit(
-        copy.misconceptions,
-        "by: np.tanh(b + x @ U.T)\n      hint: Your",
-        "by: np.tanh(b + x @ U.T + h_prev @ W.T * (b[0] < 0.5))\n      hint: Your",
-    )
+    forget_the_old_state(copy, "np.tanh(b + x @ U.T + h_prev @ W.T * (b[0] < 0.5))")
     assert "rnn_step/old-state-forgotten: what it earns depends on the seed (0." in broken(copy)
 
 
 def test_two_misconceptions_with_the_same_numbers_are_found(copy):  # noqa: F811
-    edit(
-        copy.misconceptions,
-        "by: np.tanh(b + x @ U.T)\n      hint: Your",
-        "by: np.tanh(h_prev @ W.T + x @ U.T)\n      hint: Your",
-    )
+    forget_the_old_state(copy, "np.tanh(h_prev @ W.T + x @ U.T)")
     assert "rnn_step/old-state-forgotten and rnn_step/no-bias give the same numbers" in broken(copy)
 
 

@@ -1,12 +1,9 @@
 """The drawings of lesson 17: triplets in the plane, an embedding while it learns, the matrix of InfoNCE, temperature, one new row."""
 
-import base64
-import io
 from html import escape
 
 import matplotlib.pyplot as plt
 import numpy as np
-from PIL import Image
 
 from byhand import svg
 from byhand.choices import Choices
@@ -359,21 +356,13 @@ def prompt_choices(retrieval, pool):
         parts = []
         for place, (k, name, cosine) in enumerate(zip(found["at"], names, found["cosine"], strict=True)):
             x = 20 + 108 * place
-            parts += [_coloured(x, 8, 96, pool.images[k]), svg.words(x + 48, 122, name), svg.words(x + 48, 140, f"{cosine:.2f}")]
+            parts += [svg.pixels(x, 8, 96, 96, np.rint(255 * pool.images[k])), svg.words(x + 48, 122, name), svg.words(x + 48, 140, f"{cosine:.2f}")]
         says = f"The prompt {prompt!r}. The six nearest pictures: {', '.join(names)}."
         frames[" ".join(colour) or any_colour, word] = Frame(svg.picture(parts, 670, 150, says), "", f"{says} Below each stands its cosine.")
     colours, words = (list(dict.fromkeys(choice[k] for choice in frames)) for k in (0, 1))
     return Choices(
         "Ask for a picture", {"colour": colours, "word": words}, frames, still=[("red", "circle"), ("red", "<new>"), ("blue", "<new>")]
     )
-
-
-def _coloured(x, y, side, image):
-    """A small picture in colours from 0 to 1, embedded and enlarged."""
-    kept = io.BytesIO()
-    Image.fromarray(np.uint8(np.rint(255 * image))).save(kept, "PNG", optimize=True)
-    data = base64.b64encode(kept.getvalue()).decode()
-    return f'<image x="{x}" y="{y}" width="{side}" height="{side}" style="image-rendering:pixelated" href="data:image/png;base64,{data}"/>'
 
 
 def rows_of_images(images, rows, columns, cmap=None, titles=()):

@@ -1,13 +1,10 @@
 """The drawings of lesson 19: scenes with questions, a look and its way back, where a network looks, a world whose bias is turned."""
 
-import base64
-import io
 from html import escape
 
 import matplotlib.pyplot as plt
 import numpy as np
 import questions as world
-from PIL import Image
 
 from byhand import svg
 from byhand.choices import Choices
@@ -18,14 +15,6 @@ from byhand.stepper import Frame, Stepper
 
 def _m(number, form=".4f"):
     return f"{number:{form}}".replace("-", "−")
-
-
-def _picture(x, y, side, image):
-    """A picture (24, 24, 3) of numbers from 0 to 255, embedded."""
-    kept = io.BytesIO()
-    Image.fromarray(np.uint8(image)).save(kept, "PNG", optimize=True)
-    data = base64.b64encode(kept.getvalue()).decode()
-    return f'<image x="{x}" y="{y}" width="{side}" height="{side}" style="image-rendering:pixelated" href="data:image/png;base64,{data}"/>'
 
 
 def gallery(seed=0, columns=4):
@@ -98,7 +87,7 @@ def where_stepper(looks):
     frames = []
     for found in looks:
         weights = np.array(found["weights"])
-        parts = [_picture(20, 16, 240, found["image"])]
+        parts = [svg.pixels(20, 16, 240, 240, found["image"])]
         for k, weight in enumerate(weights):
             x, y = 20 + 80 * (k % 3), 16 + 80 * (k // 3)
             parts.append(f'<rect x="{x + 2}" y="{y + 2}" width="76" height="76" fill="none" stroke="var(--bh-muted)" stroke-width=".5"/>')

@@ -1,7 +1,5 @@
 """The drawings of lesson 20: the trellis, all paths of a label, a beam, what a net says while it learns, strips and attacks."""
 
-import base64
-import io
 import itertools
 from html import escape
 
@@ -9,7 +7,6 @@ import captchas
 import cutting
 import matplotlib.pyplot as plt
 import numpy as np
-from PIL import Image
 
 from byhand import svg
 from byhand.choices import Choices
@@ -23,13 +20,7 @@ NAMES = "-abcdefg"  # of classes in small examples; the blank first
 
 def _picture(x, y, width, height, image):
     """Ink from 0 to 99 as an embedded picture, black on white."""
-    kept = io.BytesIO()
-    Image.fromarray(np.uint8(255 - np.clip(np.array(image), 0, 99) * 255 / 99)).save(kept, "PNG", optimize=True)
-    data = base64.b64encode(kept.getvalue()).decode()
-    return (
-        f'<image x="{x}" y="{y}" width="{width}" height="{height}" preserveAspectRatio="none" style="image-rendering:pixelated" '
-        f'href="data:image/png;base64,{data}"/>'
-    )
+    return svg.pixels(x, y, width, height, 255 - np.clip(np.array(image), 0, 99) * 255 / 99)
 
 
 def _four(number):

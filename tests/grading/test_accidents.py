@@ -105,22 +105,21 @@ def test_a_verdict_of_another_version_or_one_that_lacks_a_key_is_made_anew_and_l
     """All of them in one class: what is graded again is said as a number, and who it was by the verdicts."""
     graded(course)
     whole = verdict(course, "honest")
-    earlier = ["{", "[]", '{"student": "s"}', '{"status": "graded", "digest": 3}', "[" * 100_000]
-    keys = sorted(set(whole) - {"feedback", "late"})
-    earlier += [None for _ in keys]
-    students = [f"s{number:02}" for number in range(len(earlier))]
-    for student in students:
+    texts = ["{", "[]", '{"student": "s"}', '{"status": "graded", "digest": 3}', "[" * 100_000]
+    earlier = {f"earlier{number}": text for number, text in enumerate(texts)}
+    lacking = {f"lacks-{key}": key for key in set(whole) - {"feedback", "late"}}
+    for student in (*earlier, *lacking):
         hand_in(course, student, Answers(course).solved())
     graded(course)
-    for student, text, key in zip(students, earlier, [""] * (len(students) - len(keys)) + keys, strict=True):
-        path = course / "classroom/verdicts" / UNIT / f"{student}.json"
-        if text is None:
-            text = json.dumps({k: v for k, v in json.loads(path.read_text()).items() if k != key})
-        path.write_text(text)
+    verdicts = course / "classroom/verdicts" / UNIT
+    for student, text in earlier.items():
+        (verdicts / f"{student}.json").write_text(text)
+    for student, key in lacking.items():
+        (verdicts / f"{student}.json").write_text(json.dumps({k: v for k, v in verdict(course, student).items() if k != key}))
     said = run(course, "byhand", "report", UNIT)
-    assert all(student in said for student in students[: -len(keys)]) and "Left out" in said and "honest" not in said
-    assert f"{len(students)} graded" in graded(course)
-    for student in students:
+    assert "Left out" in said and all(student in said for student in earlier) and "honest" not in said
+    assert f"{len(earlier) + len(lacking)} graded" in graded(course)
+    for student in (*earlier, *lacking):
         assert verdict(course, student)["score"] == 46 and verdict(course, student).keys() == whole.keys()
 
 
