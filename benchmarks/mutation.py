@@ -71,7 +71,10 @@ def measure(unit: Unit, show: bool) -> Counter:
             if show and end in ("full", "docked"):
                 print(f"  {name}: {end}")
                 lines = difflib.unified_diff(cell.source.splitlines(), code.splitlines(), n=0, lineterm="")
-                print("\n".join("    " + text for text in lines if text[:1] in "+-" and text[:3] not in ("+++", "---")), flush=True)
+                print(
+                    "\n".join("    " + text for text in lines if text[:1] in "+-" and text[:3] not in ("+++", "---")),
+                    flush=True,
+                )
     return counts
 
 

@@ -183,7 +183,9 @@ def searches():
     return found
 
 
-EXPERIMENTS = dict(searches=searches, plateau=plateau, learning=learning, cuts=cuts, kinds=kinds, samples=samples, attack=attack)
+EXPERIMENTS = dict(
+    searches=searches, plateau=plateau, learning=learning, cuts=cuts, kinds=kinds, samples=samples, attack=attack
+)
 
 
 def main(names):

@@ -131,7 +131,9 @@ def measure(unit: Unit, show: bool, brief: bool, read: bool) -> Counter:
             if brief and report.right:
                 print(f"{label} is meant to be wrong and passes the visible check; graded {shares}")
             if show:
-                print(f"{label} [{'hint' if hinted else 'named' if named else 'nothing'}]: {answer.wrong}\n    graded {shares}")
+                print(
+                    f"{label} [{'hint' if hinted else 'named' if named else 'nothing'}]: {answer.wrong}\n    graded {shares}"
+                )
                 print("\n".join("    " + text for text in repr(report).splitlines()))
         elif not report.right or min(shares) < 1.0:
             counts["rejected"] += 1

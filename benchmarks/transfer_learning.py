@@ -109,7 +109,8 @@ def ways(pretrained, scratch, x, y, x_test, y_test, classes, seed, extra=None, r
 def collected(runs):
     """[name][number of images], accuracies of all seeds, from one dict for each seed."""
     return {
-        name: {str(k): [round(run[k][name], 4) for run in runs] for k in runs[0]} for name in next(iter(runs[0].values()))
+        name: {str(k): [round(run[k][name], 4) for run in runs] for k in runs[0]}
+        for name in next(iter(runs[0].values()))
     }
 
 
@@ -131,7 +132,17 @@ def transfer():
         run = {}
         for k in (1, 2, 5, 10):
             few, names = target[:, :k].reshape(-1, x.shape[1]), np.repeat(np.arange(OTHERS), k)
-            run[k] = ways(net, scratch, few, names, test, truth, OTHERS, seed, {"frozen base, pretrained on random labels": nonsense})
+            run[k] = ways(
+                net,
+                scratch,
+                few,
+                names,
+                test,
+                truth,
+                OTHERS,
+                seed,
+                {"frozen base, pretrained on random labels": nonsense},
+            )
         runs.append(run)
         print("faces", seed, source_accuracy[-1], run, flush=True)
     return {"source": source_accuracy, "ways": collected(runs)}
@@ -144,12 +155,16 @@ def digits_to_digits():
     x, x_test, runs = x - mean, x_test - mean, []
     old, new, new_test = y < 5, y >= 5, y_test >= 5
     for seed in SEEDS:
-        net = tuning.train(STEP, x[old], y[old], tuning.first_net(widths, 5, seed), seed=seed, rates=(0.1, 0.1), steps=600)
+        net = tuning.train(
+            STEP, x[old], y[old], tuning.first_net(widths, 5, seed), seed=seed, rates=(0.1, 0.1), steps=600
+        )
         scratch = with_statistics(tuning.first_net(widths, 5, seed + 50), x[old])
         order, run = np.random.RandomState(seed + 3).permutation(np.flatnonzero(new)), {}
         for k in (1, 5, 10, 20, 50):
             part = np.concatenate([order[y[order] == digit][:k] for digit in range(5, 10)])
-            run[k] = ways(net, scratch, x[part], y[part] - 5, x_test[new_test], y_test[new_test] - 5, 5, seed, rates=(1e-2, 1e-1))
+            run[k] = ways(
+                net, scratch, x[part], y[part] - 5, x_test[new_test], y_test[new_test] - 5, 5, seed, rates=(1e-2, 1e-1)
+            )
         runs.append(run)
         print("digits", seed, run, flush=True)
     return collected(runs)
@@ -186,7 +201,9 @@ def letters_to_digits():
     mean, widths, runs, source = letters.mean(axis=0), (64, 128, 128, 128), [], []
     letters, fresh, x, x_test = letters - mean, fresh - mean, x - mean, x_test - mean
     for seed in SEEDS:
-        net = tuning.train(STEP, letters, names, tuning.first_net(widths, 26, seed), seed=seed, rates=(0.2, 0.2), steps=1500)
+        net = tuning.train(
+            STEP, letters, names, tuning.first_net(widths, 26, seed), seed=seed, rates=(0.2, 0.2), steps=1500
+        )
         source.append(round(tuning.accuracy(fresh, fresh_names, net), 4))
         scratch = with_statistics(tuning.first_net(widths, 10, seed + 50), letters)
         order, run = np.random.RandomState(seed + 3).permutation(len(x)), {}
@@ -261,7 +278,9 @@ def leaking_split():
     for seed in SEEDS:
         rng, drawn = np.random.RandomState(seed), faces(20, 6, seed=40 + seed)
         group = np.repeat(np.arange(len(drawn.who)), 4)
-        images = np.clip(drawn.images[group] + 0.02 * rng.normal(size=(len(group), 20, 20)), 0, 1).reshape(len(group), -1)
+        images = np.clip(drawn.images[group] + 0.02 * rng.normal(size=(len(group), 20, 20)), 0, 1).reshape(
+            len(group), -1
+        )
         who = drawn.who[group]
         for name, test in (
             ("by picture", rng.uniform(size=len(group)) < 0.25), ("by group", (rng.uniform(size=len(drawn.who)) < 0.25)[group]),
@@ -317,7 +336,9 @@ def main(*names):
         start, result = time.process_time(), EXPERIMENTS[name]()
         results = {**(json.loads(FILE.read_text()) if FILE.exists() else {}), name: result}
         listed = [key for key in EXPERIMENTS if key in results]
-        FILE.write_text("{\n" + ",\n".join(f" {json.dumps(key)}: {json.dumps(results[key])}" for key in listed) + "\n}\n")
+        FILE.write_text(
+            "{\n" + ",\n".join(f" {json.dumps(key)}: {json.dumps(results[key])}" for key in listed) + "\n}\n"
+        )
         print(f"{name}: {time.process_time() - start:.0f} s", flush=True)
 
 

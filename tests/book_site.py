@@ -28,7 +28,11 @@ def site(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def pages(site):
-    return sorted(path.relative_to(site).as_posix() for path in site.rglob("*.html") if not {"_static", "browser"} & {*path.relative_to(site).parts})
+    return sorted(
+        path.relative_to(site).as_posix()
+        for path in site.rglob("*.html")
+        if not {"_static", "browser"} & {*path.relative_to(site).parts}
+    )
 
 
 @pytest.fixture(scope="session")

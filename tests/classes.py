@@ -24,7 +24,9 @@ PATIENT = ("--Execute.timeout=300", "--Execute.startup_timeout=300")
 def points(unit):
     """Exercise -> its points, as the unit's source has them, in order."""
     cells = (c.metadata.get("nbgrader", {}) for c in read_source(unit.exercises).notebook.cells)
-    return {m["grade_id"].removesuffix("-check"): m["points"] for m in cells if m.get("grade_id", "").endswith("-check")}
+    return {
+        m["grade_id"].removesuffix("-check"): m["points"] for m in cells if m.get("grade_id", "").endswith("-check")
+    }
 
 
 POINTS = points(Unit(ROOT, UNIT))

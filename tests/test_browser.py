@@ -18,7 +18,9 @@ from byhand.teaching.pyodide import NoPyodide, pyodide_files, wanted
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.xdist_group("book"),  # that of all tests which need the built site: a worker of its own would build it once more
+    pytest.mark.xdist_group(
+        "book"
+    ),  # that of all tests which need the built site: a worker of its own would build it once more
 ]
 
 UNITS = find_units(find_root())
@@ -247,7 +249,7 @@ def test_what_is_loaded_is_said_to_everyone(open_page):
 
 
 def test_a_file_of_pyodide_that_is_another_one_is_refused(tmp_path):
-    with pytest.raises(NoPyodide, match="lacks pyodide.js"):
+    with pytest.raises(NoPyodide, match=r"lacks pyodide\.js"):
         pyodide_files(tmp_path, tmp_path)
     for name in wanted():
         (tmp_path / name).write_bytes(b"")

@@ -82,7 +82,9 @@ def test_differences_of_the_loss_earn_nothing_for_a_gradient(unit, checks, name,
     gradients = {"d" + a for a in arguments if "d" + a in exercise.results}
     honest = [names for names in exercise.quantities if not gradients & set(names)]
     assert earned(solution) == 1
-    assert earned(by_differences(solution, exercise, arguments, relative)) <= len(honest) / len(exercise.quantities) + 1e-9
+    assert (
+        earned(by_differences(solution, exercise, arguments, relative)) <= len(honest) / len(exercise.quantities) + 1e-9
+    )
 
 
 def complex_step(x):

@@ -12,7 +12,9 @@ QUESTIONS = {"depth": ["2", "20"], "net": ["plain", "residual", "both"], "frozen
 def frame(*choice):
     d = Drawing(640, 160)
     d.node("h", 60, 80)
-    return Frame(d.svg(describe=f"A node, {choice}"), "", f"Depth {choice[0]}, {choice[1]}{', frozen' * choice[2]}: a < b.")
+    return Frame(
+        d.svg(describe=f"A node, {choice}"), "", f"Depth {choice[0]}, {choice[1]}{', frozen' * choice[2]}: a < b."
+    )
 
 
 FRAMES = {(a, b, c): frame(a, b, c) for a in QUESTIONS["depth"] for b in QUESTIONS["net"] for c in (False, True)}
@@ -35,7 +37,10 @@ def test_html_stands_alone_and_text_is_escaped():
     [
         (dict(title=" "), "need a title"),
         (dict(frames={k: f for k, f in FRAMES.items() if k != STILL[0]}), r"no frame for \('20', 'both', True\)"),
-        (dict(frames=FRAMES | {("3", "plain", False): FRAMES[STILL[0]]}), "answers none of the questions depth, net, frozen"),
+        (
+            dict(frames=FRAMES | {("3", "plain", False): FRAMES[STILL[0]]}),
+            "answers none of the questions depth, net, frozen",
+        ),
         (dict(still=[("2", "plain", 1.5)]), "answers none of the questions"),
         (dict(still=[]), "paper would stay empty"),
     ],

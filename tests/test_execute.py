@@ -40,7 +40,9 @@ def test_what_was_run_is_not_run_again_until_something_changes(lesson, runs):
     execute.executed(lesson)
     execute.executed(lesson)
     assert len(runs) == 1
-    for number, name in enumerate(("src/byhand/a.py", "requirements/student.txt", "course/01-one/pictures.py"), start=2):
+    for number, name in enumerate(
+        ("src/byhand/a.py", "requirements/student.txt", "course/01-one/pictures.py"), start=2
+    ):
         (root / name).write_text("changed")
         execute.executed(lesson)
         assert len(runs) == number, name
@@ -71,8 +73,9 @@ def test_a_notebook_that_fails_leaves_nothing_behind_that_counts(lesson, runs, m
     def fails(path):
         raise RuntimeError("stopped")
 
-    with monkeypatch.context() as patch, pytest.raises(RuntimeError):
+    with monkeypatch.context() as patch:
         patch.setattr(execute, "run", fails)
-        execute.executed(lesson)
+        with pytest.raises(RuntimeError):
+            execute.executed(lesson)
     execute.executed(lesson)
     assert len(runs) == 1

@@ -80,7 +80,7 @@ def test_every_command_of_the_guide_works_in_its_order(tmp_path):
         nbformat.write(notebook, folder / "exercises.ipynb")
     (root / "participants.csv").write_text("Full name,Email address,Username\nAda Lovelace,ada@example.org,ada\n")
     (root / "gradebook.csv").write_text(
-        "Student,ID,SIS User ID,SIS Login ID,Section\n    Points Possible,,,,\n\"Lovelace, Ada\",4711,U1,ada,101\n"
+        'Student,ID,SIS User ID,SIS Login ID,Section\n    Points Possible,,,,\n"Lovelace, Ada",4711,U1,ada,101\n'
     )
     listed = [line for page in PAGES for line in commands(page)]
     assert set(ELSEWHERE) <= set(listed), "a command is listed here that no page has"

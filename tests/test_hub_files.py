@@ -31,7 +31,11 @@ def test_the_files_name_the_course_and_the_environment_and_are_whole(folder):
         assert path.is_dir() or "@" not in path.read_text().replace("@jupyter", ""), path
     config = (folder / "jupyterhub_config.py").read_text()
     compile(config, "jupyterhub_config.py", "exec")
-    assert all(f'settings["{name}"]' in config.replace("'", '"') for name in settings if name not in ("course", "environment", "proxy"))
+    assert all(
+        f'settings["{name}"]' in config.replace("'", '"')
+        for name in settings
+        if name not in ("course", "environment", "proxy")
+    )
     assert (folder / "people.csv").stat().st_mode & 0o777 == 0o600 and (folder / "set_up").stat().st_mode & 0o100
 
 
@@ -74,7 +78,9 @@ def test_a_class_that_is_none_is_told_why(folder, text, says):
 
 def test_only_root_sets_up(folder, monkeypatch, capsys):
     monkeypatch.setattr(setting_up.os, "geteuid", lambda: 1000)
-    assert setting_up.main(folder) == 2 and capsys.readouterr().err == "Only root can make accounts: run it with sudo.\n"
+    assert (
+        setting_up.main(folder) == 2 and capsys.readouterr().err == "Only root can make accounts: run it with sudo.\n"
+    )
 
 
 def test_nothing_is_made_where_not_everybody_can_read_the_environment(folder, monkeypatch, capsys):

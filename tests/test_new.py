@@ -36,7 +36,9 @@ def test_a_new_unit_builds_verifies_and_passes_its_own_test(root, capsys):
     assert find_units(root)[-1] == unit and "line_loss" in load_checks(unit.course).exercises
     assert find_mistakes(unit)["line_loss"].listed
     own = root / "tests" / "units" / "test_42_a_new_thing.py"
-    done = subprocess.run([sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", own], capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", own], capture_output=True, text=True
+    )
     assert "1 passed" in done.stdout, done.stdout
 
 

@@ -64,7 +64,11 @@ def test_students_install_what_they_need_in_the_versions_of_all_and_nothing_for_
 
 def test_the_pins_satisfy_what_the_package_asks_for():
     optional = PROJECT["optional-dependencies"]
-    groups = {"student": [PROJECT["dependencies"]], "hub": [optional["teach"], optional["hub"]], "all": optional.values()}
+    groups = {
+        "student": [PROJECT["dependencies"]],
+        "hub": [optional["teach"], optional["hub"]],
+        "all": optional.values(),
+    }
     for lock, lists in groups.items():
         pinned = here(lock)
         for requirement in (Requirement(line) for group in lists for line in group):
@@ -105,7 +109,9 @@ def test_the_students_side_imports_nothing_from_the_teaching_side():
 def test_an_instructors_command_in_a_students_environment_says_what_to_install(command, package):
     code = f"import sys; sys.modules[{package!r}] = None; from byhand.teaching.cli import main; sys.exit(main([{command!r}, '05-simple-rnn']))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == 2 and done.stderr == f"{command} needs {package}: run python setup_course.py install all.\n"
+    assert (
+        done.returncode == 2 and done.stderr == f"{command} needs {package}: run python setup_course.py install all.\n"
+    )
 
 
 def test_importing_byhand_does_not_wait_for_torch():

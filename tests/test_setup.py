@@ -126,5 +126,7 @@ def test_the_browsers_kernel_is_put_where_jupyterlab_does_not_find_it(tmp_path):
         (share / "labextensions" / "@jupyterlite" / "kernel" / "package.json").write_text(content)
         put_aside(tmp_path)
         assert not (share / "labextensions" / "@jupyterlite").exists()
-        assert (share / "jupyterlite" / "labextensions" / "@jupyterlite" / "kernel" / "package.json").read_text() == content
+        assert (
+            share / "jupyterlite" / "labextensions" / "@jupyterlite" / "kernel" / "package.json"
+        ).read_text() == content
     put_aside(tmp_path)  # nothing there: nothing happens

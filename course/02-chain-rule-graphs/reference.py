@@ -2,7 +2,6 @@
 
 import numpy as np
 import torch
-
 from checks import EXPRESSIONS, OPERATIONS, by_part, described, long_row, run
 
 

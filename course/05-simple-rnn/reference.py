@@ -90,7 +90,7 @@ def truncated_bptt(x, y, h0, U, W, V, b, c, k):
     T, N = y.shape
     x, h, U, W, V, b, c = tensors(x, h0, U, W, V, b, c)
     total = 0.0
-    grads = {name: 0.0 for name in "UWVbc"}
+    grads = dict.fromkeys("UWVbc", 0.0)
     for start in range(0, T, k):
         states, o, p = run(x[start : start + k], h.detach(), U, W, V, b, c)
         target = torch.tensor(y[start : start + k]).flatten()

@@ -8,7 +8,6 @@ import numpy as np
 
 from byhand.checking import Edge, Exercise
 
-
 # kl_categorical ----------------------------------------------------------------------------------
 
 

@@ -4,10 +4,9 @@ from itertools import pairwise
 
 import numpy as np
 import torch
+from checks import consequences, every_image
 from torch.nn.functional import binary_cross_entropy_with_logits as torch_loss
 from torch.nn.functional import linear
-
-from checks import consequences, every_image
 
 
 def tensors(*arrays):

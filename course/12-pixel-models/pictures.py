@@ -1,12 +1,11 @@
 """The drawings of lesson 12: the masks, a masked convolution forward and back, what a pixel sees, and halves being completed."""
 
-from html import escape
 
 import matplotlib.pyplot as plt
 import numpy as np
 
 from byhand import svg
-from byhand.drawing import Drawing, Svg
+from byhand.drawing import Drawing
 from byhand.live import live_figure
 from byhand.stepper import Frame, Stepper
 

@@ -3,7 +3,6 @@
 import numpy as np
 import torch
 import torch.nn.functional as F
-
 from checks import about_the_world, tiny_world
 
 

@@ -6,9 +6,8 @@ value that belongs to it, and keeps its derivatives.
 
 import numpy as np
 import torch
-from torch.distributions import Bernoulli, Independent, Normal, kl_divergence
-
 from checks import GAUSSIAN, NAMES, means
+from torch.distributions import Bernoulli, Independent, Normal, kl_divergence
 
 
 def tensors(*arrays):

@@ -7,9 +7,8 @@ loops follow the statements.
 
 import numpy as np
 import torch
-from torch.nn.functional import huber_loss, mse_loss
-
 from checks import FIELDS
+from torch.nn.functional import huber_loss, mse_loss
 
 
 def tensor(array, **kwargs):

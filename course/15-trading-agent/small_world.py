@@ -2,7 +2,6 @@
 
 import numpy as np
 import torch
-
 from agent import policy_of
 
 DRIFTS = np.linspace(-0.4, 0.4, 9)  # percent a day

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from byhand import svg
-from byhand.drawing import Drawing, Svg
+from byhand.drawing import Drawing
 from byhand.live import live_figure
 from byhand.palette import PALETTE
 from byhand.routes import Edge, RoutePicker, Routes

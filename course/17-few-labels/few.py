@@ -4,7 +4,7 @@
 """
 
 import numpy as np
-from nets import Adam, backward, cross_entropy, first_net, forward, unit
+from nets import Adam, backward, cross_entropy, forward, unit
 
 from byhand.datasets import handwritten_digits
 

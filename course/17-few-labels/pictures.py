@@ -7,7 +7,6 @@ import numpy as np
 
 from byhand import svg
 from byhand.choices import Choices
-from byhand.drawing import Svg
 from byhand.palette import PALETTE
 from byhand.shapes import COLOURS, SHAPES
 from byhand.stepper import Frame, Stepper

@@ -136,7 +136,7 @@ def with_shortcut(parameters):
     def call(answer, *args):
         returned = answer(*args)
         if isinstance(returned, dict) and "ws" not in args[parameters]:
-            return {name: 0.0 for name in SHORTCUT} | returned
+            return dict.fromkeys(SHORTCUT, 0.0) | returned
         return returned
 
     return call

@@ -1,14 +1,13 @@
 """The drawings of lesson 18: batch norm back, routes through residual blocks, depth, a block's shapes, what is frozen, a shuffle buffer."""
 
-from html import escape
 from itertools import product
 
 import matplotlib.pyplot as plt
 import numpy as np
 
-from byhand.choices import Choices
 from byhand import svg
-from byhand.drawing import Drawing, Svg
+from byhand.choices import Choices
+from byhand.drawing import Drawing
 from byhand.palette import PALETTE
 from byhand.routes import Edge, RoutePicker, Routes
 from byhand.stepper import Frame, Stepper

@@ -7,7 +7,7 @@ channel, such that the saved 1/σ comes out, and `at` gives what a layer compute
 import numpy as np
 import torch
 import torch.nn.functional as F
-from checks import LAYERS, NET, PROJECTED, SHORTCUT, norms
+from checks import LAYERS, NET, SHORTCUT
 
 EPS, MOMENTUM = 1e-5, 0.1
 

@@ -242,7 +242,7 @@ EXERCISES = {
             Edge(dict(N=5, M=30, I=20, A=15), "with many regions"),
         ],
         groups=[["dWa", "dUa", "dw"]],
-        scales=lambda dg, q, v, t, P, p: {name: 0.1 for name in ("dq", "dWa", "dUa", "dw")},
+        scales=lambda dg, q, v, t, P, p: dict.fromkeys(("dq", "dWa", "dUa", "dw"), 0.1),
     ),
     "soft_score": Exercise(
         make=make_counts, results=["target", "official"], sizes=dict(N=7, K=5), judge="the reference",

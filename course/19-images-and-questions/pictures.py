@@ -1,6 +1,5 @@
 """The drawings of lesson 19: scenes with questions, a look and its way back, where a network looks, a world whose bias is turned."""
 
-from html import escape
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -8,7 +7,6 @@ import questions as world
 
 from byhand import svg
 from byhand.choices import Choices
-from byhand.drawing import Svg
 from byhand.palette import PALETTE
 from byhand.stepper import Frame, Stepper
 

@@ -1,7 +1,6 @@
 """The drawings of lesson 20: the trellis, all paths of a label, a beam, what a net says while it learns, strips and attacks."""
 
 import itertools
-from html import escape
 
 import captchas
 import cutting
@@ -10,7 +9,6 @@ import numpy as np
 
 from byhand import svg
 from byhand.choices import Choices
-from byhand.drawing import Svg
 from byhand.live import live_figure
 from byhand.palette import PALETTE
 from byhand.stepper import Frame, Stepper

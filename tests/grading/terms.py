@@ -21,7 +21,9 @@ def made_up_term(students, units=12, seed=0):
     lines = []
     for n in range(students):
         name = f"{chance.choice(FIRST)} {chance.choice(LAST)}"
-        person = Person(name, f"s{n:03}@example.org", f"{20260000 + n}", f"s{n:03}", chance.choice(["A", "B"]), {f"s{n:03}"})
+        person = Person(
+            name, f"s{n:03}@example.org", f"{20260000 + n}", f"s{n:03}", chance.choice(["A", "B"]), {f"s{n:03}"}
+        )
         line = Line(person, [f"s{n:03}"])
         level, slope = chance.betavariate(5, 2), chance.choice([0, 0, 0, 0.02, -0.05])
         stops = chance.choice([99] * 12 + [5, 9])
@@ -33,8 +35,20 @@ def made_up_term(students, units=12, seed=0):
             points = 0.0 if status == "damaged" else round(50 * share * 2) / 2
             made = frozenset(chance.sample(kinds, chance.choice([0, 0, 1, 1, 2]))) if share < 0.95 else frozenset()
             line.marks[unit.name] = Mark(
-                points, 50.0, status, chance.choice([0.0] * 9 + [5400.0, 200000.0]), at > len(taken) - 4 and chance.random() < 0.4, made, f"s{n:03}"
+                points,
+                50.0,
+                status,
+                chance.choice([0.0] * 9 + [5400.0, 200000.0]),
+                at > len(taken) - 4 and chance.random() < 0.4,
+                made,
+                f"s{n:03}",
             )
         lines.append(line)
     lines.sort(key=lambda line: called(line).casefold())
-    return Term(tuple(taken), tuple(lines), frozenset({taken[-1].name}), {unit.name: 50.0 for unit in taken}, Roster(tuple(l.person for l in lines)))
+    return Term(
+        tuple(taken),
+        tuple(lines),
+        frozenset({taken[-1].name}),
+        {unit.name: 50.0 for unit in taken},
+        Roster(tuple(l.person for l in lines)),
+    )

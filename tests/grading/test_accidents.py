@@ -115,7 +115,9 @@ def test_a_verdict_of_another_version_or_one_that_lacks_a_key_is_made_anew_and_l
     for student, text in earlier.items():
         (verdicts / f"{student}.json").write_text(text)
     for student, key in lacking.items():
-        (verdicts / f"{student}.json").write_text(json.dumps({k: v for k, v in verdict(course, student).items() if k != key}))
+        (verdicts / f"{student}.json").write_text(
+            json.dumps({k: v for k, v in verdict(course, student).items() if k != key})
+        )
     said = run(course, "byhand", "report", UNIT)
     assert "Left out" in said and all(student in said for student in earlier) and "honest" not in said
     assert f"{len(earlier) + len(lacking)} graded" in graded(course)
@@ -125,7 +127,13 @@ def test_a_verdict_of_another_version_or_one_that_lacks_a_key_is_made_anew_and_l
 
 @pytest.mark.parametrize(
     "module, function",
-    [(record, "write_autograded"), (record, "write_grades"), (record, "write_feedback"), (feedback, "page"), (grade.work, "grade")],
+    [
+        (record, "write_autograded"),
+        (record, "write_grades"),
+        (record, "write_feedback"),
+        (feedback, "page"),
+        (grade.work, "grade"),
+    ],
 )
 def test_whatever_a_stage_raises_costs_that_submission_alone(course, monkeypatch, module, function):
     """The stages run in this process, so that one of them can be made to fail over one student."""
@@ -203,7 +211,10 @@ def test_an_extension_takes_the_penalty_back_and_an_earlier_date_gives_it_again(
 def test_a_time_that_cannot_be_read_is_said(course):
     hand_in(course, "bert", Answers(course).solved(), timestamp="on Friday, I think")
     graded(course)
-    assert "timestamp.txt cannot be read as a time (on Friday, I think): whether it came late is not known." in verdict(course, "bert")["notes"]
+    assert (
+        "timestamp.txt cannot be read as a time (on Friday, I think): whether it came late is not known."
+        in verdict(course, "bert")["notes"]
+    )
 
 
 # Where the essay stands ---------------------------------------------------------------------------------------------
@@ -282,7 +293,9 @@ def test_of_several_causes_the_first_is_named(course):
     graded(course)
     failure = {name: entry["failure"] for name, entry in verdict(course, "bert")["exercises"].items()}
     for name in ("rnn_step", "rnn_forward", "sample"):
-        assert failure[name].startswith("ModuleNotFoundError: No module named 'a_module_that_nobody_has'"), failure[name]
+        assert failure[name].startswith("ModuleNotFoundError: No module named 'a_module_that_nobody_has'"), failure[
+            name
+        ]
     assert failure["cross_entropy"] is None
     assert "Every wrong answer is a listed one." in run(course, "byhand", "report", UNIT, "--unlisted")
 

@@ -41,7 +41,7 @@ def hand_in(unit, student, own=(), answers=None, **regions):
     folder = unit.root / "classroom/autograded" / student / UNIT
     folder.mkdir(parents=True)
     nbformat.write(notebook, folder / "exercises.ipynb")
-    entries = {name: RIGHT for name in EXERCISES} | (answers or {})
+    entries = dict.fromkeys(EXERCISES, RIGHT) | (answers or {})
     write_verdict(unit.root, dict(
         student=student, unit=UNIT, digest="", status="graded", message="", score=46.0, max_score=50.0, exercises=entries,
         seconds=dict(own_cells=1.0, total=1.0), notes=[],
@@ -84,7 +84,9 @@ def test_prose_and_cells_of_their_own_are_compared_too(unit):
 
 
 def test_equal_wrong_numbers_that_no_list_has_are_named(unit, byhand):
-    odd = RIGHT | dict(right=False, failure="h: off", fingerprint={"h": {"shape": [3, 6], "projections": [1.0, 2.0, 3.0]}})
+    odd = RIGHT | dict(
+        right=False, failure="h: off", fingerprint={"h": {"shape": [3, 6], "projections": [1.0, 2.0, 3.0]}}
+    )
     for student in ("anna", "ben"):
         hand_in(unit, student, rnn_step=DETOUR, answers={"rnn_step": odd})
     byhand(unit.root, "report", UNIT, "--alike")
@@ -93,7 +95,10 @@ def test_equal_wrong_numbers_that_no_list_has_are_named(unit, byhand):
 
 
 def test_what_students_write_is_shown_and_never_run_and_names_are_left_out(unit, byhand):
-    evil = DETOUR.replace("return total", "# </code></pre><script>alert(1)</script><img src=x onerror=alert(2)> by anna-1 \u202e\nreturn total")
+    evil = DETOUR.replace(
+        "return total",
+        "# </code></pre><script>alert(1)</script><img src=x onerror=alert(2)> by anna-1 \u202e\nreturn total",
+    )
     for student in ("anna-1", "ben-2"):
         hand_in(unit, student, rnn_step=evil)
     byhand(unit.root, "report", UNIT, "--alike", "--no-names")

@@ -57,7 +57,9 @@ def moving(monkeypatch, own):
     """A kernel's part: who is written into the procs of another group is no longer in this one."""
     plain = cgroup._numbers
     moved = own / cgroup.GRADER / "cgroup.procs"
-    monkeypatch.setattr(cgroup, "_numbers", lambda path: set() if path == own / "cgroup.procs" and moved.exists() else plain(path))
+    monkeypatch.setattr(
+        cgroup, "_numbers", lambda path: set() if path == own / "cgroup.procs" and moved.exists() else plain(path)
+    )
 
 
 def test_a_group_of_the_graders_own_is_divided(own, monkeypatch):
@@ -65,7 +67,9 @@ def test_a_group_of_the_graders_own_is_divided(own, monkeypatch):
     assert cgroup.take_over() == own
     assert (own / "grader/cgroup.procs").read_text() == str(os.getppid())
     assert (own / "cgroup.subtree_control").read_text() == "+cpu +memory +pids"
-    monkeypatch.setattr(cgroup, "find", lambda proc: own / "grader")  # where another parent of students' processes starts
+    monkeypatch.setattr(
+        cgroup, "find", lambda proc: own / "grader"
+    )  # where another parent of students' processes starts
     (own / "cgroup.subtree_control").write_text("cpu memory pids\n")
     assert cgroup.take_over() == own
 

@@ -2,9 +2,8 @@
 
 import nbformat
 import pytest
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
-
 from classes import ROOT
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from byhand.checking import collect_all, judge_all
 from byhand.checking.exercise import load_checks
@@ -32,7 +31,16 @@ def test_a_pasted_picture_is_shown_and_a_lost_one_is_said():
     assert "<em>(The picture sketches/none.png was not handed in" in html
 
 
-@pytest.mark.parametrize("link", ["[x](javascript:alert(1))", "[x](javascript\\:alert(1))", "<javascript:alert(1)>", "[x][1]\n\n[1]: javascript&colon;alert(1)", "![x](javascript:alert(1))"])
+@pytest.mark.parametrize(
+    "link",
+    [
+        "[x](javascript:alert(1))",
+        "[x](javascript\\:alert(1))",
+        "<javascript:alert(1)>",
+        "[x][1]\n\n[1]: javascript&colon;alert(1)",
+        "![x](javascript:alert(1))",
+    ],
+)
 def test_a_link_has_one_of_few_schemes(link):
     html = page(new_markdown_cell(f"{link} and [y](https://example.org)"))
     assert 'href="javascript' not in html and 'src="javascript' not in html and 'href="https://example.org"' in html
@@ -66,7 +74,14 @@ def told(name, region):
 
 
 def test_each_special_kind_that_is_wrong_is_told_with_its_own_hint():
-    hard_coded = "\n".join(["h = np.empty((5, *h0.shape))", "for t in range(5):", "    h[t] = rnn_step(x[t], h[t - 1] if t > 0 else h0, U, W, b)", "return h, h @ V.T + c"])
+    hard_coded = "\n".join(
+        [
+            "h = np.empty((5, *h0.shape))",
+            "for t in range(5):",
+            "    h[t] = rnn_step(x[t], h[t - 1] if t > 0 else h0, U, W, b)",
+            "return h, h @ V.T + c",
+        ]
+    )
     kinds = told("rnn_forward", hard_coded)
     assert [k["kind"] for k in kinds] == ["with a sequence of one step", "with nine steps and other sizes"]
     assert "IndexError" in kinds[0]["wrong"] and kinds[1]["wrong"].startswith("h: has shape (5, 2, 8)")
@@ -74,17 +89,24 @@ def test_each_special_kind_that_is_wrong_is_told_with_its_own_hint():
 
 def test_what_is_wrong_in_general_is_told_once_with_the_hint_of_the_check():
     [kind] = told("rnn_step", "return np.tanh(h_prev @ W.T + x @ U.T)")
-    assert kind["kind"] == "" and kind["wrong"].startswith("h: largest difference") and "Count the terms" in kind["hints"][0]
+    assert (
+        kind["kind"] == ""
+        and kind["wrong"].startswith("h: largest difference")
+        and "Count the terms" in kind["hints"][0]
+    )
 
 
-ENTRY = dict(points=0.0, max_points=4.0, right=False, mistake=None, hint=None, failure="h: off", fingerprint=None, begin=None)
+ENTRY = dict(
+    points=0.0, max_points=4.0, right=False, mistake=None, hint=None, failure="h: off", fingerprint=None, begin=None
+)
 
 
 def test_the_page_tells_each_exercise_above_the_notebook_and_escapes_what_was_written():
     script = "<script>alert(1)</script>"
     exercises = {
         "rnn_step": ENTRY | dict(right=True, told=[]),
-        "rnn_forward": ENTRY | dict(begin="rnn_step", told=[dict(kind="with one step", wrong=script, hints=["Count again."], fresh=False)]),
+        "rnn_forward": ENTRY
+        | dict(begin="rnn_step", told=[dict(kind="with one step", wrong=script, hints=["Count again."], fresh=False)]),
         "sample": ENTRY | dict(told=[dict(kind="", wrong="indices: off.", hints=[], fresh=True)]),
         "cross_entropy": ENTRY | dict(failure=script),  # as an earlier version wrote it
     }
@@ -92,7 +114,15 @@ def test_the_page_tells_each_exercise_above_the_notebook_and_escapes_what_was_wr
     cells = [new_markdown_cell("The notebook.")]
     html = feedback.page(new_notebook(cells=cells), "05-simple-rnn", "ada", scores, exercises)[0]
     above = html[html.index("Exercise by exercise") : html.index("The notebook.")]
-    for words in ("right, 4 of 4 points", "It uses your rnn_step", "The ordinary problem is solved", "With one step: &lt;script&gt;", "Hint: Count again.", "With the other numbers of grading", "not right, optional"):
+    for words in (
+        "right, 4 of 4 points",
+        "It uses your rnn_step",
+        "The ordinary problem is solved",
+        "With one step: &lt;script&gt;",
+        "Hint: Count again.",
+        "With the other numbers of grading",
+        "not right, optional",
+    ):
         assert words in above
     assert "<script>" not in above
     plain = feedback.plain(new_notebook(cells=cells), "05-simple-rnn", "ada", scores, "too long", exercises)

@@ -45,7 +45,9 @@ def tries(number):
 CHECK = 'check("f", f)\n### BEGIN HIDDEN TESTS\ncheck("f", f, points=4)\n### END HIDDEN TESTS'
 CELLS = (
     ReleaseCell("setup", "code", "import numpy as np", "a", False, False, True, 0),
-    ReleaseCell("f", "code", "def f(x):\n    # YOUR CODE HERE\n    raise NotImplementedError()", "b", False, True, False, 0),
+    ReleaseCell(
+        "f", "code", "def f(x):\n    # YOUR CODE HERE\n    raise NotImplementedError()", "b", False, True, False, 0
+    ),
     ReleaseCell("f-check", "code", CHECK, "c", True, False, True, 4),
     ReleaseCell("written", "markdown", "Your answer", "d", True, True, False, 4),
 )
@@ -74,7 +76,9 @@ BITS = st.sampled_from(
 ANY = st.text(st.characters(codec=None, exclude_categories=[]), max_size=40)
 TEXT = st.lists(BITS | ANY, max_size=25).map("".join)
 SCALAR = st.none() | st.booleans() | st.integers() | st.floats() | TEXT
-JSON = st.recursive(SCALAR, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXT, inner, max_size=4), max_leaves=12)
+JSON = st.recursive(
+    SCALAR, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXT, inner, max_size=4), max_leaves=12
+)
 NAMES = st.sampled_from(["setup", "f", "f-check", "written", "other", ""]) | TEXT
 
 
@@ -169,7 +173,10 @@ def test_a_folder(files):
         for text in (*found.notes, *(found.trouble or ())):
             assert text.encode() and "\n" not in text
         sandbox.write_files(laid_over(found.files, {**PAPER.files, "exercises.ipynb": b"{}"}), Path(scratch, "run"))
-        assert Path(scratch, "run/exercises.ipynb").read_bytes() == b"{}" and Path(scratch, "run/checks.py").read_bytes() == b""
+        assert (
+            Path(scratch, "run/exercises.ipynb").read_bytes() == b"{}"
+            and Path(scratch, "run/checks.py").read_bytes() == b""
+        )
 
 
 @tries(200)
@@ -192,16 +199,16 @@ ARRAY = st.builds(
 )
 SENT = st.recursive(
     SCALAR | ARRAY | TEXT.map(lambda t: {"text": t}) | st.tuples(TEXT, TEXT).map(lambda p: {"object": list(p)}),
-    lambda inner: st.lists(inner, max_size=3).map(lambda v: {"list": v})
-    | st.lists(inner, max_size=3).map(lambda v: {"tuple": v})
-    | st.lists(st.tuples(inner, inner).map(list), max_size=3).map(lambda v: {"dict": v}),
+    lambda inner: (
+        st.lists(inner, max_size=3).map(lambda v: {"list": v})
+        | st.lists(inner, max_size=3).map(lambda v: {"tuple": v})
+        | st.lists(st.tuples(inner, inner).map(list), max_size=3).map(lambda v: {"dict": v})
+    ),
     max_leaves=8,
 )
 FAILURE = st.none() | st.lists(TEXT, min_size=3, max_size=3)
 SENT_OUTCOME = either(
-    st.fixed_dictionaries(
-        {"returned": SENT, "failure": FAILURE, "warned": st.lists(TEXT, max_size=3)}
-    )
+    st.fixed_dictionaries({"returned": SENT, "failure": FAILURE, "warned": st.lists(TEXT, max_size=3)})
 )
 BEFORE = PAPER.exercises["f"].before[False][0]  # the argument that every call begins with
 SENT_AFTER = either(st.just(BEFORE) | st.dictionaries(st.just("x") | TEXT, SENT, max_size=3))
@@ -245,13 +252,17 @@ def test_a_result(sent, after):
 @given(
     st.recursive(
         st.floats() | st.integers() | st.text() | st.none() | st.complex_numbers(),
-        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3) | st.tuples(inner, inner),
+        lambda inner: (
+            st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3) | st.tuples(inner, inner)
+        ),
         max_leaves=8,
     )
 )
 def test_what_is_sent_arrives_and_an_argument_that_nobody_changed_counts_as_unchanged(value):
     after = encode_arguments({"x": value})
-    outcome = decode_outcome(json.loads(json.dumps(encode_outcome(Outcome(value)))), comparable(after), json.loads(json.dumps(after)))
+    outcome = decode_outcome(
+        json.loads(json.dumps(encode_outcome(Outcome(value)))), comparable(after), json.loads(json.dumps(after))
+    )
     assert outcome.mutated == ()
     assert type(outcome.returned).__name__[:80] in (type(value).__name__, "complex", "ndarray")
 

@@ -72,13 +72,20 @@ def test_verdicts_say_what_the_gradebook_says_and_which_mistake_it_was(class_of_
     assert mistake["mistake"] == "paired-with-the-same-step" and mistake["hint"]
     assert list(mistake["fingerprint"]) == ["dW"]
     hard_coded = found["hard-coded"]["exercises"]["rnn_forward"]
-    assert "With a sequence of one step" in hard_coded["failure"] and not hard_coded["right"] and hard_coded["mistake"] is None
+    assert (
+        "With a sequence of one step" in hard_coded["failure"]
+        and not hard_coded["right"]
+        and hard_coded["mistake"] is None
+    )
 
 
 def test_feedback_is_nbgraders_page_with_the_same_words_and_above_them_what_was_wrong(class_of_ours):
     pages = {student: feedback(class_of_ours, student) for student in ("noisy", "essay", "w-transposed")}
     told = {student: in_one_line("".join(TOLD.findall(page))) for student, page in pages.items()}
-    assert "rnn_step_backward: ✗ not right, 4.8 of 6 points" in told["w-transposed"] and "Hint: Only dh_prev is wrong." in told["w-transposed"]
+    assert (
+        "rnn_step_backward: ✗ not right, 4.8 of 6 points" in told["w-transposed"]
+        and "Hint: Only dh_prev is wrong." in told["w-transposed"]
+    )
     assert "not right" not in told["essay"] and all(name in told["essay"] for name in POINTS)
     ours = {student: in_one_line(TOLD.sub("", page)) for student, page in pages.items()}
     run(class_of_ours, "nbgrader", "generate_feedback", UNIT, "--force")

@@ -173,9 +173,9 @@ def solved(browser, hub, who):
         wait(page, lambda: f"{ESSAY} {who}" in notebook.read_text(), "the notebook to be saved")
         page.locator(".validate-button").click()
         results = page.locator(".jp-Dialog", has_text="Validation Results")
-        expect(results).to_contain_text("check(\"rnn_forward\", rnn_forward)")  # not written
+        expect(results).to_contain_text('check("rnn_forward", rnn_forward)')  # not written
         step_fails = expect(results).to_contain_text if who == "bob" else expect(results).not_to_contain_text
-        step_fails("check(\"rnn_step\", rnn_step)")
+        step_fails('check("rnn_step", rnn_step)')
         results.get_by_role("button", name="Ok").click()
         open_list(page, hub, who)
         listed(page, "fetched").get_by_role("button", name="Submit").click()
@@ -190,7 +190,12 @@ def kept_apart(browser, hub):
     private = [hub.home("bob"), course / "solutions", course / "classroom", exchange / "inbound", hub.data / "hub"]
     assert all(path.is_dir() for path in private)
     assert not [path for path in private if hub.may("ada", "ls", path)]
-    secret = [course / "classroom/gradebook.db", course / "classroom/seed", hub.folder / "people.csv", hub.folder / "passwords.csv"]
+    secret = [
+        course / "classroom/gradebook.db",
+        course / "classroom/seed",
+        hub.folder / "people.csv",
+        hub.folder / "passwords.csv",
+    ]
     assert all(path.is_file() for path in secret)
     assert not [path for path in secret if hub.may("ada", "cat", path)]
     assert not hub.may("ada", "mv", exchange, hub.data / "exchange" / "mine")

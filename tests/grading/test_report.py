@@ -37,7 +37,7 @@ def unit(tmp_path, monkeypatch):
 
 def verdict(unit, student, status="graded", message="", notes=(), seconds=1.0, **exercises):
     """Everything right but for what is named."""
-    answers = {name: RIGHT for name in EXERCISES} | exercises
+    answers = dict.fromkeys(EXERCISES, RIGHT) | exercises
     if status == "damaged":
         answers = {name: WRONG | dict(failure=None) for name in EXERCISES}
     path = unit.root / "classroom/verdicts" / UNIT / f"{student}.json"
@@ -182,7 +182,12 @@ def test_unlisted_answers_come_out_ready_to_be_listed(unit, capsys):
     made = MadeUpClass(unit, 1)
     wrong = made.sheet.solution["rnn_step"].replace("b +", "2 * b +")
     for student in ("anna", "ben"):
-        verdict(unit, student, rnn_step=WRONG | dict(fingerprint=marks(1.0, 2.0, 3.0)), sample=WRONG | dict(fingerprint=marks(4.0, 5.0, 6.0)))
+        verdict(
+            unit,
+            student,
+            rnn_step=WRONG | dict(fingerprint=marks(1.0, 2.0, 3.0)),
+            sample=WRONG | dict(fingerprint=marks(4.0, 5.0, 6.0)),
+        )
         folder = unit.root / "classroom/autograded" / student / UNIT
         folder.mkdir(parents=True)
         notebook = Sheet(unit).solved(rnn_step=wrong)

@@ -106,7 +106,10 @@ def test_training_cells_are_left_out_whatever_became_of_their_tag():
         ("[x](java&#115;cript:alert(1))", "[x](java& #115;cript :alert(1))"),
         ("[x](javascript\\:alert(1))", "[x](javascript \\:alert(1))"),
         ("```mermaid\n<img src=x onerror=f()>\n```", "````text\n```mermaid\n<img src=x onerror=f()>\n```\n````"),
-        ("Here `a<b`, x<sub>2</sub>, [y](https://example.org/?a=1), note: 1.", "Here `a<b`, x<sub>2</sub>, [y](https://example.org/?a=1), note: 1."),
+        (
+            "Here `a<b`, x<sub>2</sub>, [y](https://example.org/?a=1), note: 1.",
+            "Here `a<b`, x<sub>2</sub>, [y](https://example.org/?a=1), note: 1.",
+        ),
         ("Since $a < b$ and $2<3$, no.", "Since $a < b$ and $2<3$, no."),
     ],
 )
@@ -124,10 +127,18 @@ def test_what_is_no_notebook_is_damaged_in_one_sentence(data):
 
 def test_pictures_that_were_pasted_into_a_text_stay_and_nothing_else():
     cells = honest()
-    cells[3]["attachments"] = {"a.png": {"image/png": "QUJD"}, "b.svg": {"image/svg+xml": "<svg/>"}, "c": 3, "d.png": {"image/png": '"onload='}}
+    cells[3]["attachments"] = {
+        "a.png": {"image/png": "QUJD"},
+        "b.svg": {"image/svg+xml": "<svg/>"},
+        "c": 3,
+        "d.png": {"image/png": '"onload='},
+    }
     cells.append(cell("![](attachment:e.jpg)", kind="markdown", attachments={"e.jpg": {"image/jpeg": ["QU", "JD"]}}))
     notebook, _ = restore(cells)
-    assert [dict(c.get("attachments", {})) for c in notebook.cells[-2:]] == [{"a.png": {"image/png": "QUJD"}}, {"e.jpg": {"image/jpeg": "QUJD"}}]
+    assert [dict(c.get("attachments", {})) for c in notebook.cells[-2:]] == [
+        {"a.png": {"image/png": "QUJD"}},
+        {"e.jpg": {"image/jpeg": "QUJD"}},
+    ]
 
 
 def test_pictures_beside_the_notebook_are_taken_into_the_texts_that_show_them():

@@ -46,18 +46,24 @@ def test_the_numbers_of_the_calls_are_the_kernels(machine):
 
 def verdict(program, machine, number, *arguments):
     """What the filter says of a call: a reading of classic BPF as the kernel has it."""
-    seen = {seccomp.NUMBER: number, seccomp.ARCHITECTURE: machine} | dict(zip(seccomp.ARGUMENT, arguments, strict=False))
+    seen = {seccomp.NUMBER: number, seccomp.ARCHITECTURE: machine} | dict(
+        zip(seccomp.ARGUMENT, arguments, strict=False)
+    )
     at, value = 0, 0
     while True:
         line = program[8 * at : 8 * at + 8]
-        code, then, otherwise, operand = (int.from_bytes(line[a:b], "little") for a, b in ((0, 2), (2, 3), (3, 4), (4, 8)))
+        code, then, otherwise, operand = (
+            int.from_bytes(line[a:b], "little") for a, b in ((0, 2), (2, 3), (3, 4), (4, 8))
+        )
         at += 1
         if code == seccomp.RETURN:
             return operand
         if code == seccomp.LOAD:
             value = seen.get(operand, 0)
             continue
-        met = {seccomp.EQUAL: value == operand, seccomp.AT_LEAST: value >= operand, seccomp.ANY_OF: value & operand}[code]
+        met = {seccomp.EQUAL: value == operand, seccomp.AT_LEAST: value >= operand, seccomp.ANY_OF: value & operand}[
+            code
+        ]
         at += then if met else otherwise
 
 
@@ -139,7 +145,10 @@ def test_packages_are_found_wherever_they_are_installed_and_nobodys_project_is(t
 
 
 def test_inside_there_are_no_rights_and_the_filter_holds_for_what_is_started_too(server):
-    status = said(server, "import subprocess\nprint(subprocess.run(['cat', '/proc/self/status'], capture_output=True, text=True).stdout)")
+    status = said(
+        server,
+        "import subprocess\nprint(subprocess.run(['cat', '/proc/self/status'], capture_output=True, text=True).stdout)",
+    )
     fields = dict(line.split(":", 1) for line in status.splitlines() if ":" in line)
     assert {fields[f"Cap{kind}"].strip() for kind in ("Inh", "Prm", "Eff", "Amb")} == {"0" * 16}
     assert fields["NoNewPrivs"].strip() == "1" and fields["Seccomp"].strip() == "2"

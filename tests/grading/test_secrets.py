@@ -32,7 +32,6 @@ def request(files=(), **how):
     return Request(dict(files), "unit", ("one",), Limits(), **how)
 
 
-
 def problem(seed):
     exercise = Exercise(lambda rng: dict(x=rng.normal(size=3)), ["y"], {})
     return make_problems("an_exercise", exercise, seed)[0].args["x"]
@@ -78,7 +77,10 @@ def test_each_unit_exercise_and_number_has_problems_of_its_own():
 def test_stock_nbgrader_reads_the_secret_from_its_file_and_a_student_at_home_finds_none(tmp_path, monkeypatch):
     """nbgrader runs a notebook in classroom/autograded/STUDENT/UNIT."""
     secret = ensure_seed(tmp_path / "seed")
-    for folder, found in ((tmp_path / "autograded" / "ada" / "unit", True), (tmp_path / "course" / "a" / "unit", False)):
+    for folder, found in (
+        (tmp_path / "autograded" / "ada" / "unit", True),
+        (tmp_path / "course" / "a" / "unit", False),
+    ):
         folder.mkdir(parents=True)
         monkeypatch.chdir(folder)
         assert (_seed() == secret) is found
@@ -174,14 +176,19 @@ def test_when_one_above_dies_the_students_process_dies_and_another_can_be_starte
 
 def test_a_process_that_does_not_read_is_ended_in_time(server):
     deaf = "import time\nprint(1, flush=True)\ntry:\n    time.sleep(60)\nfinally:\n    time.sleep(60)"
-    with server.start(request()) as kernel, pytest.raises(Ended) as ended:
-        for _ in kernel.run(deaf, 1):
-            kernel.answer(problems="x" * (1 << 24))
+    with server.start(request()) as kernel:
+
+        def talk():
+            for _ in kernel.run(deaf, 1):
+                kernel.answer(problems="x" * (1 << 24))
+
+        with pytest.raises(Ended) as ended:
+            talk()
     assert ended.value.how["killed_for"] == "time"
 
 
 def test_what_keeps_a_process_from_starting_is_said(server):
-    with pytest.raises(Ended, match="FileExistsError|NotADirectoryError"):
+    with pytest.raises(Ended, match=r"FileExistsError|NotADirectoryError"):
         server.start(request(files={"a": b"", "a/b": b""}))
 
 
@@ -205,7 +212,9 @@ def telling(arrays):
             yield np.ascontiguousarray(array).tobytes()
 
 
-@pytest.mark.parametrize("name", ["02-chain-rule-graphs", "05-simple-rnn", "07-lstm-forward", "13-variational-autoencoders"])
+@pytest.mark.parametrize(
+    "name", ["02-chain-rule-graphs", "05-simple-rnn", "07-lstm-forward", "13-variational-autoencoders"]
+)
 def test_no_answer_no_solution_and_no_secret_is_in_the_memory_of_a_students_process(server, name):
     """Every check is asked for, also the graded ones, and the whole memory searched, as a student's code could."""
     unit, secret = Unit(ROOT, name), fresh()

@@ -44,7 +44,12 @@ def test_the_page_has_solution_styles_and_each_mistake_with_its_reason(root, byh
     notebook = (root / f"classroom/solutions/{UNIT}.ipynb").read_text()
     variants = load_variants(Unit(root, UNIT))
     assert html.count("<li><h4>") == len(variants.misconceptions)
-    for words in ("return np.tanh(b + h_prev @ W.T + x @ U.T)", "Columns as in the article", "No bias", "Count the terms of a in the equation."):
+    for words in (
+        "return np.tanh(b + h_prev @ W.T + x @ U.T)",
+        "Columns as in the article",
+        "No bias",
+        "Count the terms of a in the equation.",
+    ):
         assert words in html and words in notebook
     assert "Copies. Imagine a copy" in html and "<math" in html
     assert "<script" not in html and "HIDDEN" not in notebook and "BEGIN SOLUTION" not in notebook + html
@@ -69,7 +74,11 @@ def test_the_notebook_runs_beside_the_checks_and_every_check_finds_it_right(root
     space = {}
     capsys.readouterr()
     for cell in notebook.cells:
-        if cell.cell_type == "code" and "skip-execution" not in cell.metadata.get("tags", []) and "plt" not in cell.source:
+        if (
+            cell.cell_type == "code"
+            and "skip-execution" not in cell.metadata.get("tags", [])
+            and "plt" not in cell.source
+        ):
             exec(cell.source, space)
     said = capsys.readouterr().out
     assert [name for name in EXERCISES if f"{name}: right." not in said] == []
@@ -111,4 +120,6 @@ def test_the_hand_out_has_none_of_it(root, byhand):
     code, *_ = byhand(root, "handout", str(root / "out.zip"))
     with zipfile.ZipFile(root / "out.zip") as packed:
         texts = [packed.read(name).decode(errors="replace") for name in packed.namelist()]
-    assert code == 0 and not any("Imagine a copy" in text or "Right as well, in another style" in text for text in texts)
+    assert code == 0 and not any(
+        "Imagine a copy" in text or "Right as well, in another style" in text for text in texts
+    )

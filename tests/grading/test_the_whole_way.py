@@ -7,7 +7,7 @@ import shutil
 import time
 
 import pytest
-from classes import UNIT, run
+from classes import UNIT
 from lab import running_lab
 from nbgrader.api import Gradebook
 from playwright.sync_api import expect

@@ -23,14 +23,18 @@ def gradebook(root, unit):
     """Student -> graded cell -> (score, whether it waits for a human)."""
     with Gradebook(f"sqlite:///{root}/classroom/gradebook.db") as book:
         return {
-            submission.student.id: {g.name: (g.auto_score, g.needs_manual_grade) for g in submission.notebooks[0].grades}
+            submission.student.id: {
+                g.name: (g.auto_score, g.needs_manual_grade) for g in submission.notebooks[0].grades
+            }
             for submission in book.assignment_submissions(unit)
         }
 
 
 def changed_files(folder, committed):
     """The files whose content the build has changed: what is committed was not in step with its source."""
-    built = [path.relative_to(folder) for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts]
+    built = [
+        path.relative_to(folder) for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts
+    ]
     return [str(path) for path in built if (folder / path).read_bytes() != (committed / path).read_bytes()]
 
 

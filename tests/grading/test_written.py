@@ -44,7 +44,7 @@ def test_a_rubric_whose_lines_are_not_its_points_is_an_error(tmp_path):
     unit = Unit(copy_course(tmp_path), UNIT)
     text = unit.exercises.read_text()
     unit.exercises.write_text(text.replace("- Exact: ", "Exact: "))
-    with pytest.raises(CourseError, match="3 lines .* for 4 points"):
+    with pytest.raises(CourseError, match=r"3 lines .* for 4 points"):
         read_question(unit)
 
 
@@ -103,7 +103,9 @@ def test_the_kernel_ends_what_takes_too_long(monkeypatch):
 def classroom(built_course, tmp_path_factory):
     root = shutil.copytree(built_course, tmp_path_factory.mktemp("written") / "course")
     answers = Answers(root)
-    submit(root, {student: answers.solved(written=essay) for student, essay in ESSAYS.items()} | {"none": answers.solved()})
+    submit(
+        root, {student: answers.solved(written=essay) for student, essay in ESSAYS.items()} | {"none": answers.solved()}
+    )
     run(root, "byhand", "grade", UNIT)
     return root
 
@@ -147,7 +149,9 @@ def test_two_markers_share_a_class_with_the_keyboard_alone(page, classroom):  # 
     with marking(classroom, "first") as address:
         page.goto(address)
         expect(which).to_have_text("Answer 1 of 3", timeout=TO_OPEN)
-        expect(page.locator("#answer")).to_contain_text({"ann": "Imagine a copy", "ben": "act directly", "cid": "perhaps"}[order[0]])
+        expect(page.locator("#answer")).to_contain_text(
+            {"ann": "Imagine a copy", "ben": "act directly", "cid": "perhaps"}[order[0]]
+        )
         expect(page.locator("#lines > li")).to_have_count(4)
         expect(page.locator("#lines")).to_contain_text("no path from them to")
         assert not any(student in page.content() for student in ("student-", "submitted/"))
@@ -178,7 +182,9 @@ def test_two_markers_share_a_class_with_the_keyboard_alone(page, classroom):  # 
         which.focus()
         keys.press("Enter")
         expect(which).to_have_text("Answer 2 of 3")
-        expect(page.locator("#agreement")).to_contain_text("1 pairs of marks on the same answer: 0 with the same score, 2.50 points apart")
+        expect(page.locator("#agreement")).to_contain_text(
+            "1 pairs of marks on the same answer: 0 with the same score, 2.50 points apart"
+        )
         page.get_by_role("button", name="answer 1").click()
         expect(page.locator("#others")).to_contain_text("first gave 1.5: 1, 0, ½, 0. Look at the sum again")
         page.set_viewport_size({"width": 400, "height": 800})
@@ -191,7 +197,9 @@ def test_two_markers_share_a_class_with_the_keyboard_alone(page, classroom):  # 
     path.parent.chmod(0o755)
     text = path.read_text()
     path.unlink()
-    path.write_text(text.replace("Imagine a copy", "Think of a copy").replace("act directly", "act").replace("perhaps", "maybe"))
+    path.write_text(
+        text.replace("Imagine a copy", "Think of a copy").replace("act directly", "act").replace("perhaps", "maybe")
+    )
     assert all(not answer.marks for answer in written.read_answers(unit, read_question(unit)))
 
 

@@ -230,7 +230,7 @@ def test_the_prose_states_the_numbers_of_the_lesson():
         assert line in outputs
     [twin] = [line for line in outputs.splitlines() if line.startswith("largest difference to its twin")]
     assert float(twin.split()[-1]) < 1e-12
-    [a, b] = [line for line in outputs.splitlines() if line.startswith("loss from")][0].split()[2::2]
+    [a, b] = next(line for line in outputs.splitlines() if line.startswith("loss from")).split()[2::2]
     assert float(b) < 0.3 < float(a)  # the two are trained, not only begun
 
 

@@ -201,7 +201,9 @@ def test_the_figure_of_distances_shows_what_its_alt_text_says():
 def test_truncation_by_hand_in_the_echo_task_is_that_of_torch():
     """One update of `echo_shares` from the same random numbers, with autograd and detach."""
     for k in (1, 4):
-        assert_close(pictures.echo_shares(6, k, nets=2, updates=60, T=7, N=4), echo_in_torch(6, k, nets=2, updates=60, T=7, N=4))
+        assert_close(
+            pictures.echo_shares(6, k, nets=2, updates=60, T=7, N=4), echo_in_torch(6, k, nets=2, updates=60, T=7, N=4)
+        )
 
 
 def echo_in_torch(H, k, nets, updates, T, N, lag=5, rate=0.003):
@@ -235,7 +237,9 @@ def test_the_stepper_and_the_sum_over_routes_give_the_same_gradient():
         for o in c.outputs
         if "data" in o and "text/html" in o.data
     ]
-    stepper, routes = (next(html for html in players if kind in html) for kind in ('class="bh bh-stepper', 'class="bh bh-routes'))
+    stepper, routes = (
+        next(html for html in players if kind in html) for kind in ('class="bh bh-stepper', 'class="bh bh-routes')
+    )
     assert "−0.0160" in stepper and "−0.0160" in routes  # dh0
 
 

@@ -277,7 +277,7 @@ def test_the_figures_show_what_the_text_says():
 
 
 def test_where_the_marks_of_the_adding_problem_lie():
-    """"The later one is the last element in one sequence of ten and lies four steps before the end on average", and so on."""
+    """ "The later one is the last element in one sequence of ten and lies four steps before the end on average", and so on."""
     for T, last, distance, least in ((10, 0.1, 4, 0), (50, 0, 36, 25)):
         first, second = np.meshgrid(np.arange(10), np.arange(T // 2 - 1))  # all equally likely
         before_the_end = T - 1 - np.maximum(first, second + (second >= first))

@@ -138,7 +138,9 @@ def test_the_prose_states_what_the_lesson_prints():
     assert "bias 5: f = 0.9933, half is lost after 103.2 steps, left after 100: 0.51" in outputs
     assert "torch, D = 3, H = 5:          200" in outputs and "worked example, D = 1, H = 2: 38" in outputs
     D, H = 3, 5  # "a single such sum, a quarter of what the four have"
-    assert sum(p.numel() for p in torch.nn.LSTM(D, H).parameters()) == 4 * sum(p.numel() for p in torch.nn.RNN(D, H).parameters())
+    assert sum(p.numel() for p in torch.nn.LSTM(D, H).parameters()) == 4 * sum(
+        p.numel() for p in torch.nn.RNN(D, H).parameters()
+    )
     torchs = re.findall(r"torch and ours: (\[.*?\]) (\[.*?\])", outputs)
     assert len(torchs) == 2 and all(theirs == ours for theirs, ours in torchs)
 
@@ -159,7 +161,13 @@ def test_the_curves_of_the_figure_are_where_its_description_says():
 def test_the_fields_of_the_gates_can_build_every_setting_of_the_stepper():
     at = module(UNIT, "pictures").at_steps
     assert at("1-20").all() and not at("").any()
-    assert list(np.flatnonzero(at("3, 13")) + 1) == [3, 13] and list(np.flatnonzero(at("16 - 99")) + 1) == [16, 17, 18, 19, 20]
+    assert list(np.flatnonzero(at("3, 13")) + 1) == [3, 13] and list(np.flatnonzero(at("16 - 99")) + 1) == [
+        16,
+        17,
+        18,
+        19,
+        20,
+    ]
     assert not at("nothing to read, 0, 21").any()
 
 
@@ -197,7 +205,9 @@ def test_the_cells_that_are_played_take_every_array_that_numpy_makes():
 
         def odd(n, answer=answer):
             whole = {key: np.asfortranarray(value) for key, value in answer(n).items()}
-            return {key: value[..., ::-1][..., ::-1] if key[0] == "W" else value.tolist() for key, value in whole.items()}
+            return {
+                key: value[..., ::-1][..., ::-1] if key[0] == "W" else value.tolist() for key, value in whole.items()
+            }
 
         def reversed_view(n, answer=answer):
             return {key: np.array(value[..., ::-1])[..., ::-1] for key, value in answer(n).items()}

@@ -249,7 +249,10 @@ def test_one_sign_for_each_kind_of_derivative():
 
 def test_what_the_second_quick_question_says_of_one_step_and_of_three():
     unit = Unit(ROOT, UNIT)
-    answers, variants = Answers(read_source(unit.exercises).notebook, unit.course), load_variants(unit).of("lstm_backward")
+    answers, variants = (
+        Answers(read_source(unit.exercises).notebook, unit.course),
+        load_variants(unit).of("lstm_backward"),
+    )
     exercise, right = load_checks(unit.course)["lstm_backward"], answers.function("lstm_backward")
 
     def wrong(id, T):
@@ -259,7 +262,11 @@ def test_what_the_second_quick_question_says_of_one_step_and_of_three():
         truth, found = right(**problem), answers.function("lstm_backward", variant)(**problem)
         return {name for name in truth if not np.allclose(found[name], truth[name])}
 
-    for id, at_one in (("no-direct-path", {"dc0"}), ("one-peephole-for-both", {"dc0"}), ("forget-gate-of-the-wrong-step", set())):
+    for id, at_one in (
+        ("no-direct-path", {"dc0"}),
+        ("one-peephole-for-both", {"dc0"}),
+        ("forget-gate-of-the-wrong-step", set()),
+    ):
         assert wrong(id, 1) == at_one and {f"d{name}" for name in PARAMETERS} & wrong(id, 3), id
     assert {f"d{name}" for name in PARAMETERS} & wrong("output-peephole-forgotten", 1)
 
@@ -273,7 +280,12 @@ def test_the_reach_is_as_the_prose_says():
 def test_the_steppers_show_autograds_numbers(lesson):
     """The gradients of the worked example, as the first entry of each stands in the drawing of the backward stepper."""
     source = next(c.source for c in lesson.cells if c.source.startswith("p = {"))
-    space = {"np": np, "forward_numbers": forward_numbers, "pictures": module(UNIT, "pictures"), "print": lambda *_: None}
+    space = {
+        "np": np,
+        "forward_numbers": forward_numbers,
+        "pictures": module(UNIT, "pictures"),
+        "print": lambda *_: None,
+    }
     exec(source, space)
     leaf = {k: torch.tensor(v) for k, v in space["p"].items()}
     tensors = [torch.tensor(space[name], requires_grad=True, dtype=torch.float64) for name in ("x", "y0", "c0")]
@@ -310,7 +322,10 @@ def saved_by_a_forward_pass(args):
 
 
 def autograd_over_the_forward_pass(args):
-    leaf = {k: torch.tensor(v, requires_grad=True) for k, v in {**args["p"], **{k: args[k] for k in ("x", "y0", "c0")}}.items()}
+    leaf = {
+        k: torch.tensor(v, requires_grad=True)
+        for k, v in {**args["p"], **{k: args[k] for k in ("x", "y0", "c0")}}.items()
+    }
     J = 0.0
     for n in range(args["x"].shape[1]):
         y, c = leaf["y0"][n], leaf["c0"][n]
@@ -345,7 +360,11 @@ def test_differences_of_a_forward_pass_that_is_shifted_to_the_saved_values_have_
 
     def sums(c_prev, c=None):
         a = {k: x @ p["W" + k].T + y_prev @ p["R" + k].T + p["b" + k] for k in BARS}
-        return a | {"i": a["i"] + p["pi"] * c_prev, "f": a["f"] + p["pf"] * c_prev, "o": a["o"] + p["po"] * (s["c"] if c is None else c)}
+        return a | {
+            "i": a["i"] + p["pi"] * c_prev,
+            "f": a["f"] + p["pf"] * c_prev,
+            "o": a["o"] + p["po"] * (s["c"] if c is None else c),
+        }
 
     inverse = {k: np.arctanh(s[k]) if k == "z" else np.log(s[k] / (1 - s[k])) for k in BARS}
     shift = {k: inverse[k] - a for k, a in sums(c_prev).items()}

@@ -208,7 +208,11 @@ def open_enough(rnn, lstm):
 
 def distances(rnn, lstm):
     """The gradient at W is the sum of what the losses of all steps pay in at all distances; each step has a copy of W here."""
-    W, rest, weights = rnn["W"], torch.tensor(rnn["rest"]), torch.tensor(np.random.default_rng(5).normal(size=(T + 1, H)))
+    W, rest, weights = (
+        rnn["W"],
+        torch.tensor(rnn["rest"]),
+        torch.tensor(np.random.default_rng(5).normal(size=(T + 1, H))),
+    )
 
     def losses(copies):
         state = torch.tensor(rnn["h"][0])
@@ -351,7 +355,8 @@ def test_the_map_that_shears_goes_where_the_description_of_the_figure_says():
 
 
 @pytest.mark.parametrize(
-    "name", ["clip_by_norm", "clip_by_value", "cell_jacobian", "state_jacobian", "jacobian_product", "gradient_by_distance"]
+    "name",
+    ["clip_by_norm", "clip_by_value", "cell_jacobian", "state_jacobian", "jacobian_product", "gradient_by_distance"],
 )
 def test_the_solution_equals_torch_to_1e_12(name):
     """Checks allow 1e-8; the lesson promises more, torch's 1e-6 in the denominator included."""
@@ -414,7 +419,9 @@ def cell_by_differences(before, now, p):
     return tuple(np.stack(part) for part in zip(*found, strict=True))
 
 
-@pytest.mark.parametrize(("name", "answer"), [("jacobian_product", product_by_differences), ("cell_jacobian", cell_by_differences)])
+@pytest.mark.parametrize(
+    ("name", "answer"), [("jacobian_product", product_by_differences), ("cell_jacobian", cell_by_differences)]
+)
 def test_differences_of_a_shifted_forward_pass_earn_nothing(name, answer):
     checks = load_checks(ROOT / "course" / UNIT)
     args = checks.solved(name)[0].problem.args
@@ -433,7 +440,8 @@ def test_the_students_network_diverges_without_clipping_and_learns_with_it():
     assert all(int(update) <= 15 for update in re.findall(r"\d+$", rows["0.1, max_norm inf"].replace(", ", "\n"), re.M))
     assert all(float(loss) < 0.05 for loss in rows["0.1, max_norm 1.0"].split(", "))  # 1/3 for always answering 0
     assert (
-        "diverged" not in rows["0.03, max_norm inf"] and max(map(float, rows["0.03, max_norm inf"].split(", "))) > 0.3
+        "diverged" not in rows["0.03, max_norm inf"]
+        and max(map(float, rows["0.03, max_norm inf"].split(", "))) > 0.3
         and min(map(float, rows["0.03, max_norm inf"].split(", "))) < 0.2  # "and others learn"
     )
     assert all(float(loss) < 0.2 for loss in rows["0.01, max_norm inf"].split(", "))

@@ -220,7 +220,9 @@ def mixture():
     assert np.round(given, 3).tolist() == [0.512, 0.125] and round(pi @ given, 4) == 0.3185
     r = pi * given / (pi @ given)
     assert round(r[0], 3) == 0.804
-    scores = (torch.tensor(pi).log() + Independent(Bernoulli(torch.tensor(theta)), 1).log_prob(torch.tensor(x))).requires_grad_()
+    scores = (
+        torch.tensor(pi).log() + Independent(Bernoulli(torch.tensor(theta)), 1).log_prob(torch.tensor(x))
+    ).requires_grad_()
     scores.logsumexp(0).backward()  # the gradient of log p(x) with respect to the scores
     assert_close(r, scores.grad.numpy())
 
@@ -345,7 +347,9 @@ def test_the_posterior_and_the_proposal_that_is_too_narrow():
     mass = normal(3.0, 2 * z, 0.5) * normal(z, 0, 1)
     mean = (mass * z).sum() / mass.sum()
     assert mean == pytest.approx(24 / 17) and round(mean, 2) == 1.41
-    assert np.sqrt((mass * (z - mean) ** 2).sum() / mass.sum()) == pytest.approx(17**-0.5) and round(17**-0.5, 3) == 0.243
+    assert (
+        np.sqrt((mass * (z - mean) ** 2).sum() / mass.sum()) == pytest.approx(17**-0.5) and round(17**-0.5, 3) == 0.243
+    )
     assert round(17**-0.5 / 2**0.5, 3) == 0.171
 
     def second_moment(sigma, reach):
@@ -368,7 +372,10 @@ def test_two_components_claim_rows_and_columns():
     world = (np.arange(512)[:, None] >> np.arange(9)) % 2
     start = 0.5 + 0.04 * np.random.default_rng(3).normal(size=(2, 9))
     frames = pic.claims_stepper(world[[56, 58, 120, 24, 146, 210, 147, 18]], start).frames
-    claimed = [float(v) for v in re.search(r"Component 1 claims of the images ([\d., ]+)\.", str(frames[-1].drawing))[1].split(", ")]
+    claimed = [
+        float(v)
+        for v in re.search(r"Component 1 claims of the images ([\d., ]+)\.", str(frames[-1].drawing))[1].split(", ")
+    ]
     assert min(claimed[:4]) > 0.95 and max(claimed[4:]) < 0.05
     log_p = [float(v) for v in re.findall(r"log p\(x_n\) = (-[\d.]+)", " ".join(str(f.equation) for f in frames))]
     assert log_p == sorted(log_p) and len(log_p) == 5

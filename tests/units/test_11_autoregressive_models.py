@@ -360,7 +360,7 @@ def test_quadratic_work_is_told_from_linear_work_however_it_is_written(name, slo
 def test_going_back_through_ones_own_forward_pass_earns_nothing():
     """Hidden layers that are handed over are made up: what autograd or differences give for the parameters does not fit them."""
     checks, unit = load_checks(Unit(ROOT, UNIT).course), Unit(ROOT, UNIT)
-    region = '_, h1, h2 = made_forward(x, params, masks)\n'
+    region = "_, h1, h2 = made_forward(x, params, masks)\n"
     answers = Answers(read_source(unit.exercises).notebook, unit.course)
     solution = solution_regions(read_source(unit.exercises).notebook)["made_backward"]
     cheat = answers.function("made_backward", Variant("made_backward", "cheat", region + solution))
@@ -399,7 +399,12 @@ def test_the_table_supports_what_the_prose_says_of_it():
     table = json.loads((ROOT / "course" / UNIT / "likelihoods.json").read_text())
     mean = {name: np.mean(found["test"]) for name, found in table.items()}
     spread = max(np.std(table[name]["test"], ddof=1) for name in ("mixture of Bernoullis", "FVSBN", "NADE", "MADE"))
-    assert 6.7 < mean["independent pixels"] - mean["FVSBN"] < mean["independent pixels"] - mean["mixture of Bernoullis"] < 7.3
+    assert (
+        6.7
+        < mean["independent pixels"] - mean["FVSBN"]
+        < mean["independent pixels"] - mean["mixture of Bernoullis"]
+        < 7.3
+    )
     assert 0.28 < mean["FVSBN"] - mean["mixture of Bernoullis"] < 0.42 and 0.35 < mean["FVSBN"] - mean["NADE"] < 0.65
     assert 0.14 < mean["mixture of Bernoullis"] - mean["NADE"] < mean["mixture of Bernoullis"] - mean["MADE"] < 0.26
     assert abs(mean["NADE"] - mean["MADE"]) < 0.1 and spread < 0.15

@@ -165,7 +165,9 @@ def stacks(r, pictures):
             new_v, new_h = np.empty((C, H, W)), np.empty((C, H, W))
             for i in range(H):
                 for j in range(W):
-                    new_v[:, i, j] = bv[layer] + sum(Wv[layer][:, :, a, b] @ at(v, i - 1 + a, j - 1 + b) for a in (0, 1) for b in (0, 1, 2))
+                    new_v[:, i, j] = bv[layer] + sum(
+                        Wv[layer][:, :, a, b] @ at(v, i - 1 + a, j - 1 + b) for a in (0, 1) for b in (0, 1, 2)
+                    )
             new_v = np.maximum(new_v, 0)
             for i in range(H):
                 for j in range(W):
@@ -182,7 +184,10 @@ def stacks(r, pictures):
             if layer == 0:
                 u[..., 1] = 0
             down = F.pad(v, (0, 0, 1, 0))[:, :, :-1]
-            h = torch.relu(F.conv2d(F.pad(h, (1, 0, 0, 0)), u, torch.tensor(bh[layer])) + torch.einsum("dc,nchw->ndhw", torch.tensor(S[layer]), down))
+            h = torch.relu(
+                F.conv2d(F.pad(h, (1, 0, 0, 0)), u, torch.tensor(bh[layer]))
+                + torch.einsum("dc,nchw->ndhw", torch.tensor(S[layer]), down)
+            )
         return h[0].numpy()
 
     assert_close(by_hand(x), by_torch(x))
@@ -294,7 +299,9 @@ def test_a_jacobian_at_one_image_misses_leaks_that_flipping_finds():
     for _ in range(100):
         weights = [torch.randn(c, d, 3, 3).double() * 0.7 for c, d in ((2, 1), (2, 2), (1, 2))]
         at = torch.rand(1, 3, 3).double()
-        J = torch.autograd.functional.jacobian(lambda x, w=weights: space["stack"](x, w, "BBB").reshape(9), at).reshape(9, 9)
+        J = torch.autograd.functional.jacobian(lambda x, w=weights: space["stack"](x, w, "BBB").reshape(9), at).reshape(
+            9, 9
+        )
         by_jacobian = {(divmod(i, 3), divmod(j, 3)) for i, j in torch.argwhere(J.triu() != 0).tolist()}
         missed += bool(set(space["leaks"](lambda x, w=weights: space["stack"](x, w, "BBB"), world)) - by_jacobian)
     assert missed == 83
@@ -365,7 +372,9 @@ def test_the_lstm_beside_the_exercises_is_the_one_of_unit_08():
 def test_colour_masks_give_a_distribution_over_all_tiny_images_in_two_colours():
     """Two layers over all 256 images of 2 by 2 pixels with 2 values each: the sum is 1, and no value sees itself or a later one."""
     space, rng = answers(UNIT, "colour_mask"), np.random.default_rng(0)
-    world = np.indices((2,) * 8).reshape(8, -1).T.astype(float)  # pixel by pixel in reading order, its colours one after the other
+    world = (
+        np.indices((2,) * 8).reshape(8, -1).T.astype(float)
+    )  # pixel by pixel in reading order, its colours one after the other
     w = [rng.normal(size=(2, 2, 3, 3)) * space["colour_mask"](3, kind, 2) for kind in "AB"]
 
     def logits(values):

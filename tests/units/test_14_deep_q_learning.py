@@ -278,9 +278,7 @@ def test_the_prose_states_the_numbers_that_the_lesson_prints(lesson):
     assert "y = 1.4073   delta = -1.6130   J = 1.1130" in text
     dW2 = re.search(r"dW2 (.*)", text)[1]
     assert f"detached:     {dW2}" in text  # "the one that you have just computed by hand"
-    without, with_some = (
-        [float(v) for v in re.search(rf"epsilon {e}: (.*)", text)[1].split()] for e in ("0.0", "0.3")
-    )
+    without, with_some = ([float(v) for v in re.search(rf"epsilon {e}: (.*)", text)[1].split()] for e in ("0.0", "0.3"))
     assert min(without) < 0.1 and max(without) - min(without) > 0.2 and all(abs(v - 0.38) < 0.15 for v in with_some)
     bias, cured = re.findall(r"(?:estimate|another): +([+-][\d.]+)", text)
     assert float(bias) > 1.5 and abs(float(cured)) < 0.02

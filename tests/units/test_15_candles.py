@@ -154,7 +154,7 @@ def test_files_that_do_not_overlap(tmp_path):
     b = write(tmp_path / "b.csv", [row(k) for k in range(5, 8)])
     with pytest.raises(
         CandleError,
-        match="do not overlap: .*b.csv begins 2021-01-06T00:00:00, after .*a.csv has ended 2021-01-03T00:00:00",
+        match=r"do not overlap: .*b\.csv begins 2021-01-06T00:00:00, after .*a\.csv has ended 2021-01-03T00:00:00",
     ):
         read_candles({"A": a, "B": b})
 

@@ -227,6 +227,7 @@ def remaining(s):
 
 def bandit(_):
     """Where the next state does not depend on the action, every policy's values are the rewards plus a number for the state."""
+
     def softmax(q):
         return torch.softmax(torch.tensor(q), dim=1).numpy()
 
@@ -596,7 +597,11 @@ def test_the_prose_states_the_numbers_that_the_cells_print():
     assert "buy A with ratio 0.5110: spend 204.41, fee 2.04" in text and "204.41" in prose
     assert "assets exchanged, values exchanged: True" in text
     assert re.search(r"honest: .* beyond chance: False", text) and re.search(r"cheat: .* beyond chance: True", text)
-    assert "value 1000.00 -> 997.96" in text and "-> 1007.03 at the next close" in text and "holding would give 1003.00" in text
+    assert (
+        "value 1000.00 -> 997.96" in text
+        and "-> 1007.03 at the next close" in text
+        and "holding would give 1003.00" in text
+    )
     assert "holding gains 3.00, with the order it is 7.03" in prose
     rows = re.findall(r"mean value +(\S+) +ratios differ by (\S+)\n.* for the reward alone: (\d+) of (\d+) days", text)
     assert len(rows) == 4 and all(same == days and float(apart) < 1e-14 for _, apart, same, days in rows)

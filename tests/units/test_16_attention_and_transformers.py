@@ -490,7 +490,11 @@ def test_the_maps_show_the_weights_they_are_said_to_show():
     P = found["sentences"]["no mask, read at it"]["shown"][1]["maps"][1][1]
     svg = choices.frames["it, without a mask", "2"].drawing[3]
     assert "Rows look at columns. rusty: car, head 2: it looks at dog: 0.89" in svg
-    cells = {(int(t), int(s)): float(o) for o, d in re.findall(r'stroke-opacity="(\S+)" d="([^"]+)"', svg) for s, t in re.findall(r"M(\d+) (\d+)\.5", d)}
+    cells = {
+        (int(t), int(s)): float(o)
+        for o, d in re.findall(r'stroke-opacity="(\S+)" d="([^"]+)"', svg)
+        for s, t in re.findall(r"M(\d+) (\d+)\.5", d)
+    }
     for (t, s), weight in np.ndenumerate(P):
         assert abs(cells.get((t, s), 0) - weight) <= 1 / maps.SHADES
 

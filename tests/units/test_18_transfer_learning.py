@@ -166,7 +166,9 @@ class Basic(nn.Module):
         self.conv1, self.conv2 = nn.Conv2d(C, O, 3, stride, 1, bias=False), nn.Conv2d(O, O, 3, 1, 1, bias=False)
         self.bn1, self.bn2 = nn.BatchNorm2d(O), nn.BatchNorm2d(O)
         same = C == O and stride == 1
-        self.shortcut = nn.Identity() if same else nn.Sequential(nn.Conv2d(C, O, 1, stride, bias=False), nn.BatchNorm2d(O))
+        self.shortcut = (
+            nn.Identity() if same else nn.Sequential(nn.Conv2d(C, O, 1, stride, bias=False), nn.BatchNorm2d(O))
+        )
 
     def forward(self, x):
         return torch.relu(self.bn2(self.conv2(torch.relu(self.bn1(self.conv1(x))))) + self.shortcut(x))
@@ -176,7 +178,9 @@ NAMES = {
     "w1": "conv1.weight", "w2": "conv2.weight", "gamma1": "bn1.weight", "beta1": "bn1.bias", "gamma2": "bn2.weight", "beta2": "bn2.bias",
     "ws": "shortcut.0.weight", "gammas": "shortcut.1.weight", "betas": "shortcut.1.bias",
 }  # fmt: skip
-RUNNING = {f"{s}{k}": f"{m}.running_{s}" for k, m in (("1", "bn1"), ("2", "bn2"), ("s", "shortcut.1")) for s in ("mean", "var")}
+RUNNING = {
+    f"{s}{k}": f"{m}.running_{s}" for k, m in (("1", "bn1"), ("2", "bn2"), ("s", "shortcut.1")) for s in ("mean", "var")
+}
 
 
 def block(mine=None):
@@ -248,7 +252,11 @@ def test_the_equation_holds(label):
 
 def test_group_norm_s_way_back_is_torch_s(mine):
     torch.manual_seed(0)
-    x, gamma, beta = torch.randn(2, 6, 3, 4).double().requires_grad_(), torch.randn(6).double().requires_grad_(), torch.zeros(6).double()
+    x, gamma, beta = (
+        torch.randn(2, 6, 3, 4).double().requires_grad_(),
+        torch.randn(6).double().requires_grad_(),
+        torch.zeros(6).double(),
+    )
     y = F.group_norm(x, 3, gamma, beta, EPS)
     dy = torch.randn_like(y)
     y.backward(dy)
@@ -311,7 +319,12 @@ def test_the_course_of_a_net_in_eval_mode_is_the_same_in_both_modules(mine):
     h = x
     for k in (1, 2, 3):
         found = mine["batch_norm"](
-            (h @ net[f"W{k}"].T)[:, :, None, None], net[f"gamma{k}"], net[f"beta{k}"], net[f"mean{k}"], net[f"var{k}"], False
+            (h @ net[f"W{k}"].T)[:, :, None, None],
+            net[f"gamma{k}"],
+            net[f"beta{k}"],
+            net[f"mean{k}"],
+            net[f"var{k}"],
+            False,
         )
         h = np.maximum(found[0][:, :, 0, 0], 0)
     assert_close(tuning.features(x, net), h)
@@ -368,7 +381,10 @@ def test_the_frozen_table_is_what_a_step_does(pictures, mine):
         rows = re.findall(r"layer (\d)[^:]*: ([^;.]*)[;.]", frame.drawing)
         for k, says in rows:
             moves = [not np.array_equal(after[f"{name}{k}"], net[f"{name}{k}"]) for name in ("W", "mean")]
-            assert [f"weights move {'yes' if moves[0] else 'no'}" in says, f"statistics move {'yes' if moves[1] else 'no'}" in says] == [True] * 2
+            assert [
+                f"weights move {'yes' if moves[0] else 'no'}" in says,
+                f"statistics move {'yes' if moves[1] else 'no'}" in says,
+            ] == [True] * 2
 
 
 # What the experiments gave, and what the prose says of it --------------------------------------------------------------
@@ -386,7 +402,9 @@ def test_degradation_as_the_lesson_and_the_player_tell_it(results):
     for by_depth in results["degradation"].values():
         assert list(by_depth) == ["2", "10", "20", "50"] and all(len(run["loss"]) == 3 for run in by_depth.values())
     mean = {(kind, d): last(results, kind, d).mean() for kind in results["degradation"] for d in (2, 10, 20, 50)}
-    assert last(results, "plain", 50).min() > last(results, "plain", 2).max()  # worse on the training images, every seed
+    assert (
+        last(results, "plain", 50).min() > last(results, "plain", 2).max()
+    )  # worse on the training images, every seed
     assert mean["plain", 20] > mean["plain", 10]
     assert 0.1 < ratio(results, "plain", 50) < 1  # smaller, by a factor below ten
     residual = [mean["residual", d] for d in (2, 10, 20, 50)]
@@ -465,7 +483,11 @@ def test_the_lesson_prints_what_its_prose_says():
     assert plain50 > plain2 > residual50
     ratio50 = float(re.findall(r"first / last layer: (\S+)", outputs)[1])
     assert 0.6 < ratio50 < 0.75  # "two thirds"
-    once, each = (line.split(":")[1].split() for line in outputs.splitlines() if line.startswith(("one coin each", "a coin for each")))
+    once, each = (
+        line.split(":")[1].split()
+        for line in outputs.splitlines()
+        if line.startswith(("one coin each", "a coin for each"))
+    )
     assert set(once) == {"0", "32"} and all(14 < int(v) < 31 for v in each)
     [difference] = re.findall(r"difference from autograd: (\S+)", outputs)
     assert float(difference) < 1e-12
@@ -477,9 +499,15 @@ def test_the_students_networks_learn():
     outputs = printed(executed_solution(Unit(ROOT, UNIT)))
     [accuracy] = re.findall(r"test accuracy (\S+)", outputs)
     assert float(accuracy) > 0.93
-    losses = {name: [float(v) for v in found.split()] for name, found in re.findall(r"^(plain|residual) +training loss ([\d. ]+)\|", outputs, re.M)}
+    losses = {
+        name: [float(v) for v in found.split()]
+        for name, found in re.findall(r"^(plain|residual) +training loss ([\d. ]+)\|", outputs, re.M)
+    }
     assert min(losses["plain"]) > 1 and max(losses["residual"]) < 0.2
-    found = {name: [float(v) for v in numbers.split()] for name, numbers in re.findall(r"^(from scratch|frozen base|base rate \S+) +([\d. ]+)$", outputs, re.M)}
+    found = {
+        name: [float(v) for v in numbers.split()]
+        for name, numbers in re.findall(r"^(from scratch|frozen base|base rate \S+) +([\d. ]+)$", outputs, re.M)
+    }
     assert len(found) == 4 and all(len(v) == 3 for v in found.values())
     assert min(found["frozen base"]) > 2 * max(found["from scratch"])
     assert all(a > b for a, b in zip(found["frozen base"], found["base rate 1"], strict=True))

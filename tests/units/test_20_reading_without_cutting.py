@@ -342,5 +342,8 @@ def test_each_kind_of_strip_is_shown_with_what_is_read_on_it(pictures, results):
         found = results["samples"][kind]
         read = found["read"][learned]
         assert "".join(says for says, _ in itertools.groupby(read["steps"]) if says != "·") == read["best"]
-        assert f"The word is {found['word']}." in frame.sentence and f"beam of 8: {read['beam'] or 'nothing'}" in frame.sentence
+        assert (
+            f"The word is {found['word']}." in frame.sentence
+            and f"beam of 8: {read['beam'] or 'nothing'}" in frame.sentence
+        )
         assert frame.drawing.count(">·<") == read["steps"].count("·")

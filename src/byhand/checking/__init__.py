@@ -15,7 +15,7 @@ from byhand.checking.report import Report
 from byhand.checking.seed import Seed, fresh, of_unit, read_seed
 from byhand.checking.terms import Terms
 
-__all__ = ["Edge", "Exercise", "TOLERANCE", "Terms", "check"]
+__all__ = ["TOLERANCE", "Edge", "Exercise", "Terms", "check"]
 
 
 def check(name: str, function: Callable, points: float | None = None) -> float | None:
@@ -82,7 +82,9 @@ def wrong_marks(exercise: Exercise, outcome: Outcome, verdict: Verdict) -> dict:
     return {name: mark for name, mark in fingerprint(exercise, outcome).items() if name not in right}
 
 
-def recognised(exercise: Exercise, verdicts: Sequence[Verdict], outcomes: Sequence[Outcome], known: Known) -> list[Hint]:
+def recognised(
+    exercise: Exercise, verdicts: Sequence[Verdict], outcomes: Sequence[Outcome], known: Known
+) -> list[Hint]:
     """The hints for a wrong answer, from the first kind of problem that it gets wrong."""
     case = first_wrong(verdicts)
     if case is None:

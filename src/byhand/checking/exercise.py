@@ -181,7 +181,9 @@ class Checks:
             if error.name != "torch":
                 raise
             if seed != PUBLIC_SEED or not self.folder or not (self.folder / FILE).exists():
-                raise NoTorch("torch gives the right answers to these problems, and it is not installed here.") from None
+                raise NoTorch(
+                    "torch gives the right answers to these problems, and it is not installed here."
+                ) from None
             stored = iter(read_answers(self.folder / FILE, name))
             return lambda known: next(stored)
         return lambda known: (reference(**known), terms(**known) if terms else {})

@@ -188,9 +188,15 @@ def _of_one_result(exercise: Exercise, known: Known, there: Sequence[Derived], w
     for place, name in enumerate(exercise.results):
         if name not in wrong or not isinstance(wrong[name], Mapping) or not wrong[name]["projections"][-1]:
             continue
-        alike = [d for d in there if not isinstance(d.wrong[place], bool | None) and _same_number(d.wrong[place], wrong[name])]
+        alike = [
+            d
+            for d in there
+            if not isinstance(d.wrong[place], bool | None) and _same_number(d.wrong[place], wrong[name])
+        ]
         says = {json.dumps(known.hints[d.hint]) for d in alike}
-        if len(says) == 1 and all(n is None or other in wrong for d in alike for other, n in zip(exercise.results, d.wrong, strict=True)):
+        if len(says) == 1 and all(
+            n is None or other in wrong for d in alike for other, n in zip(exercise.results, d.wrong, strict=True)
+        ):
             changing = {m.id for m in known.listed if name in m.wrong}
             hints = [h for h in _hints_of(known, alike[0]) if h.id in changing or h.id.startswith("derived-")]
             if len(hints) == 1:

@@ -101,7 +101,9 @@ def _together(rows: Sequence[Row]) -> Row:
     if len(rows) == 1:
         return rows[0]
     errors = [row.error for row in rows if row.error is not None]
-    return replace(rows[0], name=", ".join(r.name for r in rows), shape=None, error=max(errors, default=None), detail="")
+    return replace(
+        rows[0], name=", ".join(r.name for r in rows), shape=None, error=max(errors, default=None), detail=""
+    )
 
 
 def _shape(row: Row) -> str:

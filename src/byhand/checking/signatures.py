@@ -65,7 +65,10 @@ def about_shape(array: np.ndarray, right: np.ndarray, problem: Problem) -> str:
                 return f"added up over {along} it would be right"
             if close(_squeezed(array.mean(axis=k), right), right):
                 return f"averaged over {along} it would be right"
-    if array.ndim == right.ndim and len(differ := [k for k in range(right.ndim) if array.shape[k] != right.shape[k]]) == 1:
+    if (
+        array.ndim == right.ndim
+        and len(differ := [k for k in range(right.ndim) if array.shape[k] != right.shape[k]]) == 1
+    ):
         k, length = differ[0], min(array.shape[differ[0]], right.shape[differ[0]])
         along = axis_called(right.shape[k], k, problem)
         more = array.shape[k] > right.shape[k]
@@ -225,7 +228,9 @@ def _one_number_each(array: np.ndarray, right: np.ndarray, problem: Problem) -> 
             continue
         norm = (true**2).sum(axis=1)
         times = (mine * true).sum(axis=1) / np.where(norm, norm, 1)
-        several = ((np.abs(true) > CLOSE * _size(right)).sum(axis=1) > 1).all()  # of one entry any other one is a multiple
+        several = (
+            (np.abs(true) > CLOSE * _size(right)).sum(axis=1) > 1
+        ).all()  # of one entry any other one is a multiple
         own = np.ptp(times) > 1e-5 and (np.abs(times - 1) > 1e-9).all()
         if several and own and times.all() and close(mine, times[:, None] * true):
             yield f"each entry along {axis_called(length, k, problem)} is off by a factor of its own and otherwise right"
@@ -238,7 +243,10 @@ def _given(args: Mapping[str, Any], shape: tuple[int, ...]) -> Iterator[tuple[st
     """The arrays among the arguments, in dicts and lists too, that fit to the shape, by what a student calls them."""
     for label, value in args.items():
         if isinstance(value, Mapping):
-            yield from _given({f'{label}["{key}"]' if isinstance(key, str) else f"{label}[{key}]": v for key, v in value.items()}, shape)
+            yield from _given(
+                {f'{label}["{key}"]' if isinstance(key, str) else f"{label}[{key}]": v for key, v in value.items()},
+                shape,
+            )
         elif isinstance(value, (list, tuple)) and all(isinstance(v, np.ndarray) for v in value):
             yield from _given({f"{label}[{i}]": v for i, v in enumerate(value)}, shape)
         elif isinstance(value, np.ndarray) and value.dtype.kind in "fiub" and value.ndim and 1 < value.size:

@@ -28,7 +28,11 @@ from byhand.grading.sheet import Sheet
 from byhand.teaching.course import CourseError, Unit
 
 K = {"code": 25, "prose": 60}  # characters that two must share: of code without names and spaces, of prose as it is
-SHARE, FEWEST, MANIEST = 0.1, 5, 20  # a passage that more than this share of the class has is common; within these numbers
+SHARE, FEWEST, MANIEST = (
+    0.1,
+    5,
+    20,
+)  # a passage that more than this share of the class has is common; within these numbers
 LEAST = 60  # characters that a pair shares, to be shown
 MOST = 20  # pairs
 LONGEST = 20_000  # characters of an answer that are compared
@@ -91,7 +95,9 @@ def find_alike(insight: Insight) -> Likeness:
         except Exception:  # it takes too much, or the notebook is not there any more, or is none
             unread.append(student)
     if len(prints) < 2:
-        raise CourseError(f"There are not two submissions for {unit.name} that can be compared: run byhand grade {unit.name} first.")
+        raise CourseError(
+            f"There are not two submissions for {unit.name} that can be compared: run byhand grade {unit.name} first."
+        )
     common = min(max(FEWEST, int(SHARE * len(prints))), MANIEST)
     _leave_out(prints.values(), given, common)
     found = [_pair(a, b, prints, insight) for a, b in _candidates(prints)]
@@ -137,7 +143,9 @@ def _whole(text: str) -> str:
 def _given(unit: Unit) -> set[int]:
     """The numbers of all that the course gave, its notebooks and the modules beside them, and of the model solution: to its
     lines right answers come by themselves."""
-    cells = [c for name in ("exercises.ipynb", "lesson.ipynb") for c in nbformat.read(unit.course / name, as_version=4).cells]
+    cells = [
+        c for name in ("exercises.ipynb", "lesson.ipynb") for c in nbformat.read(unit.course / name, as_version=4).cells
+    ]
     code = [cell.source for cell in cells if cell.cell_type == "code"]
     code += [path.read_text(encoding="utf-8") for path in unit.materials if path.suffix == ".py"]
     code += Sheet(unit).solution.values()
@@ -178,7 +186,9 @@ def _pair(a: str, b: str, prints: Mapping[str, Prints], insight: Insight) -> Pai
         # The share that copydetect gives is of what is left after the leaving out, and of a short rest it is always much.
         one.token_coverage, other.token_coverage = max(1, one.token_coverage), max(1, other.token_coverage)
         shared, _, slices = compare_files(one, other)
-        passages.append(Passage(part, int(shared), (one.raw_code, other.raw_code), (_slices(slices[0]), _slices(slices[1]))))
+        passages.append(
+            Passage(part, int(shared), (one.raw_code, other.raw_code), (_slices(slices[0]), _slices(slices[1])))
+        )
     wrong = tuple(way.exercise for way in insight.unlisted if {a, b} <= set(way.students) and not way.cause)
     return Pair((a, b), tuple(sorted(passages, key=lambda p: -p.shared)), wrong)
 

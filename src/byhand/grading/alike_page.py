@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from html import escape
 
-from byhand.grading.alike import K, LEAST, OWN, Likeness, Pair, Passage
+from byhand.grading.alike import LEAST, OWN, K, Likeness, Pair, Passage
 from byhand.grading.clean import without_control, without_names
 from byhand.grading.html_page import document
 from byhand.grading.insight import count, shortened
@@ -24,9 +24,17 @@ class AlikePage:
         likeness = self.likeness
         title = f"{likeness.unit.name}: submissions that are alike"
         many = count(len(likeness.pairs), "pair")
-        says = f"{many} of {count(len(likeness.students), 'submission')} share at least {LEAST} characters." if likeness.pairs else "No pair shares more than short pieces."
+        says = (
+            f"{many} of {count(len(likeness.students), 'submission')} share at least {LEAST} characters."
+            if likeness.pairs
+            else "No pair shares more than short pieces."
+        )
         more = f" {likeness.more} more share less than these and are not shown." if likeness.more else ""
-        unread = f'<p class="quiet">Could not be compared: {escape(shortened(likeness.unread) if self.named else str(len(likeness.unread)))}.</p>\n' if likeness.unread else ""
+        unread = (
+            f'<p class="quiet">Could not be compared: {escape(shortened(likeness.unread) if self.named else str(len(likeness.unread)))}.</p>\n'
+            if likeness.unread
+            else ""
+        )
         rows = "".join(self._row(n, pair) for n, pair in enumerate(likeness.pairs, 1))
         table = (
             '<div class="wide" tabindex="0"><table><thead><tr><th scope="col">pair</th><th scope="col" class="number">characters shared</th>'

@@ -42,7 +42,9 @@ def write_export(kind: str, term: Term, root: Path) -> tuple[list[Path], list[st
     for unit in term.units:
         marks = term.of_unit(unit.name)
         if waiting := sum(mark.waiting for mark in marks):
-            export.says.append(f"{unit.name}: points lack the mark by hand that is still to come, of {count(waiting, 'student')}.")
+            export.says.append(
+                f"{unit.name}: points lack the mark by hand that is still to come, of {count(waiting, 'student')}."
+            )
         if unread := [m.student for m in marks if not m.counts]:
             export.says.append(f"{unit.name}: left empty, since the file could not be graded: {shortened(unread)}.")
     folder = root / "classroom" / "exports"
@@ -62,7 +64,10 @@ def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     file = io.StringIO(newline="")
     writer = csv.writer(file)
     writer.writerow(columns)
-    writer.writerows([for_spreadsheet(cell) if WRITTEN.search(column) else cell for column, cell in zip(columns, row, strict=True)] for row in rows)
+    writer.writerows(
+        [for_spreadsheet(cell) if WRITTEN.search(column) else cell for column, cell in zip(columns, row, strict=True)]
+        for row in rows
+    )
     return file.getvalue()
 
 
@@ -73,7 +78,17 @@ def plain(term: Term) -> Export:
     for line in term.lines:
         person = line.person
         ids = ", ".join(line.students)
-        rows.append([ids, called(line), person.email, person.number, person.login, person.section, *(_points(line, u.name) for u in term.units)])
+        rows.append(
+            [
+                ids,
+                called(line),
+                person.email,
+                person.number,
+                person.login,
+                person.section,
+                *(_points(line, u.name) for u in term.units),
+            ]
+        )
     return Export({"marks.csv": _table(columns, rows)})
 
 
@@ -92,7 +107,9 @@ def canvas(term: Term) -> Export:
     for unit, head in zip(term.units, heads, strict=True):
         there, ours = possible.get(head, ""), term.max_points[unit.name]
         if there and _number(there) not in (None, ours):
-            export.says.append(f"{unit.name} has {ours:g} points here and {there} in Canvas: change it there first, or the marks mean something else.")
+            export.says.append(
+                f"{unit.name} has {ours:g} points here and {there} in Canvas: change it there first, or the marks mean something else."
+            )
     rows = [[POINTS_POSSIBLE, *[""] * (len(known) - 1), *(f"{term.max_points[u.name]:g}" for u in term.units)]]
     there = [(row, owners.get(id(p))) for row, p in _people(term, file)]
     rows += [[*(row[column] for column in known), *(_points(line, u.name) for u in term.units)] for row, line in there]
@@ -123,7 +140,8 @@ def moodle(term: Term) -> Export:
     if used:
         lines = [line for line in term.lines if any(getattr(line.person, keys[column]) for column in used)]
         rows = [
-            [called(line), *(getattr(line.person, keys[c]) for c in used), *(_points(line, u.name) for u in term.units)] for line in lines
+            [called(line), *(getattr(line.person, keys[c]) for c in used), *(_points(line, u.name) for u in term.units)]
+            for line in lines
         ]
         export.files["moodle.csv"] = _table(["Full name", *used, *(unit.name for unit in term.units)], rows)
         _with_left_out(export, term, lines, "the roster with one of these columns")
@@ -136,7 +154,9 @@ def _worksheet(export: Export, term: Term, sheet: File) -> None:
     people = _people(term, sheet)
     unit = _unit_of(term, sheet, people)
     if unit is None:
-        export.says.append(f"{sheet.name} is a worksheet of no unit that can be told: rename it so that it has the unit's name, for example 05-simple-rnn.csv.")
+        export.says.append(
+            f"{sheet.name} is a worksheet of no unit that can be told: rename it so that it has the unit's name, for example 05-simple-rnn.csv."
+        )
         return
     owners, rows = _owners(term), []
     lines = {id(row): owners.get(id(person)) for row, person in people}
@@ -160,7 +180,9 @@ def _unit_of(term: Term, sheet: File, people: Sequence[tuple[Mapping[str, str], 
     if fits[best]:
         return best
     name = re.sub(r"[\W_]+", " ", sheet.name.lower())
-    return next((u for u in term.units if any(re.sub(r"[\W_]+", " ", n.lower()) in name for n in (u.name, _title(u)))), None)
+    return next(
+        (u for u in term.units if any(re.sub(r"[\W_]+", " ", n.lower()) in name for n in (u.name, _title(u)))), None
+    )
 
 
 def _people(term: Term, file: File) -> list[tuple[Mapping[str, str], Person]]:

@@ -8,7 +8,10 @@ import re
 # it is a help for the eye and not a measurement. Kinds that every class has in every unit, a term left out say, tell nothing.
 FAMILIES = (
     ("a special case: one example, one step, nothing", r"^edge-"),
-    ("numbers too large or too small for a float", r"overflow|underflow|maximum|log(arithm)? of the prob|clipped|(small|little|tiny) .*(number|logarithm)|a little in"),
+    (
+        "numbers too large or too small for a float",
+        r"overflow|underflow|maximum|log(arithm)? of the prob|clipped|(small|little|tiny) .*(number|logarithm)|a little in",
+    ),
     ("a transpose", r"transpos"),
     ("a mask", r"mask"),
     ("the slope of an activation", r"slope|not squared|without the square"),
@@ -16,12 +19,21 @@ FAMILIES = (
     ("an argument that was overwritten", r"overwritten|in place|argument changed"),
     ("a mean for a sum, or a sum for a mean", r"\bmeans?\b|averag|\bsum(med)?\b|of the sum|not divided"),
     ("a sign", r"\bsign\b|uphill|\bminus\b|subtracted"),
-    ("a time step off by one", r"same step|new state|old state|one step|first step|\bh0\b|step too|starts? from|reversed|carried|forward in time|minus one|next step|time step"),
+    (
+        "a time step off by one",
+        r"same step|new state|old state|one step|first step|\bh0\b|step too|starts? from|reversed|carried|forward in time|minus one|next step|time step",
+    ),
     ("something counted twice, or once too often", r"twice|counted"),
 )
 
 
 def family(mistake: str, hint: str = "") -> str:
     """The kind of a mistake by its id; "" where no word tells."""
-    said = hint if mistake.startswith(("derived-", "terms")) else mistake.replace("-", " ") if not mistake.startswith("edge-") else mistake
+    said = (
+        hint
+        if mistake.startswith(("derived-", "terms"))
+        else mistake.replace("-", " ")
+        if not mistake.startswith("edge-")
+        else mistake
+    )
     return next((name for name, words in FAMILIES if re.search(words, said, re.I)), "")

@@ -29,14 +29,17 @@ from byhand.grading.clean import without_control
 from byhand.grading.paper import NOTEBOOK
 from byhand.grading.told import told_html, told_lines
 
-
 BEFORE = '<div class="panel-body">'  # of nbgrader's template: where the notebook begins
 LAYING_OUT = dict(seconds=10, memory=1 << 30)
 MOST_PARTS = 1000
 
 
 def page(
-    notebook: NotebookNode, unit: str, student: str, scores: dict[str, Any], exercises: Mapping[str, Any] = MappingProxyType({})
+    notebook: NotebookNode,
+    unit: str,
+    student: str,
+    scores: dict[str, Any],
+    exercises: Mapping[str, Any] = MappingProxyType({}),
 ) -> tuple[str, float]:
     """The page as HTML, and the seconds it took. `scores` is what `record.scores` returns, `exercises` what the verdict has.
 
@@ -70,10 +73,17 @@ def _full(notebook: NotebookNode, unit: str, student: str, scores: dict[str, Any
 
 
 def plain(
-    notebook: NotebookNode, unit: str, student: str, scores: dict[str, Any], why: str, exercises: Mapping[str, Any] = MappingProxyType({})
+    notebook: NotebookNode,
+    unit: str,
+    student: str,
+    scores: dict[str, Any],
+    why: str,
+    exercises: Mapping[str, Any] = MappingProxyType({}),
 ) -> str:
     """Scores, what was wrong, comments and cells, with nothing laid out."""
-    told = "".join(f"<li>{escape(n)}: {escape(text)}</li>" for n, entry in exercises.items() for _, text in told_lines(entry))
+    told = "".join(
+        f"<li>{escape(n)}: {escape(text)}</li>" for n, entry in exercises.items() for _, text in told_lines(entry)
+    )
     rows = "".join(f"<li>{escape(n)}: {s:g} of {most:g} points</li>" for n, (s, most) in scores["grades"].items())
     said = "".join(f"<li>{escape(n)}: {escape(text)}</li>" for n, text in scores["comments"].items() if text)
     late = f"<p>For being late: -{scores['late_penalty']:g} points.</p>" if scores["late_penalty"] else ""

@@ -23,8 +23,8 @@ from tqdm import tqdm
 
 from byhand.grading import feedback, record, verdicts, work
 from byhand.grading.paper import read_paper, seed_of, with_problems
-from byhand.grading.sandbox import SandboxError
 from byhand.grading.restore import released
+from byhand.grading.sandbox import SandboxError
 from byhand.grading.submission import LEFT_OUT, UNWRITTEN, Submission, good_id, read_submission, twins
 from byhand.grading.work import Conditions, Graded
 from byhand.teaching.course import CourseError, Unit
@@ -33,7 +33,14 @@ AHEAD = 3  # tasks for each worker that are under way or wait; the rest of the c
 ATTEMPTS = 3  # when a worker process dies, for example because the machine has no memory left
 GO_ON = "What was graded is recorded; the same command goes on from there."
 
-EVERYBODYS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EMFILE, errno.ENFILE}  # errors, and no student's
+EVERYBODYS = {
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EROFS,
+    errno.EIO,
+    errno.EMFILE,
+    errno.ENFILE,
+}  # errors, and no student's
 
 
 @dataclass(frozen=True)
@@ -220,7 +227,9 @@ class Grading:
             self._finish(verdict)
 
         task = (feedback.page, notebook, self.unit.name, student, scores, verdict["exercises"])
-        return Job(task, then, lambda error: (feedback.plain(*task[1:5], type(error).__name__, verdict["exercises"]), 0.0))
+        return Job(
+            task, then, lambda error: (feedback.plain(*task[1:5], type(error).__name__, verdict["exercises"]), 0.0)
+        )
 
     def _finish(self, verdict: dict[str, Any]) -> None:
         seconds = verdict["seconds"]

@@ -112,7 +112,9 @@ def load_verdicts(unit: Unit) -> tuple[list[dict[str, Any]], list[str]]:
     found = {path: verdict_in(path) for path in paths}
     verdicts = [verdict for verdict in found.values() if verdict]
     if not verdicts:
-        raise CourseError(f"{folder} holds no verdict that this version has written: run byhand grade {unit.name} again.")
+        raise CourseError(
+            f"{folder} holds no verdict that this version has written: run byhand grade {unit.name} again."
+        )
     return verdicts, [path.stem for path, verdict in found.items() if not verdict]
 
 

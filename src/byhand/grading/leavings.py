@@ -45,5 +45,7 @@ def trimmed(notebook: NotebookNode) -> tuple[NotebookNode, list[str]]:
         kept.append(cell)
     left_out = len(notebook.cells) - len(kept)
     notebook.cells = kept
-    notes = [f"Cells that are too many or too long to be kept were left out after they ran: {left_out}."] * bool(left_out)
+    notes = [f"Cells that are too many or too long to be kept were left out after they ran: {left_out}."] * bool(
+        left_out
+    )
     return notebook, notes + ["An answer that is too long to be kept was cut after it ran."] * cut

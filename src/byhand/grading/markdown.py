@@ -26,7 +26,7 @@ PICTURE = re.compile(r"data:image/(?:png|jpeg|gif);base64,[A-Za-z0-9+/=]*")
 LONGEST_FENCE = re.compile(r"`+")
 
 
-def harmless(source: str, attachments: Mapping = {}) -> str:  # noqa: B006 - nobody changes it
+def harmless(source: str, attachments: Mapping = {}) -> str:
     """`source`, where its page is harmless; else with its tags and addresses taken apart; else as plain text."""
     for attempt in (lambda text: text, _apart, as_text):
         text = attempt(source)
@@ -41,7 +41,7 @@ def as_text(source: str) -> str:
     return f"{fence}text\n{source}\n{fence}"
 
 
-def is_harmless(source: str, attachments: Mapping = {}) -> bool:  # noqa: B006
+def is_harmless(source: str, attachments: Mapping = {}) -> bool:
     names = {name: {"image/png": ""} for name in attachments}
     renderer = _Renderer(escape=False, allow_harmful_protocols=True, attachments=names)
     page = MarkdownWithMath(renderer=renderer).render(source)

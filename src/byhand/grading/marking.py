@@ -128,7 +128,10 @@ def _troubles(verdict: Verdict) -> str:
     first, *others = [row for row in verdict.rows if not row.right] or [None]
     if verdict.trouble or first is None:
         return verdict.trouble
-    said, more = first.told.rstrip(".") or "missing", f". Not right either: {', '.join(row.name for row in others)}" if others else ""
+    said, more = (
+        first.told.rstrip(".") or "missing",
+        f". Not right either: {', '.join(row.name for row in others)}" if others else "",
+    )
     return f"{first.name}: {said}{more}."
 
 

@@ -17,7 +17,14 @@ from byhand.grading.lesson_sections import Place, lesson_sections
 from byhand.teaching.course import CourseError, Unit
 from byhand.teaching.misconceptions import Variant, load_variants
 from byhand.teaching.notebooks import (
-    BEGIN, BEGIN_HIDDEN, END, END_HIDDEN, KERNEL, notebook_bytes, read_source, solution_regions, with_solution,
+    BEGIN,
+    BEGIN_HIDDEN,
+    END,
+    END_HIDDEN,
+    KERNEL,
+    notebook_bytes,
+    read_source,
+    solution_regions,
 )  # fmt: skip
 from byhand.teaching.plain import equation_numbers, load_references, to_plain
 
@@ -82,7 +89,15 @@ def model_answers(unit: Unit) -> ModelAnswers:
         elif meta.get("solution"):
             bare = "\n".join(line for line in text.splitlines() if line.strip() not in (BEGIN, END))
             of = variants.of(name)
-            model = Model(name, places[name], points.get(name, 0.0), "\n\n".join(_question(question)), bare, of.alternatives, of.misconceptions)
+            model = Model(
+                name,
+                places[name],
+                points.get(name, 0.0),
+                "\n\n".join(_question(question)),
+                bare,
+                of.alternatives,
+                of.misconceptions,
+            )
             found.append(model)
             question = []
             notebook.cells.append(new_code_cell(bare))
@@ -139,7 +154,10 @@ def _more(model: Model, region: str) -> str:
         parts += [f"{words(v)}:\n\n{_fenced(v.region)}" for v in model.styles]
     if model.mistakes:
         parts.append("**Known mistakes**")
-        parts += [f"*{words(v)}.* {' '.join(v.hint.split())}\n\n{_fenced(change(v), 'python' if v.edit is None else 'diff')}" for v in model.mistakes]
+        parts += [
+            f"*{words(v)}.* {' '.join(v.hint.split())}\n\n{_fenced(change(v), 'python' if v.edit is None else 'diff')}"
+            for v in model.mistakes
+        ]
     return "\n\n".join(parts)
 
 

@@ -40,7 +40,11 @@ def _name(exercise: Model | Written) -> str:
 
 def _exercise(exercise: Model | Written) -> str:
     head = f'<h2 id="{_anchor(exercise)}">{_name(exercise)} <span class="quiet">{count_points(exercise.points)}</span></h2>\n'
-    question = f"<details><summary>The question</summary>\n{html_of(exercise.question)}</details>\n" if exercise.question.strip() else ""
+    question = (
+        f"<details><summary>The question</summary>\n{html_of(exercise.question)}</details>\n"
+        if exercise.question.strip()
+        else ""
+    )
     if isinstance(exercise, Written):
         return f"<section>{head}{question}<h3>{WRITTEN}</h3>\n{html_of(exercise.answer)}</section>\n"
     parts = [head, question, f"<h3>The model solution</h3>\n{_code(exercise.solution)}"]

@@ -131,7 +131,9 @@ def _asked(name: str, checks: Checks, seed: Seed, known: Known, points: float) -
         arguments = [dict(s.problem.args) for s in made]
         given[graded] = base64.b64encode(cloudpickle.dumps((exercise.call, exercise.torch, arguments))).decode()
         before[graded] = [wire.comparable(wire.encode_arguments(args)) for args in arguments]
-        solved[graded] = [dataclasses.replace(s, problem=dataclasses.replace(s.problem, args={}, extra={})) for s in made]
+        solved[graded] = [
+            dataclasses.replace(s, problem=dataclasses.replace(s.problem, args={}, extra={})) for s in made
+        ]
     bare = dataclasses.replace(exercise, make=None, call=None, scales=None)
     return Asked(bare, solved, given, before, known, points)
 

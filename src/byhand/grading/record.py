@@ -122,7 +122,9 @@ def write_grades(
         try:
             more["timestamp"] = utils.parse_utc(stamp)
         except Exception:  # whatever dateutil makes of it
-            graded.verdict["notes"].append(f"{STAMP} cannot be read as a time ({stamp}): whether it came late is not known.")
+            graded.verdict["notes"].append(
+                f"{STAMP} cannot be read as a time ({stamp}): whether it came late is not known."
+            )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", sqlalchemy.exc.SAWarning)  # of how nbgrader builds a submission
         entry = book.update_or_create_submission(paper.unit, submission.student, **more)
@@ -134,7 +136,9 @@ def write_grades(
         written = utils.determine_grade(cells[grade.name])[0] if grade.name not in points else None
         if written == 0 and graded.texts:
             written = None
-            graded.verdict["notes"].append(f"{grade.name} is as it was released, and there is text elsewhere: look there.")
+            graded.verdict["notes"].append(
+                f"{grade.name} is as it was released, and there is text elsewhere: look there."
+            )
         grade.auto_score = points.get(grade.name, written)
         grade.needs_manual_grade = grade.manual_score is not None or grade.auto_score is None
     for comment in notebook.comments:

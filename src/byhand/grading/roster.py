@@ -23,12 +23,26 @@ COLUMNS = {
     "first": ("first name", "firstname", "first_name", "given name"),
     "last": ("last name", "lastname", "last_name", "surname", "family name"),
     "email": ("email address", "email", "e-mail", "mail", "e-mail address"),
-    "number": ("id number", "sis user id", "student id", "student_id", "student number", "idnumber", "matriculation number"),
+    "number": (
+        "id number",
+        "sis user id",
+        "student id",
+        "student_id",
+        "student number",
+        "idnumber",
+        "matriculation number",
+    ),
     "login": ("sis login id", "username", "login", "user name", "login id"),
     "section": ("section", "group", "groups"),
     "participant": ("identifier",),
 }
-CANVAS = ("Student", "ID", "SIS User ID", "SIS Login ID", "Section")  # and Integration ID, Root Account, where a school has them
+CANVAS = (
+    "Student",
+    "ID",
+    "SIS User ID",
+    "SIS Login ID",
+    "Section",
+)  # and Integration ID, Root Account, where a school has them
 NOBODY = {"student, test", "test student"}  # Canvas's own
 LONGEST = 200
 
@@ -118,7 +132,11 @@ def read_file(path: Path) -> File:
     first = text.partition("\n")[0]
     delimiter = max(",;\t", key=first.count)  # Excel writes semicolons where the comma is in numbers
     try:
-        lines = [[taken_in(cell.strip(), LONGEST) for cell in row] for row in csv.reader(io.StringIO(text), delimiter=delimiter) if any(row)]
+        lines = [
+            [taken_in(cell.strip(), LONGEST) for cell in row]
+            for row in csv.reader(io.StringIO(text), delimiter=delimiter)
+            if any(row)
+        ]
     except csv.Error as error:
         raise CourseError(f"{path} is no CSV file: {error}.") from None
     columns = tuple(lines[0]) if lines else ()
@@ -128,7 +146,9 @@ def read_file(path: Path) -> File:
     if not kinds & {"name", "first", "last"} or not kinds & {"email", "number", "login", "participant", "canvas", "id"}:
         known = "Full name, Email address, ID number, Username, or Student, ID, SIS Login ID, Section"
         shown = ", ".join(columns[:8]) or "nothing"
-        raise CourseError(f"{path} is no list of students: it needs a name and an id in columns such as {known}; it has {shown}.")
+        raise CourseError(
+            f"{path} is no list of students: it needs a name and an id in columns such as {known}; it has {shown}."
+        )
     return file
 
 
@@ -175,10 +195,14 @@ def _person(file: File, row: Mapping[str, str]) -> Person:
         if (kind := _kind(file, column)) and cell:
             found.setdefault(kind, cell)
     name = found.get("name") or " ".join(filter(None, (found.get("first"), found.get("last"))))
-    person = Person(name, found.get("email", ""), found.get("number", ""), found.get("login", ""), found.get("section", ""))
+    person = Person(
+        name, found.get("email", ""), found.get("number", ""), found.get("login", ""), found.get("section", "")
+    )
     numbers = [found[kind] for kind in ("number", "email", "login", "canvas", "id") if kind in found]
     numbers += [person.email.partition("@")[0]] if person.email else []
-    numbers += [found["participant"].split()[-1]] if "participant" in found else []  # "Participant 1234567", in any language
+    numbers += (
+        [found["participant"].split()[-1]] if "participant" in found else []
+    )  # "Participant 1234567", in any language
     person.ids = {one.casefold() for one in numbers}
     person.rows[file.name] = row
     return person

@@ -66,7 +66,9 @@ class Run:
                 test = self._tests.get(cell.metadata.get("nbgrader", {}).get("grade_id"))
                 named = "nbgrader" in cell.metadata
                 if not named and self._ends == MOST_ENDS:
-                    self._note("What the student added was not run any more after its cells had ended Python three times.")
+                    self._note(
+                        "What the student added was not run any more after its cells had ended Python three times."
+                    )
                 elif self._ready(before, named):
                     began = time.monotonic()
                     alive = self._cell(cell, test)
@@ -213,7 +215,9 @@ class Checks:
                     asked = self.run.paper.exercises[self.open["name"]]
                     before = asked.before[self.open["graded"] and self.open["name"] == self.test]
                     try:
-                        outcome = decode_outcome(sent, before[number] if 0 <= number < len(before) else {}, more.get("after"))
+                        outcome = decode_outcome(
+                            sent, before[number] if 0 <= number < len(before) else {}, more.get("after")
+                        )
                     except Exception as error:
                         says = taken_in(error if isinstance(error, WireError) else type(error).__name__, LONGEST)
                         raise self.run._kernel.kill(f"a result that cannot be read ({says})") from None
@@ -258,7 +262,9 @@ class Checks:
             self._trip(name, counts, error)
 
     def _trip(self, name: str, counts: bool, error: Exception) -> None:
-        says = f"The grader itself failed over what {name} returned; please report this: {type(error).__name__}: {error}"
+        says = (
+            f"The grader itself failed over what {name} returned; please report this: {type(error).__name__}: {error}"
+        )
         self.run._note(taken_in(says, LONGEST))
         if counts:
             self.run.marks.exercises[name] |= {"right": False, "failure": taken_in(says, LONGEST)}

@@ -113,7 +113,9 @@ def _read(folder: Path, student: str, digest: hashlib._Hash, blanks: int, twin: 
     if folder.is_symlink() or folder.parent.is_symlink():
         return refused("The submitted folder is a link to another place.")
     if not folder.is_dir():
-        return refused(f"{folder.parent.name}/{folder.name} is no folder; the notebook belongs into a folder of that name.")
+        return refused(
+            f"{folder.parent.name}/{folder.name} is no folder; the notebook belongs into a folder of that name."
+        )
     notebooks: dict[str, int] = {}
     files: dict[str, bytes] = {}
     folders: set[str] = set()
@@ -153,7 +155,9 @@ def _read(folder: Path, student: str, digest: hashlib._Hash, blanks: int, twin: 
             return done(trouble=("damaged", remarks), files=files, notes=notes)
         notebook = (folder / chosen).read_bytes()
     except OSError as error:
-        return refused(f"{_shown(Path(error.filename or NOTEBOOK).name)} cannot be read ({error.strerror}): look at its rights.")
+        return refused(
+            f"{_shown(Path(error.filename or NOTEBOOK).name)} cannot be read ({error.strerror}): look at its rights."
+        )
     digest.update(f"{chosen}\0".encode() + notebook)
     if len(notebook) > LARGEST_NOTEBOOK:
         notebook = without_outputs(notebook)
@@ -163,7 +167,9 @@ def _read(folder: Path, student: str, digest: hashlib._Hash, blanks: int, twin: 
             )
     home = PurePosixPath(chosen).parent
     if home.name:  # a folder in the folder: what lies beside the notebook is what counts
-        files = laid_over(files, {n[len(str(home)) + 1 :]: c for n, c in files.items() if home in PurePosixPath(n).parents})
+        files = laid_over(
+            files, {n[len(str(home)) + 1 :]: c for n, c in files.items() if home in PurePosixPath(n).parents}
+        )
     return done(notebook=notebook, files=files, notes=notes + ((remarks,) if remarks else ()))
 
 
@@ -235,7 +241,9 @@ def _choose(folder: Path, notebooks: Mapping[str, int], blanks: int) -> tuple[st
     chosen, why = plain, ""
     if len(candidates) > 1 and (plain is None or _unwritten(folder / plain, notebooks[plain]) >= blanks > 0):
         ranked = sorted(candidates, key=lambda n: (-n.count("/"), _natural(n)))
-        best = max(ranked, key=lambda n: (-min(_unwritten(folder / n, notebooks[n]), blanks), n == wanted, ranked.index(n)))
+        best = max(
+            ranked, key=lambda n: (-min(_unwritten(folder / n, notebooks[n]), blanks), n == wanted, ranked.index(n))
+        )
         why = f"{wanted} is as it was released" if plain and best != plain else ""
         chosen = best
     chosen = chosen or candidates[-1]

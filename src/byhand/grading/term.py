@@ -117,7 +117,9 @@ class Term:
         for unit in self.units:
             mark = line.marks.get(unit.name)
             if mark and not mark.counts:
-                said.append(f"the file of unit {number(unit.name)} could not be graded ({mark.status}): ask for it again")
+                said.append(
+                    f"the file of unit {number(unit.name)} could not be graded ({mark.status}): ask for it again"
+                )
         return said
 
     def of_unit(self, unit: str) -> list[Mark]:
@@ -131,7 +133,10 @@ class Term:
                 for kind in mark.kinds:
                     by.setdefault(kind, Counter())[unit] += 1
         stayed = Counter(kind for line in self.lines for kind in self.staying(line, 2))
-        return sorted(((kind, units, stayed[kind]) for kind, units in by.items()), key=lambda row: (-row[2], -sum(row[1].values()), row[0]))
+        return sorted(
+            ((kind, units, stayed[kind]) for kind, units in by.items()),
+            key=lambda row: (-row[2], -sum(row[1].values()), row[0]),
+        )
 
 
 def number(unit: str) -> str:
@@ -147,10 +152,16 @@ def read_term(units: list[Unit], now: datetime.datetime) -> Term:
         names = {s.id: " ".join(filter(None, (s.first_name, s.last_name))) for s in book.students}
         released = {assignment.name: assignment for assignment in book.assignments}
         for unit in units:
-            verdicts = {path.stem: verdict_in(path) for path in (root / "classroom" / "verdicts" / unit.name).glob("*.json")}
+            verdicts = {
+                path.stem: verdict_in(path) for path in (root / "classroom" / "verdicts" / unit.name).glob("*.json")
+            }
             marks = _marks(book, unit.name) if unit.name in released else {}
             for student in dict.fromkeys([*marks, *(s for s, v in verdicts.items() if v)]):
-                person = owners.get(student) or roster.find(student) or Person(names.get(student) or "", ids={student.casefold()})
+                person = (
+                    owners.get(student)
+                    or roster.find(student)
+                    or Person(names.get(student) or "", ids={student.casefold()})
+                )
                 owners[student] = person
                 line = lines.setdefault(id(person), Line(person))
                 line.students += [student] * (student not in line.students)
@@ -183,7 +194,9 @@ def _marks(book: Gradebook, unit: str) -> dict[str, Mark]:
     """
     summed = func.sum(Grade.score), func.sum(GradeCell.max_score), func.max(Grade.needs_manual_grade)
     asked = (
-        book.db.query(SubmittedAssignment, *summed, func.max(func.coalesce(SubmittedNotebook.late_submission_penalty, 0.0)))
+        book.db.query(
+            SubmittedAssignment, *summed, func.max(func.coalesce(SubmittedNotebook.late_submission_penalty, 0.0))
+        )
         .join(Assignment, SubmittedAssignment.assignment_id == Assignment.id)
         .join(SubmittedNotebook, SubmittedNotebook.assignment_id == SubmittedAssignment.id)
         .join(Grade, Grade.notebook_id == SubmittedNotebook.id)
@@ -192,7 +205,9 @@ def _marks(book: Gradebook, unit: str) -> dict[str, Mark]:
         .group_by(SubmittedAssignment.id)
     )
     return {
-        one.student_id: Mark(max(0.0, round(points - off, 2)), most, late=float(one.total_seconds_late), waiting=bool(waits))
+        one.student_id: Mark(
+            max(0.0, round(points - off, 2)), most, late=float(one.total_seconds_late), waiting=bool(waits)
+        )
         for one, points, most, waits, off in asked
     }
 

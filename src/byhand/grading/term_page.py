@@ -28,7 +28,9 @@ class Names:
         hidden = sorted(lines, key=lambda line: hashlib.sha256(repr((called(line), line.students)).encode()).digest())
         width, self.named = len(str(len(hidden))), named
         self.lines = list(lines) if named else hidden
-        self._called = {id(line): called(line) if named else f"Student {n:0{width}}" for n, line in enumerate(hidden, 1)}
+        self._called = {
+            id(line): called(line) if named else f"Student {n:0{width}}" for n, line in enumerate(hidden, 1)
+        }
 
     def __call__(self, line: Line) -> str:
         return without_control(self._called[id(line)])
@@ -75,7 +77,15 @@ def _help(term: Term, names: Names) -> str:
 
 
 def _units(term: Term) -> str:
-    columns = ("unit", "handed in", "late", "not handed in", "wait for a mark", "not graded in the ordinary way", "median")
+    columns = (
+        "unit",
+        "handed in",
+        "late",
+        "not handed in",
+        "wait for a mark",
+        "not graded in the ordinary way",
+        "median",
+    )
     head = "".join(f'<th scope="col"{" class=number" if n else ""}>{c}</th>' for n, c in enumerate(columns))
     rows = "".join(_unit(term, unit, columns) for unit in term.units)
     return f'<h2 id="units">Unit by unit</h2>\n<div class="wide" tabindex="0"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>\n'
@@ -140,7 +150,11 @@ def _line(term: Term, line: Line, names: Names) -> str:
     cells = "".join(_cell(term, line, unit.name) for unit in term.units)
     trend = term.trend(line)
     arrow = f'<span aria-hidden="true">{ARROWS[trend]}</span> {trend}' if trend else ""
-    section = f' <span class="quiet">{escape(without_control(line.person.section))}</span>' if names.named and line.person.section else ""
+    section = (
+        f' <span class="quiet">{escape(without_control(line.person.section))}</span>'
+        if names.named and line.person.section
+        else ""
+    )
     share = f"{points / most:.0%}" if most else ""
     return (
         f'<tr><th scope="row"><bdi>{escape(names(line))}</bdi>{section}</th>{cells}<td class="number" data-unit="in all">{points:g}'
@@ -156,7 +170,10 @@ def _cell(term: Term, line: Line, unit: str) -> str:
     if mark is None:
         return f'<td class="number none" {at}><span aria-hidden="true">–</span><span class="hidden">not handed in</span></td>'
     shade = sum(mark.share >= least for least in SHADES)
-    flags = "".join(f'<sup aria-hidden="true">{sign}</sup><span class="hidden"> {escape(words)}</span>' for sign, words in _flags(mark))
+    flags = "".join(
+        f'<sup aria-hidden="true">{sign}</sup><span class="hidden"> {escape(words)}</span>'
+        for sign, words in _flags(mark)
+    )
     return f'<td class="number s{shade}" {at}>{mark.points:g}{flags}</td>'
 
 
@@ -190,7 +207,15 @@ def term_table(term: Term, named: bool = True) -> str:
             mark = line.marks.get(unit.name)
             cells += [f"{mark.points:g}" if mark and mark.counts else "", state(term, line, unit.name)]
         points, most = term.total(line)
-        row = [*first, *cells, f"{points:g}", f"{most:g}", f"{points / most:.3f}" if most else "", term.trend(line), "; ".join(term.signs(line))]
+        row = [
+            *first,
+            *cells,
+            f"{points:g}",
+            f"{most:g}",
+            f"{points / most:.3f}" if most else "",
+            term.trend(line),
+            "; ".join(term.signs(line)),
+        ]
         writer.writerow([for_spreadsheet(cell) for cell in row])
     return file.getvalue()
 
@@ -199,12 +224,16 @@ def state(term: Term, line: Line, unit: str) -> str:
     mark = line.marks.get(unit)
     if mark is None:
         return "not due yet" if unit in term.open else "not handed in"
-    return ", ".join([mark.status] * (mark.status != "graded") + [words for sign, words in _flags(mark) if sign != "!"]) or "graded"
+    return (
+        ", ".join([mark.status] * (mark.status != "graded") + [words for sign, words in _flags(mark) if sign != "!"])
+        or "graded"
+    )
 
 
 def print_term(term: Term) -> None:
     """The first lines of the page, for who stays in the terminal."""
     helped = [line for line in term.lines if term.signs(line)]
     waiting = sum(mark.waiting for line in term.lines for mark in line.marks.values())
-    print(f"{count(len(term.lines), 'student')}, {count(len(term.units), 'unit')}; {len(helped)} may need help; {count(waiting, 'submission')} still without a mark by hand.")
-
+    print(
+        f"{count(len(term.lines), 'student')}, {count(len(term.units), 'unit')}; {len(helped)} may need help; {count(waiting, 'submission')} still without a mark by hand."
+    )

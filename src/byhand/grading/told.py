@@ -53,7 +53,14 @@ def told_lines(entry: Mapping[str, Any]) -> Lines:
         lines.append(("", entry["failure"] or "It was not graded."))
         told = []
     elif told[0]["kind"]:
-        lines.append(("", "The ordinary problem is solved; these kinds are not:" if len(told) > 1 else "The ordinary problem is solved; this kind is not:"))
+        lines.append(
+            (
+                "",
+                "The ordinary problem is solved; these kinds are not:"
+                if len(told) > 1
+                else "The ordinary problem is solved; this kind is not:",
+            )
+        )
     for one in told:
         kind = f"{one['kind'][0].upper()}{one['kind'][1:]}: " if one["kind"] else ""
         lines.append(("", kind + one["wrong"]))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import traceback
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -31,7 +31,7 @@ LONGEST, MOST_NOTES = 1000, 20  # characters of what is said of a submission, an
 class Conditions:
     """Under which a class is graded. `hidden` are folders that no student's process may see."""
 
-    limits: Limits = Limits()
+    limits: Limits = field(default_factory=Limits)
     sandboxed: bool = True
     hidden: tuple[str, ...] = ()
 

@@ -105,7 +105,9 @@ def read_answers(unit: Unit, question: Question, key: str | None = None) -> list
     found = []
     with open_gradebook(unit.root) as book:
         try:
-            submissions = [book.find_submission_notebook_by_id(key)] if key else book.notebook_submissions(NOTEBOOK, unit.name)
+            submissions = (
+                [book.find_submission_notebook_by_id(key)] if key else book.notebook_submissions(NOTEBOOK, unit.name)
+            )
         except MissingEntry:
             submissions = []
         for submitted in submissions:
@@ -117,7 +119,9 @@ def read_answers(unit: Unit, question: Question, key: str | None = None) -> list
             if not (grade.needs_manual_grade or grade.manual_score is not None or kept):
                 continue  # left as it was released
             source, attachments = _written(unit, student, question)
-            answer = Answer(submitted.id, student, source, attachments, _notes(unit, student, question), grade.manual_score)
+            answer = Answer(
+                submitted.id, student, source, attachments, _notes(unit, student, question), grade.manual_score
+            )
             answer.marks = {marker: mark for marker, mark in kept.items() if mark.answer == answer.digest}
             found.append(answer)
     return sorted(found, key=lambda answer: hashlib.sha256(answer.key.encode()).digest())
@@ -158,12 +162,18 @@ def read_marks(unit: Unit, student: str) -> dict[str, Mark]:
         return {}
     try:
         kept = json.loads(path.read_text(encoding="utf-8"))
-        return {who: Mark(tuple(map(float, m["points"])), str(m["comment"]), str(m["answer"])) for who, m in kept.items()}
+        return {
+            who: Mark(tuple(map(float, m["points"])), str(m["comment"]), str(m["answer"])) for who, m in kept.items()
+        }
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        raise CourseError(f"{path} cannot be read as marks: bring it back from a backup, or delete it and mark again.") from None
+        raise CourseError(
+            f"{path} cannot be read as marks: bring it back from a backup, or delete it and mark again."
+        ) from None
 
 
-def save_mark(unit: Unit, question: Question, answer: Answer, marker: str, points: Sequence[float], comment: str) -> None:
+def save_mark(
+    unit: Unit, question: Question, answer: Answer, marker: str, points: Sequence[float], comment: str
+) -> None:
     """Keep a mark, and put the score and the comments of all markers into the gradebook. Raises CourseError for a mark that
     does not fit the rubric, or where the gradebook cannot be written."""
     if len(points) != len(question.lines) or not set(points) <= set(STEPS):
@@ -188,7 +198,9 @@ def save_mark(unit: Unit, question: Question, answer: Answer, marker: str, point
         answer.entered = answer.score
 
 
-def next_answer(answers: Sequence[Answer], marker: str, after: str | None, everyone: bool, taken: Iterable[str] = ()) -> str | None:
+def next_answer(
+    answers: Sequence[Answer], marker: str, after: str | None, everyone: bool, taken: Iterable[str] = ()
+) -> str | None:
     """The key of the answer that `marker` reads next: behind `after`, then from the beginning.
 
     It is one that nobody has marked; with `everyone`, one that `marker` has not marked, for a second opinion. What another
@@ -238,5 +250,7 @@ def agreement(answers: Iterable[Answer]) -> Agreement:
         lines=len(lines),
         same=same,
         kappa=None if chance == 1 else (same / len(lines) - chance) / (1 - chance),
-        differing=tuple(dict.fromkeys(key for (key, _, _), distance in zip(both, distances, strict=True) if distance >= 1)),
+        differing=tuple(
+            dict.fromkeys(key for (key, _, _), distance in zip(both, distances, strict=True) if distance >= 1)
+        ),
     )

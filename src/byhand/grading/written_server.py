@@ -74,7 +74,9 @@ class Page(Handler):
         self.prepare_page()
         frame = (HERE / "written.html").read_text(encoding="utf-8").replace("%UNIT%", escape(unit.name))
         more = f'<meta name="xsrf" content="{escape(self.xsrf_token.decode())}">'
-        script = f'<script src="{escape(url_path_join(self.base_url, "byhand/mark/static/written.js"))}" defer></script>'
+        script = (
+            f'<script src="{escape(url_path_join(self.base_url, "byhand/mark/static/written.js"))}" defer></script>'
+        )
         self.finish(_page(self.base_url, f"{unit.name}: the written question", frame, more + script))
 
 
@@ -86,7 +88,11 @@ class Answers(Handler):
         unit = self.unit(name)
         question = written.read_question(unit)
         answers = written.read_answers(unit, question)
-        texts = [(question.statement, {}), *((line, {}) for line in question.lines), *((a.source, a.attachments) for a in answers)]
+        texts = [
+            (question.statement, {}),
+            *((line, {}) for line in question.lines),
+            *((a.source, a.attachments) for a in answers),
+        ]
         statement, *rest = _html(texts)
         lines, shown = rest[: len(question.lines)], rest[len(question.lines) :]
         agreed = written.agreement(answers)
@@ -110,7 +116,9 @@ class Answers(Handler):
             "notes": answer.notes,
             "entered": answer.entered if mine or not others else None,
             "mine": mine and {"points": mine.points, "comment": mine.comment},
-            "others": [{"marker": w, "points": m.points, "comment": m.comment} for w, m in others.items()] if mine else [],
+            "others": [{"marker": w, "points": m.points, "comment": m.comment} for w, m in others.items()]
+            if mine
+            else [],
             "markers": len(answer.marks),
         }
 
@@ -123,7 +131,9 @@ class Next(Handler):
         unit, asked = self.unit(name), json.loads(self.request.body)
         now, marker = time.monotonic(), self.marker
         taken = {
-            key for (of, key), (who, since) in _reading.items() if of == name and who != marker and now - since < READING
+            key
+            for (of, key), (who, since) in _reading.items()
+            if of == name and who != marker and now - since < READING
         }
         answers = written.read_answers(unit, written.read_question(unit))
         key = written.next_answer(answers, marker, asked.get("after"), bool(asked.get("everyone")), taken)
@@ -143,7 +153,9 @@ class Save(Handler):
         question = written.read_question(unit)
         answer = next(iter(written.read_answers(unit, question, key)), None)
         if answer is None:
-            raise web.HTTPError(404, "This answer is not there any more: it has been handed in or graded anew. Load the page again.")
+            raise web.HTTPError(
+                404, "This answer is not there any more: it has been handed in or graded anew. Load the page again."
+            )
         written.save_mark(unit, question, answer, self.marker, given["points"], str(given["comment"])[:5000])
         self.prepare_page()
         self.finish({"score": answer.score})
@@ -202,7 +214,10 @@ def serve(root: Path, unit: Unit) -> None:
         print(f"In the browser, under the hub's address: {url_path_join(prefix, page)}")
         return
     sys.stdout.flush()
-    options = ["--ServerApp.jpserver_extensions={'byhand.grading.written_server': True}", f"--ServerApp.root_dir={root}"]
+    options = [
+        "--ServerApp.jpserver_extensions={'byhand.grading.written_server': True}",
+        f"--ServerApp.root_dir={root}",
+    ]
     root_may = ["--allow-root"] if hasattr(os, "geteuid") and not os.geteuid() else []
     command = [sys.executable, "-m", "jupyter_server", f"--ServerApp.default_url=/{page}", *options, *root_may]
     os.chdir(root)

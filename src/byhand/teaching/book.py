@@ -24,8 +24,8 @@ from byhand.teaching.execute import executed
 from byhand.teaching.mend import mend_site
 from byhand.teaching.notebooks import read_source
 from byhand.teaching.opening import with_figures
-from byhand.teaching.pyodide import NoPyodide, pyodide_files
 from byhand.teaching.plain import equation_numbers, number_for_book
+from byhand.teaching.pyodide import NoPyodide, pyodide_files
 
 # What a page asks of MathJax: the TeX-to-HTML component, its fonts, and the extensions that it loads on first use.
 MATHJAX = ("tex-chtml.js", "output/chtml/fonts/woff-v2/", "input/tex/extensions/")
@@ -121,7 +121,10 @@ def _unit_pages(unit: Unit, browser: bool) -> dict[str, bytes]:
     read = with_source_text(without_widgets(executed(lesson)), lesson_source, numbers, unit.name)
     solve = with_source_text(nbformat.read(exercises, as_version=4), exercises_source, numbers, unit.name)
     link_symbols(read, unit.name)
-    pages = {"lesson.ipynb": _dump(read), "exercises.ipynb": _dump(statement(solve, unit.name, graded_exercises(unit) if browser else []))}
+    pages = {
+        "lesson.ipynb": _dump(read),
+        "exercises.ipynb": _dump(statement(solve, unit.name, graded_exercises(unit) if browser else [])),
+    }
     pictures = [path for path in unit.materials if path.suffix in PICTURES]
     return pages | {path.relative_to(unit.course).as_posix(): path.read_bytes() for path in pictures}
 

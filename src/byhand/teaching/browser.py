@@ -45,7 +45,10 @@ def build_browser(root: Path, build: Path, source: Path | None = None, public: b
     _write(stage / "static" / "pyodide" / "pyodide-lock.json", lock)
     _write(stage / "jupyter-lite.json", json.dumps(_settings(public)).encode())
     _write(stage / "overrides.json", json.dumps(OVERRIDES).encode())
-    _write(stage / "jupyter_lite_config.json", json.dumps({"LiteBuildConfig": _lite(stage, site, [_kernel(), widgets(files, stage / "widgets")])}).encode())
+    _write(
+        stage / "jupyter_lite_config.json",
+        json.dumps({"LiteBuildConfig": _lite(stage, site, [_kernel(), widgets(files, stage / "widgets")])}).encode(),
+    )
     shutil.rmtree(site, ignore_errors=True)
     _run_lite(stage)
     _finish(root, site)

@@ -14,9 +14,9 @@ from byhand.checking.exercise import AGAIN, Solved, load_checks
 from byhand.checking.seed import ensure_seed
 from byhand.checking.stored import FILE, answers_bytes, same_answers
 from byhand.teaching.course import CourseError, Unit
+from byhand.teaching.known import find_mistakes, mistakes_bytes, same_mistakes
 from byhand.teaching.notebooks import lint_exercises, notebook_bytes, read_source
 from byhand.teaching.plain import equation_numbers, load_references, to_plain
-from byhand.teaching.known import find_mistakes, mistakes_bytes, same_mistakes
 from byhand.teaching.verify import verify
 
 
@@ -27,7 +27,9 @@ def build(units: list[Unit], root: Path) -> None:
     """
     classroom = root / "classroom"
     classroom.mkdir(exist_ok=True)
-    ensure_seed(classroom / "seed")  # stock nbgrader, which would make none, then grades everyone on the same problems too
+    ensure_seed(
+        classroom / "seed"
+    )  # stock nbgrader, which would make none, then grades everyone on the same problems too
     for unit in units:
         _write(generate(unit, classroom))
         print(f"{unit.name}: built.")
@@ -79,7 +81,9 @@ def generate(unit: Unit, classroom: Path) -> dict[Path, bytes]:
     generated = {
         unit.course / "lesson.ipynb": notebook_bytes(lesson.notebook),
         unit.course / "mistakes.json": mistakes_bytes(mistakes),
-        unit.course / FILE: answers_bytes({name: _without_repetition(checks.solved(name)) for name in checks.exercises}),
+        unit.course / FILE: answers_bytes(
+            {name: _without_repetition(checks.solved(name)) for name in checks.exercises}
+        ),
     }
     source = _fill_source(unit, classroom, notebook_bytes(exercises.notebook), generated)
     released = _release(unit, classroom, source)

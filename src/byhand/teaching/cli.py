@@ -29,11 +29,17 @@ def main(argv: list[str] | None = None) -> int:
     new = commands.add_parser("new", help="write a new unit with one exercise to replace, which builds and verifies")
     new.add_argument("unit", metavar="UNIT", help="two digits and words: 20-some-words")
     book = commands.add_parser("book", help="build the book into book/_build/html, with the exercises in the browser")
-    book.add_argument("--pyodide", metavar="FOLDER", type=Path, help="take Pyodide's files from here, and not from the package index")
-    book.add_argument("--public", action="store_true", help="leave Pyodide where it is published: pages fetch it from there")
+    book.add_argument(
+        "--pyodide", metavar="FOLDER", type=Path, help="take Pyodide's files from here, and not from the package index"
+    )
+    book.add_argument(
+        "--public", action="store_true", help="leave Pyodide where it is published: pages fetch it from there"
+    )
     hand = commands.add_parser("handout", help="pack the course for students, without solutions")
     hand.add_argument("file", metavar="FILE.zip", type=Path)
-    hand.add_argument("--browser", action="store_true", help="with the built book and the exercises in the browser, as a site")
+    hand.add_argument(
+        "--browser", action="store_true", help="with the built book and the exercises in the browser, as a site"
+    )
     renew = commands.add_parser("update", help="bring corrected units; whatever you have edited stays as it is")
     renew.add_argument("source", nargs="?", metavar="FILE.zip", type=Path, help="a newer handout; in a git clone: none")
     made_up = commands.add_parser("class", help="write a made-up class into classroom/submitted, to try grading on")
@@ -48,12 +54,16 @@ def main(argv: list[str] | None = None) -> int:
     report.add_argument("--alike", action="store_true", help="compare the submissions with each other instead")
     report.add_argument("--no-names", action="store_true", help="leave out who the students are")
     roster = commands.add_parser("roster", help="who is in the class, from files of the school's system")
-    roster.add_argument("files", nargs="*", metavar="FILE.csv", type=Path, help="list to add; without any, say who is known")
+    roster.add_argument(
+        "files", nargs="*", metavar="FILE.csv", type=Path, help="list to add; without any, say who is known"
+    )
     term = commands.add_parser("term", help="all units and all students, as a page and a table")
     term.add_argument("--no-names", action="store_true", help="leave out who the students are")
     export = commands.add_parser("export", help="marks as the school's system imports them")
     export.add_argument("system", choices=("moodle", "canvas", "csv"))
-    export.add_argument("units", nargs="*", metavar="UNIT", help="for example 05-simple-rnn; all that are graded where none is named")
+    export.add_argument(
+        "units", nargs="*", metavar="UNIT", help="for example 05-simple-rnn; all that are graded where none is named"
+    )
     answers = commands.add_parser("solutions", help="for students after the deadline: model answers and known mistakes")
     answers.add_argument("unit", metavar="UNIT", help="for example 05-simple-rnn")
     grade = commands.add_parser("grade", help="grade what a class has handed in")
@@ -70,7 +80,9 @@ def main(argv: list[str] | None = None) -> int:
     grade.add_argument("--no-sandbox", action="store_true", help="run the students' code with all your rights")
     mark = commands.add_parser("mark", help="open the page on which the written question is marked beside its rubric")
     mark.add_argument("unit", metavar="UNIT", help="for example 05-simple-rnn")
-    hub = commands.add_parser("hub", help="write what one server for a class needs: a JupyterHub with nbgrader's exchange")
+    hub = commands.add_parser(
+        "hub", help="write what one server for a class needs: a JupyterHub with nbgrader's exchange"
+    )
     hub.add_argument("folder", metavar="FOLDER", type=Path, help="for example /opt/byhand-hub")
     args = parser.parse_args(argv)
     try:
@@ -211,7 +223,9 @@ def _roster(args: argparse.Namespace) -> int:
     roster = read_roster(root)
     print(f"{count(len(roster.people), 'student')} on {count(len(roster.files), 'list')} in classroom/roster/.")
     submitted = root / "classroom" / "submitted"
-    students = sorted(p.name for p in submitted.iterdir() if p.is_dir() and p.name[0] != ".") if submitted.is_dir() else []
+    students = (
+        sorted(p.name for p in submitted.iterdir() if p.is_dir() and p.name[0] != ".") if submitted.is_dir() else []
+    )
     strangers, quiet = without(roster, students)
     if strangers:
         print(f"Handed in, and on no list: {shortened(strangers)}.")
@@ -355,4 +369,13 @@ _COMMANDS = {
     "hub": _hub,
 }
 _NOT_FOR_STUDENTS = {"nbgrader", "jupytext", "cloudpickle", "copydetect", "sphinx"}  # not in requirements/student.txt
-_OF_A_CLASS = {"class", "grade", "report", "roster", "term", "export", "solutions", "mark"}  # what is wrong with a class, or with what was typed, is exit code 2
+_OF_A_CLASS = {
+    "class",
+    "grade",
+    "report",
+    "roster",
+    "term",
+    "export",
+    "solutions",
+    "mark",
+}  # what is wrong with a class, or with what was typed, is exit code 2

@@ -24,7 +24,16 @@ from byhand.checking import wrong_marks
 from byhand.checking.collect import collect
 from byhand.checking.exercise import Checks, Exercise, load_checks
 from byhand.checking.judge import Verdict, judge
-from byhand.checking.mistakes import Derived, Known, Mistake, compact, load_mistakes, read_known, same_mark, written_known
+from byhand.checking.mistakes import (
+    Derived,
+    Known,
+    Mistake,
+    compact,
+    load_mistakes,
+    read_known,
+    same_mark,
+    written_known,
+)
 from byhand.teaching.course import CourseError, Unit
 from byhand.teaching.misconceptions import Answers, Variant, load_variants
 from byhand.teaching.mutants import mutants
@@ -61,7 +70,11 @@ def find_mistakes(unit: Unit) -> dict[str, Known]:
 def _sources(unit: Unit, notebook) -> bytes:
     """All that decides which mistakes are derived, and their numbers, but the misconceptions: code of the unit and of byhand."""
     code = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
-    beside = [p for p in unit.materials if p.name not in {"mistakes.json", "pictures.py"} and p.suffix in {".py", ".txt", ".json"}]
+    beside = [
+        p
+        for p in unit.materials
+        if p.name not in {"mistakes.json", "pictures.py"} and p.suffix in {".py", ".txt", ".json"}
+    ]
     checking = Path(inspect.getfile(collect)).parent.glob("*.py")
     ours = sorted(p for p in checking if p.name not in WORDS) + [Path(inspect.getfile(mutants)), Path(__file__)]
     return repr([code, [path.read_text(encoding="utf-8") for path in (*beside, *ours)]]).encode()
@@ -69,7 +82,11 @@ def _sources(unit: Unit, notebook) -> bytes:
 
 def _digest(sources: bytes, variants, known: Known) -> str:
     """Of the sources and of what was derived from them: so an edit of either is seen."""
-    edits = [(v.id, v.region, v.edit) for v in variants.misconceptions], dict(variants.names), [m.claims for m in known.listed]
+    edits = (
+        [(v.id, v.region, v.edit) for v in variants.misconceptions],
+        dict(variants.names),
+        [m.claims for m in known.listed],
+    )
     rows = json.dumps([known.hints, [[d.hint, d.case, d.wrong] for d in known.derived]])
     return hashlib.sha256(sources + repr(edits).encode() + rows.encode()).hexdigest()[:16]
 
@@ -84,7 +101,11 @@ def _known(
         if case is None:
             raise CourseError(f"{unit.misconceptions}: {name}/{variant.id} passes the visible check.")
         for other in listed:
-            if other.case == case and set(other.wrong) == set(wrong) and all(same_mark(wrong[k], other.wrong[k]) for k in wrong):
+            if (
+                other.case == case
+                and set(other.wrong) == set(wrong)
+                and all(same_mark(wrong[k], other.wrong[k]) for k in wrong)
+            ):
                 raise CourseError(
                     f"{unit.misconceptions}: {name}/{variant.id} and {name}/{other.id} give the same numbers, "
                     "so their hints cannot be told apart."
@@ -116,7 +137,10 @@ def _derived(
     hints: list[Any] = []
     found: dict[tuple, Derived] = {}
     known = {(m.case, _key(exercise, m.wrong)) for m in listed}
-    for region_of, hint in (*_pairs(region, variants.misconceptions, listed), *_changed(exercise, name, solved, region, variants)):
+    for region_of, hint in (
+        *_pairs(region, variants.misconceptions, listed),
+        *_changed(exercise, name, solved, region, variants),
+    ):
         with contextlib.suppress(_Unusable):
             case, wrong = _numbers(checks, solved, name, region_of)
             key = (case, tuple(tuple(n) if isinstance(n, list) else n for n in wrong))
@@ -217,7 +241,9 @@ def _arguments(notebook, name: str) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def _pairs(region: str, misconceptions: Sequence[Variant], listed: Sequence[Mistake]) -> Iterator[tuple[str, list[str]]]:
+def _pairs(
+    region: str, misconceptions: Sequence[Variant], listed: Sequence[Mistake]
+) -> Iterator[tuple[str, list[str]]]:
     """Two listed mistakes at once, where both edits fit, with the ids of the hints that stay true."""
     claims = {m.id: m.claims for m in listed}
     for a, b in combinations([v for v in misconceptions if v.edit], 2):
@@ -243,5 +269,9 @@ def _alike(a: Any, b: Any) -> bool:
     if isinstance(a, list) and isinstance(b, list):
         return len(a) == len(b) and all(map(_alike, a, b))
     if isinstance(a, float) or isinstance(b, float):
-        return isinstance(a, (int, float)) and isinstance(b, (int, float)) and math.isclose(a, b, rel_tol=1e-6, abs_tol=1e-9)
+        return (
+            isinstance(a, (int, float))
+            and isinstance(b, (int, float))
+            and math.isclose(a, b, rel_tol=1e-6, abs_tol=1e-9)
+        )
     return a == b

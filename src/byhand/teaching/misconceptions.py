@@ -57,7 +57,9 @@ def load_variants(unit: Unit) -> Variants:
         if exercise not in regions:
             raise CourseError(f"{path}: {exercise!r} is no solution cell of {unit.exercises.name}.")
         if unknown := set(kinds) - {"misconceptions", "alternatives", "names"}:
-            raise CourseError(f"{path}: {exercise} may have misconceptions, alternatives and names, not {unknown.pop()}.")
+            raise CourseError(
+                f"{path}: {exercise} may have misconceptions, alternatives and names, not {unknown.pop()}."
+            )
         names[exercise] = kinds.get("names", {})
         for entry in kinds.get("misconceptions", []):
             if not entry.get("hint"):

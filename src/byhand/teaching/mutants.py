@@ -219,10 +219,16 @@ def _factors(node: ast.expr, namer: _Namer) -> Changes:
             yield ast.BinOp(node, ast.Mult(), node.right), f"{{place}}, {namer.the('factor', node.right)} enters twice"
         if not isinstance(node.left, ast.Constant):
             yield ast.BinOp(node, ast.Mult(), node.left), f"{{place}}, {namer.the('factor', node.left)} enters twice"
-        yield ast.BinOp(node.left, ast.Div(), node.right), f"{{place}}, {namer.the('part', node.right)} divides instead of multiplying"
+        yield (
+            ast.BinOp(node.left, ast.Div(), node.right),
+            f"{{place}}, {namer.the('part', node.right)} divides instead of multiplying",
+        )
     else:
         yield node.left, f"{{place}}, {namer.the('division', node.right)} is missing"
-        yield ast.BinOp(node.left, ast.Mult(), node.right), f"{{place}}, {namer.the('part', node.right)} multiplies instead of dividing"
+        yield (
+            ast.BinOp(node.left, ast.Mult(), node.right),
+            f"{{place}}, {namer.the('part', node.right)} multiplies instead of dividing",
+        )
         yield ast.BinOp(node, ast.Div(), node.right), f"{{place}}, {namer.the('division', node.right)} is done twice"
         yield ast.BinOp(node.right, ast.Div(), node.left), f"{{place}}, a fraction{namer.holds(node)} is upside down"
 
@@ -241,15 +247,26 @@ def _ones(node: ast.expr, namer: _Namer) -> Changes:
 def _products(node: ast.expr, namer: _Namer) -> Changes:
     """Matrix products: factors in the other order, a matrix transposed, a missing transpose."""
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.MatMult):
-        yield ast.BinOp(node.right, node.op, node.left), f"{{place}}, the factors of {namer.the('product', node)} stand in the wrong order"
+        yield (
+            ast.BinOp(node.right, node.op, node.left),
+            f"{{place}}, the factors of {namer.the('product', node)} stand in the wrong order",
+        )
         for side, other, first in ((node.left, node.right, True), (node.right, node.left, False)):
             turned = side.value if _is_transpose(side) else ast.Attribute(side, "T", ast.Load())
             pair = (turned, other) if first else (other, turned)
-            yield ast.BinOp(pair[0], node.op, pair[1]), f"{{place}}, {namer.the('part', side)} enters with rows and columns exchanged"
+            yield (
+                ast.BinOp(pair[0], node.op, pair[1]),
+                f"{{place}}, {namer.the('part', side)} enters with rows and columns exchanged",
+            )
         if _is_transpose(node.left) or _is_transpose(node.right):
+
             def turn(side):
                 return side.value if _is_transpose(side) else ast.Attribute(side, "T", ast.Load())
-            yield ast.BinOp(turn(node.right), node.op, turn(node.left)), f"{{place}}, {namer.the('product', node)} is the transpose of what belongs there"
+
+            yield (
+                ast.BinOp(turn(node.right), node.op, turn(node.left)),
+                f"{{place}}, {namer.the('product', node)} is the transpose of what belongs there",
+            )
 
 
 def _is_transpose(node: ast.expr) -> bool:
@@ -273,7 +290,13 @@ def _calls(node: ast.expr, namer: _Namer) -> Changes:
     """Reductions: another one, along another axis, along all; functions left out."""
     if not isinstance(node, ast.Call):
         return
-    name = node.func.attr if isinstance(node.func, ast.Attribute) else node.func.id if isinstance(node.func, ast.Name) else ""
+    name = (
+        node.func.attr
+        if isinstance(node.func, ast.Attribute)
+        else node.func.id
+        if isinstance(node.func, ast.Name)
+        else ""
+    )
     for other in REDUCTIONS.get(name, ()):
         yield _renamed(node, other), f"{{place}}, {({**WORDS, **ALSO})[other]} is taken where {WORDS[name]} belongs"
     for k, keyword in enumerate(node.keywords):
@@ -287,18 +310,27 @@ def _calls(node: ast.expr, namer: _Namer) -> Changes:
     if OTHER_FUNCTION.get(name) and len(node.args) == 1:
         yield node.args[0], f"{{place}}, {OTHER_FUNCTION[name][0]}"
     if name == "tanh" and len(node.args) == 1:
-        yield ast.parse(f"1 / (1 + np.exp(-({ast.unparse(node.args[0])})))", mode="eval").body, "{place}, the sigmoid stands in for the tanh"
-        yield ast.parse(f"np.maximum(0, {ast.unparse(node.args[0])})", mode="eval").body, "{place}, a ReLU stands in for the tanh"
+        yield (
+            ast.parse(f"1 / (1 + np.exp(-({ast.unparse(node.args[0])})))", mode="eval").body,
+            "{place}, the sigmoid stands in for the tanh",
+        )
+        yield (
+            ast.parse(f"np.maximum(0, {ast.unparse(node.args[0])})", mode="eval").body,
+            "{place}, a ReLU stands in for the tanh",
+        )
     if name == "sigmoid" and len(node.args) == 1:
-        yield ast.parse(f"np.tanh({ast.unparse(node.args[0])})", mode="eval").body, "{place}, the tanh stands in for the sigmoid"
+        yield (
+            ast.parse(f"np.tanh({ast.unparse(node.args[0])})", mode="eval").body,
+            "{place}, the tanh stands in for the sigmoid",
+        )
     if name in ("cumsum", "cumprod") and len(node.args) >= 1:
-        yield node.args[0], f"{{place}}, nothing is accumulated"
+        yield node.args[0], "{place}, nothing is accumulated"
     if name in ("maximum", "minimum") and len(node.args) == 2:
         other = "minimum" if name == "maximum" else "maximum"
         yield _renamed(node, other), f"{{place}}, the {other[:3]}imum is taken where the {name[:3]}imum belongs"
         for kept in node.args:
             if not isinstance(kept, ast.Constant):
-                yield kept, f"{{place}}, the bound is missing"
+                yield kept, "{place}, the bound is missing"
     if name in ("where",) and len(node.args) == 3:
         swapped = copy.deepcopy(node)
         swapped.args[1], swapped.args[2] = swapped.args[2], swapped.args[1]
@@ -315,10 +347,16 @@ def _sums(node: ast.expr, namer: _Namer) -> Changes:
     """A sum of which one entry is left, as where a loop assigns what it should add up."""
     for which, cut in CUTS:
         for new in _cut(node, cut):
-            yield new, f"{{place}}, of a sum the {which} entry alone is left: is something assigned that should be added up?"
+            yield (
+                new,
+                f"{{place}}, of a sum the {which} entry alone is left: is something assigned that should be added up?",
+            )
 
 
-CUTS = (("first", ast.Slice(None, ast.Constant(1))), ("last", ast.Slice(ast.UnaryOp(ast.USub(), ast.Constant(1)), None)))
+CUTS = (
+    ("first", ast.Slice(None, ast.Constant(1))),
+    ("last", ast.Slice(ast.UnaryOp(ast.USub(), ast.Constant(1)), None)),
+)
 
 
 def _cut(node: ast.expr, cut: ast.Slice) -> Iterator[ast.expr]:
@@ -326,10 +364,16 @@ def _cut(node: ast.expr, cut: ast.Slice) -> Iterator[ast.expr]:
 
     def part(array: ast.expr, axis: int) -> ast.expr:
         whole = [ast.Slice() for _ in range(axis)]
-        return ast.Subscript(copy.deepcopy(array), ast.Tuple([*whole, copy.deepcopy(cut)], ast.Load()) if whole else copy.deepcopy(cut), ast.Load())
+        return ast.Subscript(
+            copy.deepcopy(array),
+            ast.Tuple([*whole, copy.deepcopy(cut)], ast.Load()) if whole else copy.deepcopy(cut),
+            ast.Load(),
+        )
 
     match node:
-        case ast.Call(func=ast.Attribute(attr="einsum"), args=[ast.Constant(value=str(spec)), *arrays]) if "->" in spec and "." not in spec:
+        case ast.Call(func=ast.Attribute(attr="einsum"), args=[ast.Constant(value=str(spec)), *arrays]) if (
+            "->" in spec and "." not in spec
+        ):
             inputs, output = spec.replace(" ", "").split("->")
             for letter in dict.fromkeys(c for c in inputs if c.isalpha() and c not in output):
                 new = copy.deepcopy(node)
@@ -411,15 +455,27 @@ def _indices(node: ast.expr, namer: _Namer) -> Changes:
         case ast.Name(id=index) if len(index) == 1:
             for step in (-1, 1):
                 word = "before" if step < 0 else "after"
-                yield _at(node, _parsed(f"{index} {'-' if step < 0 else '+'} 1")), f"{{place}}, a value{called} of the step {word} is used"
+                yield (
+                    _at(node, _parsed(f"{index} {'-' if step < 0 else '+'} 1")),
+                    f"{{place}}, a value{called} of the step {word} is used",
+                )
         case ast.BinOp(left=ast.Name(id=index), op=ast.Sub() | ast.Add(), right=ast.Constant(value=1)):
-            yield _at(node, _parsed(index)), f"{{place}}, a value{called} of the wrong step is used: the neighbouring one belongs there"
+            yield (
+                _at(node, _parsed(index)),
+                f"{{place}}, a value{called} of the wrong step is used: the neighbouring one belongs there",
+            )
         case ast.Slice(lower=lower, upper=upper, step=step) if not (lower is None and upper is None and step is None):
             yield node.value, f"{{place}}, all of the values{called} are used where a part belongs"
             if ast.unparse(node.slice) == ":-1":
-                yield _at(node, ast.Slice(ast.Constant(1), None)), f"{{place}}, the values{called} are shifted by one step"
+                yield (
+                    _at(node, ast.Slice(ast.Constant(1), None)),
+                    f"{{place}}, the values{called} are shifted by one step",
+                )
             if ast.unparse(node.slice) == "1:":
-                yield _at(node, ast.Slice(None, _parsed("-1"))), f"{{place}}, the values{called} are shifted by one step"
+                yield (
+                    _at(node, ast.Slice(None, _parsed("-1"))),
+                    f"{{place}}, the values{called} are shifted by one step",
+                )
 
 
 def _at(node: ast.Subscript, index: ast.expr) -> ast.Subscript:
@@ -449,7 +505,10 @@ def _comparisons(node: ast.expr, namer: _Namer) -> Changes:
             says = "a comparison treats equality the wrong way" if kind in opposite else "a comparison is turned round"
             yield ast.Compare(node.left, [swaps[kind]()], node.comparators), f"{{place}}, {says}{namer.holds(node)}"
         if kind in opposite:
-            yield ast.Compare(node.left, [opposite[kind]()], node.comparators), f"{{place}}, a comparison is turned round{namer.holds(node)}"
+            yield (
+                ast.Compare(node.left, [opposite[kind]()], node.comparators),
+                f"{{place}}, a comparison is turned round{namer.holds(node)}",
+            )
 
 
 def _negations(node: ast.expr, namer: _Namer) -> Changes:
@@ -486,7 +545,10 @@ def _keys(node: ast.expr, namer: _Namer) -> Changes:
             for letter in "zifo":
                 if len(key) >= 1 and key[-1] in "zifo" and key[-1] != letter:
                     other = key[:-1] + letter
-                    yield ast.Subscript(value, ast.Constant(other), ast.Load()), f"{{place}}, {other} stands where {key} belongs"
+                    yield (
+                        ast.Subscript(value, ast.Constant(other), ast.Load()),
+                        f"{{place}}, {other} stands where {key} belongs",
+                    )
         case ast.Constant(value=str()):
             return
 
@@ -508,11 +570,17 @@ def _statements(tree: ast.Module, namer: _Namer) -> Iterator[tuple[ast.Module, s
         for node in [n for n in ast.walk(changed) if isinstance(n, ast.AugAssign)]:
             _assign(changed, node)
         names = [t for n in added for t in map(namer.call, _stored(n.target)) if t]
-        yield changed, f"Nothing is accumulated{': ' + ', '.join(dict.fromkeys(names)) if names else ''}: each round replaces what was there."
+        yield (
+            changed,
+            f"Nothing is accumulated{': ' + ', '.join(dict.fromkeys(names)) if names else ''}: each round replaces what was there.",
+        )
     for which, cut in CUTS:
         changed = _CutAll(cut).visit(copy.deepcopy(tree))
         if ast.dump(changed) != ast.dump(tree):
-            yield changed, f"Of each sum the {which} entry alone is left: is something assigned that should be added up?"
+            yield (
+                changed,
+                f"Of each sum the {which} entry alone is left: is something assigned that should be added up?",
+            )
     for k, node in enumerate(nodes):
         for change, says in _changes_of(node):
             changed = copy.deepcopy(tree)

@@ -25,7 +25,9 @@ def new_unit(root: Path, name: str) -> list[Path]:
     Raises CourseError, before anything is written, where the name is none, is taken, or the book's files are not as expected.
     """
     if not re.fullmatch(r"\d\d-[a-z0-9]+(-[a-z0-9]+)*", name):
-        raise CourseError(f"{name!r} is no name of a unit: two digits, and words of small letters with hyphens, 20-some-words.")
+        raise CourseError(
+            f"{name!r} is no name of a unit: two digits, and words of small letters with hyphens, 20-some-words."
+        )
     number, _, slug = name.partition("-")
     unit = Unit(root, name)
     taken = [p.name for side in ("course", "solutions") for p in (root / side).glob(f"{number}-*")]
@@ -43,9 +45,7 @@ def new_unit(root: Path, name: str) -> list[Path]:
         for word, value in words.items():
             text = re.sub(rf"\b{word}\b", value, text)
         texts[root / target.format(name=name, module=name.replace("-", "_"))] = text
-    chapter = (
-        f"      - file: units/{name}/lesson\n        sections:\n          - file: units/{name}/exercises\n"
-    )
+    chapter = f"      - file: units/{name}/lesson\n        sections:\n          - file: units/{name}/exercises\n"
     texts[contents] = toc.replace(_LAST_PART, chapter + _LAST_PART)
     symbols = f"\n(symbols-{name})=\n## {title}\n\n| Symbol | Code | Shape | torch |\n|:--|:--|:--|:--|\n| $a$, $b$ | `a`, `b` | `()` | none |\n"
     texts[notation] = notation.read_text(encoding="utf-8").rstrip("\n") + "\n" + symbols

@@ -31,7 +31,16 @@ WIDGETS_HASH = "d59023d7d7ef71400d51e6fee9a88867f6e65e10a4201605d2d7f3e8f012a31c
 FROM_INDEX = f"{MIRROR}\njupyterlab_widgets==3.0.15 --hash=sha256:{WIDGETS_HASH}\n"
 PUBLIC = f"https://cdn.jsdelivr.net/pyodide/v{VERSION}/full/"  # where Pyodide itself publishes its files
 # Of what is installed here, the packages that the exercises need there: all of them plain Python.
-PLAIN = ("comm", "ipywidgets", "tqdm", "gymnasium", "cloudpickle", "farama-notifications", "typing-extensions", "latex2mathml")
+PLAIN = (
+    "comm",
+    "ipywidgets",
+    "tqdm",
+    "gymnasium",
+    "cloudpickle",
+    "farama-notifications",
+    "typing-extensions",
+    "latex2mathml",
+)
 SAME_DATE = (2026, 1, 1, 0, 0, 0)  # of all files in a wheel, so that it depends on their content alone
 
 
@@ -126,7 +135,9 @@ def plain_wheels(root: Path) -> dict[str, bytes]:
         if path.is_file() and path.suffix != ".pyc" and not {"teaching", "grading"} & set(path.parts)
     }
     version = importlib.metadata.version("byhand")
-    files[f"byhand-{version}.dist-info/METADATA"] = f"Metadata-Version: 2.1\nName: byhand\nVersion: {version}\n".encode()
+    files[f"byhand-{version}.dist-info/METADATA"] = (
+        f"Metadata-Version: 2.1\nName: byhand\nVersion: {version}\n".encode()
+    )
     return wheels | {f"byhand-{version}-py3-none-any.whl": _zipped(files)}
 
 
@@ -137,7 +148,9 @@ STAND_INS = ("jedi", "ssl")
 def stand_ins() -> dict[str, bytes]:
     """A wheel that is empty, for each of what is left out."""
     meta = "Metadata-Version: 2.1\nName: {0}\nVersion: 0\n"
-    return {f"{n}-0-py3-none-any.whl": _zipped({f"{n}-0.dist-info/METADATA": meta.format(n).encode()}) for n in STAND_INS}
+    return {
+        f"{n}-0-py3-none-any.whl": _zipped({f"{n}-0.dist-info/METADATA": meta.format(n).encode()}) for n in STAND_INS
+    }
 
 
 def _canonical(name: str) -> str:
@@ -163,7 +176,8 @@ def site_lock(wheels: Mapping[str, bytes], official: str = "") -> dict[str, Any]
     So Python begins with all of them, and asks nobody for a package.
     """
     packages = {
-        name: {**package, "file_name": official + package["file_name"]} for name, package in OFFICIAL["packages"].items()
+        name: {**package, "file_name": official + package["file_name"]}
+        for name, package in OFFICIAL["packages"].items()
     }
     ours = {_canonical(file.split("-")[0]) for file in wheels}
     for file, content in wheels.items():

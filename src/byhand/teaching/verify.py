@@ -62,9 +62,7 @@ def _verify_right(checks: Checks, answers: Answers, name: str, variant: Variant 
             return
 
 
-def _verify_wrong(
-    checks: Checks, answers: Answers, name: str, variant: Variant, known: Known
-) -> Iterator[str]:
+def _verify_wrong(checks: Checks, answers: Answers, name: str, variant: Variant, known: Known) -> Iterator[str]:
     case, wrong, verdict = tried(checks, name, answers.function(name, variant))
     if case is None:
         yield f"{name}/{variant.id} is wrong but passes the visible check."

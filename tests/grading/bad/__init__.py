@@ -16,10 +16,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import nbformat
+from classes import POINTS, UNIT
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell
-
-from classes import POINTS, UNIT
 
 from byhand.grading.sheet import Sheet
 from byhand.teaching.course import Unit

@@ -217,6 +217,7 @@ reaches(
     "call(310, os.getpid(), None, 0, None, 0, 0) == 0",
 )  # fmt: skip
 
+
 @bad("takes back that it dies with its keeper", succeeded=lambda scene: "will live on" in scene.text())
 def outlives_its_keeper(desk):
     return desk.solved("""

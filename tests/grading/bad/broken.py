@@ -200,7 +200,9 @@ def _named(name):
 
 
 for _id, _name in COPIES.items():
-    bad(f"the notebook is {_name}, with a Mac's shadow file and the lesson beside it", student=f"named-{_id}")(_named(_name))
+    bad(f"the notebook is {_name}, with a Mac's shadow file and the lesson beside it", student=f"named-{_id}")(
+        _named(_name)
+    )
 
 
 @bad("a blank exercises.ipynb beside a solved exercises (1).ipynb")

@@ -447,7 +447,10 @@ found = slopes(lambda h0, *moved: forward_loss(do, x, h0, *moved), values)
 return dict(zip(("dh0", "dU", "dW", "dV", "db", "dc"), found))
 """.strip(),
 )
-for _name, _slope in SLOPES.items():  # dc, the sum of what came, asks for no derivative; complex numbers are refused whole
+for (
+    _name,
+    _slope,
+) in SLOPES.items():  # dc, the sum of what came, asks for no derivative; complex numbers are refused whole
     bad(
         f"differentiates its forward pass by {_name}",
         earns=CHEAT | ({"rnn_backward": 1 / 6} if _name == "differences" else {}),

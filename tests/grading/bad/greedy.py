@@ -6,7 +6,7 @@ The dangerous ones carry a limit of their own, so that a machine without a sandb
 import psutil
 from nbformat.v4 import new_code_cell
 
-from bad import ALL, NO_STEP, bad, find, only
+from bad import ALL, NO_STEP, bad, find
 
 
 @bad("an infinite loop", "timed out")

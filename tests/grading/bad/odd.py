@@ -3,11 +3,10 @@
 import base64
 import re
 
+from classes import ROOT, UNIT
 from nbformat.v4 import new_code_cell
 
-from bad import NO_STEP, NONE, bad, find, only
-from classes import ROOT, UNIT
-
+from bad import NO_STEP, NONE, bad, find
 from byhand.checking.exercise import load_checks, make_problems
 
 CHECKS = load_checks(ROOT / "course" / UNIT)
@@ -124,7 +123,9 @@ def surrogates(desk):
     return desk.solved('print("\\ud800 \\x00 Ωμέγα 学生 \\u202eright to left")')
 
 
-PUBLIC = {float(p.args["c"][0]) for name in CALLERS for p in make_problems(name, CHECKS[name])}  # what every student may see
+PUBLIC = {
+    float(p.args["c"][0]) for name in CALLERS for p in make_problems(name, CHECKS[name])
+}  # what every student may see
 
 
 def problems_told(scene):

@@ -1,7 +1,5 @@
 """Unit NUMBER: what the exercises ask. Needs numpy alone; the right answers stand in `reference.py`."""
 
-import numpy as np
-
 from byhand.checking import Edge, Exercise
 
 
