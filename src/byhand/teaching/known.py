@@ -174,7 +174,7 @@ def _short(marks: Mapping[str, float], wrong: Mapping[str, Any], exercise: Exerc
 
 
 class _Unusable(Exception):
-    """A derived answer that says nothing: it is right, fails, does not end, or is wrong by next to nothing."""
+    """A derived answer that says nothing: it is right, fails, does not end, gives zeros, or is wrong by next to nothing."""
 
 
 def _numbers(checks: Checks, solved: Answers, name: str, region: str) -> tuple[int, list[float | None]]:
@@ -192,6 +192,8 @@ def _numbers(checks: Checks, solved: Answers, name: str, region: str) -> tuple[i
         raise _Unusable
     numbers = {k: mark for k, mark in wrong.items() if k != "arguments"}
     marks = compact(exercise, numbers)
+    if marks and not any(numbers[key]["projections"][-1] for key in marks):  # zeros have many causes
+        raise _Unusable
     shapes = {key: np.shape(value) for key, value in checks.solved(name)[case].answer.items()}
     rows = [row for row in verdict.rows if not row.right and row.shape == tuple(shapes.get(row.name, ()))]
     # Where each entry is measured against itself, a zero that is missed gives an error as large as it likes.

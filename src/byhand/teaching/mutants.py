@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 MOST = 900  # mutants of one exercise
+ELSE = "something else"  # in a sentence: a variable that a student cannot know
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ def mutants(region: str, words: Mapping[str, str], results: Sequence[str], argum
     loaded = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)}
     stored = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
     variables = [*arguments, *sorted((stored & loaded) - set(arguments))]
-    namer = _Namer(words, results, arguments, tuple(variables))
+    namer = _Namer(words, results, arguments, tuple(variables), _positions(tree))
     found: dict[str, str] = {}
     for changed, hint in (*_expressions(tree, namer), *_statements(tree, namer)):
         if hint:
@@ -57,6 +58,7 @@ class _Namer:
     results: Sequence[str] = ()
     arguments: Sequence[str] = ()
     variables: Sequence[str] = ()  # the arguments, and what the solution itself computes
+    positions: frozenset[str] = frozenset()  # those that say where something stands, or how often
 
     def call(self, name: str) -> str:
         """What to call a variable; '' where a student cannot know it."""
@@ -115,6 +117,18 @@ def _of(part: ast.AST | None, named: Iterable[tuple[str, ast.AST]]) -> list[str]
     return [name for name, value in named if part is not None and any(node is part for node in ast.walk(value))]
 
 
+def _positions(tree: ast.Module) -> frozenset[str]:
+    """The variables by which something is looked up, cut or counted."""
+    found: list[ast.expr] = []
+    for node in ast.walk(tree):
+        match node:
+            case ast.Subscript(slice=where):
+                found.append(where)
+            case ast.Call(func=ast.Name(id="range"), args=bounds):
+                found += bounds
+    return frozenset(n.id for where in found for n in ast.walk(where) if isinstance(n, ast.Name))
+
+
 def _stored(target: ast.expr) -> list[str]:
     """The variables that an assignment sets."""
     match target:
@@ -152,7 +166,7 @@ def _expressions(tree: ast.Module, namer: _Namer) -> Iterator[tuple[ast.Module, 
 
 def _sentence(says: str, place: str) -> str:
     """The sentence; '' where it would name neither a place nor anything that a student knows."""
-    if not place and "{place}" in says and not re.search(r" with \w| stands? where ", says):
+    if not place and "{place}" in says and (ELSE in says or not re.search(r" with \w| stands? where ", says)):
         return ""
     if not place and "{place}" in says:
         place, says = "somewhere", says.replace("{place},", "{place}")  # a variable's name keeps its small letter
@@ -526,15 +540,15 @@ def _conditions(node: ast.expr, namer: _Namer) -> Changes:
 
 
 def _others(node: ast.expr, namer: _Namer) -> Changes:
-    """Another argument of the function where one stands; zeros where it stands."""
+    """Another argument of the function where one stands; zeros where it stands, unless it is a position or a number of times."""
     if not isinstance(node, ast.Name) or not isinstance(node.ctx, ast.Load) or node.id not in namer.variables:
         return
     here = namer.call(node.id)
     for other in namer.variables:
         if other != node.id and (here or namer.call(other)):
-            there = namer.call(other) or "something else"
-            yield ast.Name(other, ast.Load()), f"{{place}}, {there} stands where {here or 'something else'} belongs"
-    if here:
+            there = namer.call(other) or ELSE
+            yield ast.Name(other, ast.Load()), f"{{place}}, {there} stands where {here or ELSE} belongs"
+    if here and node.id not in namer.positions:
         yield _parsed(f"np.zeros_like({node.id})"), f"{{place}}, zeros stand where {here} belongs"
 
 
