@@ -11,8 +11,8 @@ import nbformat
 from nbformat.v4 import new_code_cell
 from nbgrader.api import Gradebook
 
+from byhand.course import Unit
 from byhand.grading.sheet import Sheet
-from byhand.teaching.course import Unit
 from byhand.teaching.notebooks import read_source
 
 ROOT = Path(__file__).parents[1]

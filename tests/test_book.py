@@ -11,8 +11,8 @@ from urllib.parse import unquote, urlsplit
 import nbformat.v4 as nb
 import pytest
 
+from byhand.course import CourseError
 from byhand.teaching.book import build_book, statement, with_source_text, without_widgets
-from byhand.teaching.course import CourseError
 from byhand.teaching.mend import mend
 
 ROOT = Path(__file__).parents[1]

@@ -10,8 +10,8 @@ from book_visit import violations
 from classes import run
 from waiting import LONG
 
+from byhand.course import find_root, find_units
 from byhand.teaching.browser import graded_exercises
-from byhand.teaching.course import find_root, find_units
 from byhand.teaching.misconceptions import load_variants
 from byhand.teaching.notebooks import BEGIN, END, read_source, with_solution
 from byhand.teaching.pyodide import NoPyodide, pyodide_files, wanted

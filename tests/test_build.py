@@ -7,9 +7,9 @@ from pathlib import Path
 import nbformat
 import pytest
 
+from byhand.cli import main
+from byhand.course import CourseError, Unit, find_units
 from byhand.teaching.build import build, generate
-from byhand.teaching.cli import main
-from byhand.teaching.course import CourseError, Unit, find_units
 
 ROOT = Path(__file__).resolve().parents[1]
 PATTERN = "05-simple-rnn"  # the unit that the tests of a wrong source break in a copy

@@ -1,7 +1,7 @@
 """The sentences of the mistakes that the build derives from a solution."""
 
 from byhand.checking.mistakes import load_mistakes
-from byhand.teaching.course import find_root, find_units
+from byhand.course import find_root, find_units
 from byhand.teaching.mutants import mutants
 
 SOLUTION = """h = h0

@@ -8,7 +8,7 @@ import nbformat
 import pytest
 from classes import copy_course, run
 
-from byhand.teaching.course import CourseError
+from byhand.course import CourseError
 from byhand.teaching.handout import handout
 from byhand.update import Changes, UpdateError, update
 

@@ -15,10 +15,10 @@ from nbformat.v4 import new_code_cell, new_markdown_cell
 from nbgrader.api import Gradebook
 from test_grade import become_ordinary
 
+from byhand.course import Unit
 from byhand.grading import feedback, grade, record
 from byhand.grading.grade import Grading
 from byhand.grading.work import Conditions
-from byhand.teaching.course import Unit
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("accidents")]
 BYHAND = Path(sys.executable).parent / "byhand"

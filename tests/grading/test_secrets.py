@@ -18,12 +18,12 @@ from classes import ROOT, copy_course, run
 from byhand.checking import _seed
 from byhand.checking.exercise import Exercise, load_checks, make_problems
 from byhand.checking.seed import BYTES, ensure_seed, fresh, of_unit, random_state, read_seed
+from byhand.course import Unit
 from byhand.grading.kernel import Ended, Server
 from byhand.grading.paper import WITHHELD, Paper, ReleaseCell, with_problems
 from byhand.grading.sandbox import Limits
 from byhand.grading.server import Request
 from byhand.grading.sheet import Sheet
-from byhand.teaching.course import Unit
 
 TOKEN = "token-of-an-instructor-" + "fedcba98" * 4
 

@@ -15,9 +15,9 @@ from playwright.sync_api import expect
 from test_lab import page  # noqa: F401 - a fixture
 from waiting import LONG, until
 
+from byhand.course import CourseError, Unit, find_units
 from byhand.grading import written, written_html
 from byhand.grading.written import Agreement, Answer, Mark, agreement, next_answer, read_question
-from byhand.teaching.course import CourseError, Unit, find_units
 
 TO_OPEN = 4000 * LONG  # milliseconds, for the first page of a server, which starts a process that lays all answers out
 ESSAYS = {

@@ -20,12 +20,12 @@ from pathlib import Path
 import nbformat
 from copydetect import CodeFingerprint, compare_files
 
+from byhand.course import CourseError, Unit
 from byhand.grading.bounded import bounded
 from byhand.grading.clean import taken_in
 from byhand.grading.insight import UNREAD, Insight
 from byhand.grading.paper import NOTEBOOK
 from byhand.grading.sheet import Sheet
-from byhand.teaching.course import CourseError, Unit
 
 K = {"code": 25, "prose": 60}  # characters that two must share: of code without names and spaces, of prose as it is
 SHARE, FEWEST, MANIEST = (

@@ -14,12 +14,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from byhand.course import CourseError, Unit
 from byhand.grading.clean import for_spreadsheet
 from byhand.grading.insight import count, shortened
 from byhand.grading.roster import File, Person
 from byhand.grading.term import Line, Term, called
 from byhand.grading.verdicts import write_whole
-from byhand.teaching.course import CourseError, Unit
 from byhand.teaching.notebooks import read_source
 
 # The columns of Canvas that stand before the assignments, in its order.

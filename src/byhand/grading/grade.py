@@ -21,13 +21,13 @@ import sqlalchemy
 from nbgrader.api import InvalidEntry
 from tqdm import tqdm
 
+from byhand.course import CourseError, Unit
 from byhand.grading import feedback, record, verdicts, work
 from byhand.grading.paper import read_paper, seed_of, with_problems
 from byhand.grading.restore import released
 from byhand.grading.sandbox import SandboxError
 from byhand.grading.submission import LEFT_OUT, UNWRITTEN, Submission, good_id, read_submission, twins
 from byhand.grading.work import Conditions, Graded
-from byhand.teaching.course import CourseError, Unit
 
 AHEAD = 3  # tasks for each worker that are under way or wait; the rest of the class stays on disk
 ATTEMPTS = 3  # when a worker process dies, for example because the machine has no memory left

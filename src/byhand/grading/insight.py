@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from byhand.checking.mistakes import same_mark
+from byhand.course import CourseError, Unit
 from byhand.grading.sheet import Sheet
 from byhand.grading.verdicts import verdict_in
-from byhand.teaching.course import CourseError, Unit
 
 UNWRITTEN = "Not written yet"  # how the failure of an exercise that was left as released begins
 UNREAD = {"damaged", "refused", "failed"}  # statuses that say nothing of the answers

@@ -19,12 +19,12 @@ from nbgrader.preprocessors import AssignLatePenalties
 from sqlalchemy.orm import with_polymorphic
 from traitlets.config import Config, PyFileConfigLoader
 
+from byhand.course import CourseError, Unit
 from byhand.grading.clean import taken_in
 from byhand.grading.paper import NOTEBOOK, Paper, ReleaseCell
 from byhand.grading.submission import Submission, laid_over
 from byhand.grading.verdicts import write_whole
 from byhand.grading.work import Graded
-from byhand.teaching.course import CourseError, Unit
 
 STAMP, SECRET = "timestamp.txt", "submission_secret.txt"  # what nbgrader's exchange puts beside a notebook
 PATIENCE = 60  # seconds to wait for another program that is writing into the gradebook

@@ -14,8 +14,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from byhand.course import CourseError
 from byhand.grading.clean import taken_in
-from byhand.teaching.course import CourseError
 
 # What a column is, by the names that it has in files of Moodle, Canvas, nbgrader and others; in small letters.
 COLUMNS = {

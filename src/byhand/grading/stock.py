@@ -17,13 +17,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from byhand.checking.seed import Seed
+from byhand.course import CourseError, Unit
 from byhand.grading import sandbox
 from byhand.grading.grade import find_submissions
 from byhand.grading.paper import NOTEBOOK, Paper
 from byhand.grading.submission import Submission, laid_over, read_submission
 from byhand.grading.verdicts import read_verdict
 from byhand.grading.work import Conditions
-from byhand.teaching.course import CourseError, Unit
 
 CONFIG = """c = get_config()
 c.CourseDirectory.course_id = "byhand"

@@ -11,12 +11,12 @@ from dataclasses import dataclass, field, replace
 from nbgrader.api import Assignment, Grade, Gradebook, GradeCell, SubmittedAssignment, SubmittedNotebook
 from sqlalchemy import func
 
+from byhand.course import CourseError, Unit
 from byhand.grading import record
 from byhand.grading.families import family
 from byhand.grading.insight import UNREAD
 from byhand.grading.roster import Person, Roster, read_roster
 from byhand.grading.verdicts import verdict_in
-from byhand.teaching.course import CourseError, Unit
 
 STEADY = 0.15  # a change of the share of points that is none yet
 FALLS = 0.2  # and one that is worth a word

@@ -18,8 +18,8 @@ import nbformat
 from nbformat import NotebookNode
 from nbformat.v4 import new_output
 
+from byhand.course import CourseError, Unit, find_units
 from byhand.teaching.browser import FOLDER, build_browser, graded_exercises
-from byhand.teaching.course import CourseError, Unit, find_units
 from byhand.teaching.execute import executed
 from byhand.teaching.mend import mend_site
 from byhand.teaching.notebooks import read_source

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from byhand.teaching.course import CourseError, Unit, find_units
+from byhand.course import CourseError, Unit, find_units
 from byhand.teaching.pyodide import PUBLIC, WIDGETS, plain_wheels, pyodide_files, site_lock, stand_ins, widgets
 
 FOLDER = "browser"

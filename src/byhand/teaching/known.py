@@ -34,7 +34,7 @@ from byhand.checking.mistakes import (
     same_mark,
     written_known,
 )
-from byhand.teaching.course import CourseError, Unit
+from byhand.course import CourseError, Unit
 from byhand.teaching.misconceptions import Answers, Variant, load_variants
 from byhand.teaching.mutants import mutants
 from byhand.teaching.notebooks import read_source, solution_regions

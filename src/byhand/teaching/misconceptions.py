@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 from nbformat import NotebookNode
 
-from byhand.teaching.course import CourseError, Unit
+from byhand.course import CourseError, Unit
 from byhand.teaching.notebooks import read_source, solution_regions, with_solution
 
 

@@ -6,7 +6,7 @@ import re
 from importlib.resources import files
 from pathlib import Path
 
-from byhand.teaching.course import CourseError, Unit
+from byhand.course import CourseError, Unit
 
 _LAST_PART = "  - caption: Look it up\n"  # of the table of contents; units come before it
 _TARGETS = {

@@ -13,7 +13,7 @@ import yaml
 from jupytext.myst import myst_to_notebook
 from nbformat import NotebookNode
 
-from byhand.teaching.course import CourseError
+from byhand.course import CourseError
 
 BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
 BEGIN_HIDDEN, END_HIDDEN = "### BEGIN HIDDEN TESTS", "### END HIDDEN TESTS"

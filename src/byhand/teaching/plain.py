@@ -13,7 +13,7 @@ from pathlib import Path
 
 from nbformat import NotebookNode
 
-from byhand.teaching.course import CourseError
+from byhand.course import CourseError
 
 _EQUATION = re.compile(r"^\$\$\n(.*?)\n\$\$ \((eq-[\w-]+)\)$", re.S | re.M)
 _FENCE = re.compile(r"^:::\{([\w-]+)\} ?([^\n]*)\n((?::[\w-]+:[^\n]*\n)*)(.*?)^:::$", re.S | re.M)

@@ -12,7 +12,7 @@ from nbformat import NotebookNode
 from byhand.checking import graded_report
 from byhand.checking.exercise import Checks, load_checks
 from byhand.checking.mistakes import Known, recognise
-from byhand.teaching.course import Unit
+from byhand.course import Unit
 from byhand.teaching.known import tried
 from byhand.teaching.misconceptions import Answers, Variant, Variants, load_variants
 from byhand.teaching.notebooks import read_source, solution_regions, with_solution

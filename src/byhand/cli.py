@@ -12,7 +12,7 @@ from pathlib import Path
 # The problems of the checks are tiny; more threads than one would only get in each other's way.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-from byhand.teaching.course import CourseError, find_root, find_units
+from byhand.course import CourseError, find_root, find_units
 from byhand.update import Changes, UpdateError, update
 
 
