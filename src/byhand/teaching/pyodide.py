@@ -132,7 +132,7 @@ def plain_wheels(root: Path) -> dict[str, bytes]:
     files = {
         f"byhand/{path.relative_to(package).as_posix()}": path.read_bytes()
         for path in sorted(package.rglob("*"))
-        if path.is_file() and path.suffix != ".pyc" and not {"teaching", "grading"} & set(path.parts)
+        if path.is_file() and path.suffix != ".pyc" and not {"teaching", "grading", "hub"} & set(path.parts)
     }
     version = importlib.metadata.version("byhand")
     files[f"byhand-{version}.dist-info/METADATA"] = (
