@@ -285,7 +285,7 @@ def _grade(args: argparse.Namespace) -> int:
         )
     from byhand.grading import executors
     from byhand.grading.grade import Grading, no_folders
-    from byhand.grading.sandbox import Limits
+    from byhand.grading.limits import Limits
     from byhand.grading.work import Conditions
 
     root = find_root()

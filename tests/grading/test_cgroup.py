@@ -11,7 +11,7 @@ import pytest
 
 from byhand.grading import cgroup
 from byhand.grading.kernel import Ended, Server
-from byhand.grading.sandbox import Limits
+from byhand.grading.limits import Limits
 from byhand.grading.server import Request
 
 MOUNTS = "25 1 0:22 / /proc rw - proc proc rw\n{}"

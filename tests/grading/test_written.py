@@ -94,7 +94,7 @@ def test_a_text_that_takes_too_long_is_shown_as_it_is(monkeypatch):
 
 
 def test_the_kernel_ends_what_takes_too_long(monkeypatch):
-    monkeypatch.setattr(written_html, "SECONDS", 0)
+    monkeypatch.setattr(written_html, "TEXT_SECONDS", 0)
     text = "*a* $x$ " * 100_000
     assert written_html.all_html([(text, {})]) == [f"<pre>{text}</pre>"]
 

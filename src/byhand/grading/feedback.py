@@ -26,12 +26,11 @@ from traitlets.config import Config
 
 from byhand.grading.bounded import TooMuch, bounded
 from byhand.grading.clean import without_control
+from byhand.grading.limits import MOST_PARTS, PAGE
 from byhand.grading.paper import NOTEBOOK
 from byhand.grading.told import told_html, told_lines
 
 BEFORE = '<div class="panel-body">'  # of nbgrader's template: where the notebook begins
-LAYING_OUT = dict(seconds=10, memory=1 << 30)
-MOST_PARTS = 1000
 
 
 def page(
@@ -48,7 +47,7 @@ def page(
     """
     began = time.monotonic()
     try:
-        html = bounded(_full, notebook, unit, student, scores, dict(exercises), **LAYING_OUT)
+        html = bounded(_full, notebook, unit, student, scores, dict(exercises), **PAGE)
     except Exception as error:
         why = str(error) if isinstance(error, TooMuch) else type(error).__name__
         html = plain(notebook, unit, student, scores, why, exercises)

@@ -16,9 +16,8 @@ from byhand.checking.judge import Verdict
 from byhand.checking.mistakes import Known
 from byhand.checking.report import Report
 from byhand.grading.clean import taken_in
+from byhand.grading.limits import LONGEST_HINT
 from byhand.grading.paper import Paper
-
-LONGEST_HINT = 2000
 
 
 @dataclass

@@ -16,16 +16,15 @@ import nbformat
 from nbformat import NotebookNode
 
 from byhand.grading.clean import taken_in
+from byhand.grading.limits import LARGEST_PICTURES, LONGEST_TEXT
 from byhand.grading.markdown import as_text, harmless
 from byhand.grading.paper import SKIP, ReleaseCell
 
 KINDS = ("code", "markdown", "raw")
 PICTURES = ("image/png", "image/jpeg", "image/gif")  # that may be pasted into a text
-LARGEST_PICTURES = 1 << 20  # characters of base64 of all pictures in texts together
 # A picture in Markdown whose address is a file's, and what each ending says of it.
 SHOWN = re.compile(r"(!\[[^\[\]\n]*\]\()([^():\s]+)(?=[)\s])")
 ENDINGS = {".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".gif": "image/gif"}
-LONGEST_TEXT = 50_000  # characters of a cell of text
 FEW = 20  # letters and digits, with which a text may be an answer
 
 

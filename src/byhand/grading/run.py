@@ -17,14 +17,10 @@ from byhand.grading import marking
 from byhand.grading.clean import taken_in
 from byhand.grading.kernel import Ended, Kernel
 from byhand.grading.leavings import Budget
+from byhand.grading.limits import LONGEST_MESSAGE, MOST_ENDS, MOST_MESSAGES, MOST_SHOWN, Limits
 from byhand.grading.paper import SKIP, Paper
-from byhand.grading.sandbox import Limits
 from byhand.grading.wire import WireError, decode_outcome
 
-MOST_ENDS = 3  # cells of the student's own that end Python, until those that follow are left out
-SHOWN = 20_000  # characters of a cell's printed text that the notebook keeps
-MOST_MESSAGES = 5  # of what went wrong with the process
-LONGEST = 300  # characters of one failure
 EACH = 20  # that a message counts besides what it says
 LEFT_OUT = "... and more, which is left out: the notebook's outputs have become too many ...\n"
 MISSING = re.compile(r"NameError: name '(\w+)' is not defined")
@@ -219,7 +215,9 @@ class Checks:
                             sent, before[number] if 0 <= number < len(before) else {}, more.get("after")
                         )
                     except Exception as error:
-                        says = taken_in(error if isinstance(error, WireError) else type(error).__name__, LONGEST)
+                        says = taken_in(
+                            error if isinstance(error, WireError) else type(error).__name__, LONGEST_MESSAGE
+                        )
                         raise self.run._kernel.kill(f"a result that cannot be read ({says})") from None
                     if 0 <= number < len(self.run.paper.exercises[self.open["name"]].solved[self.open["graded"]]):
                         self.open["outcomes"].setdefault(number, outcome)
@@ -265,9 +263,9 @@ class Checks:
         says = (
             f"The grader itself failed over what {name} returned; please report this: {type(error).__name__}: {error}"
         )
-        self.run._note(taken_in(says, LONGEST))
+        self.run._note(taken_in(says, LONGEST_MESSAGE))
         if counts:
-            self.run.marks.exercises[name] |= {"right": False, "failure": taken_in(says, LONGEST)}
+            self.run.marks.exercises[name] |= {"right": False, "failure": taken_in(says, LONGEST_MESSAGE)}
 
     def finish(self) -> None:
         """At the end of the cell. An exercise whose check was not reached has earned nothing."""
@@ -327,18 +325,18 @@ class Outputs:
         lines = "\n".join(map(str, traceback or [f"{ename}: {evalue}"])).split("\n")
         if len(lines) > 100:
             lines = [*lines[:50], "... and so on ...", *lines[-49:]]
-        shown = taken_in("\n".join(lines)[-SHOWN:], SHOWN, colours=True)
+        shown = taken_in("\n".join(lines)[-MOST_SHOWN:], MOST_SHOWN, colours=True)
         ename, evalue = taken_in(ename, 200), taken_in(evalue, 2000)
-        self.first_error = self.first_error or " ".join(f"{ename}: {evalue}".split())[:LONGEST]
+        self.first_error = self.first_error or " ".join(f"{ename}: {evalue}".split())[:LONGEST_MESSAGE]
         self.append(marking.output("error", ename=ename, evalue=evalue, traceback=[shown]))
 
     def _stream(self, name: str, text: str) -> None:
-        if self.shown >= SHOWN or not text:
+        if self.shown >= MOST_SHOWN or not text:
             return
-        text = taken_in(text, SHOWN, colours=True)
+        text = taken_in(text, MOST_SHOWN, colours=True)
         self.shown += len(text)
-        if self.shown >= SHOWN:
-            text = text[:SHOWN] + "\n... and more, which is left out ...\n"
+        if self.shown >= MOST_SHOWN:
+            text = text[:MOST_SHOWN] + "\n... and more, which is left out ...\n"
         last = self.cell.outputs[-1] if self.cell.outputs else None
         if last is not None and last.output_type == "stream" and last.name == name:
             if self.budget.take(len(text)):
@@ -347,7 +345,7 @@ class Outputs:
             self.append(marking.output("stream", name=name, text=text))
 
     def _data(self, kind: str, data: dict[str, Any]) -> None:
-        kept = {TEXT: taken_in(data[TEXT], SHOWN, colours=True)} if isinstance(data.get(TEXT), str) else {}
+        kept = {TEXT: taken_in(data[TEXT], MOST_SHOWN, colours=True)} if isinstance(data.get(TEXT), str) else {}
         self.size += EACH + sum(len(v) for v in data.values() if isinstance(v, str))
         for mime in PICTURES:
             if isinstance(data.get(mime), str) and len(data[mime]) < self.limit:

@@ -18,14 +18,13 @@ import socket
 import struct
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 from byhand.grading import landlock, seccomp
+from byhand.grading.limits import ADDRESSES, Limits
 
 HOME = Path("/disk/student")
-ADDRESSES = 16 << 30  # bytes that a process may reserve beyond the memory it may use: libraries, stacks, arenas
 
 NEWNS, NEWCGROUP, NEWUTS, NEWIPC = 0x20000, 0x2000000, 0x4000000, 0x8000000
 NEWUSER, NEWPID, NEWNET = 0x10000000, 0x20000000, 0x40000000
@@ -40,18 +39,6 @@ SYSTEM = (
     "/usr", "/bin", "/sbin", "/lib", "/lib64", "/lib32", "/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/alternatives",
     "/etc/fonts", "/etc/localtime",
 )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What one submission may use. Sizes in bytes, times in seconds."""
-
-    cell: float = 30  # a cell
-    total: float = 120  # all cells together
-    memory: int = 2 << 30  # all its processes together
-    disk: int = 256 << 20
-    processes: int = 64  # threads too
-    output: int = 4 << 20  # what a cell may print
 
 
 class SandboxError(Exception):

@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from byhand.grading import cgroup, sandbox, student
+from byhand.grading.limits import Limits
 
 # What a notebook with a plot or an error loads, but for pyplot itself, which looks at the IPython it is imported in.
 USUAL = (
@@ -46,7 +47,7 @@ class Request:
     files: dict[str, bytes]
     folder: str
     exercises: tuple[str, ...]
-    limits: sandbox.Limits
+    limits: Limits
     sandboxed: bool = True
     torch: bool = False
     hidden: tuple[str, ...] = ()
@@ -127,7 +128,7 @@ def keep(
     os._exit(0)
 
 
-def _group(groups: Path | None, limits: sandbox.Limits) -> cgroup.Group | None:
+def _group(groups: Path | None, limits: Limits) -> cgroup.Group | None:
     """The control group of a submission, where there are some. What lies on its disk lies in memory."""
     try:
         return cgroup.Group(groups, limits.memory + limits.disk, limits.processes) if groups else None

@@ -20,6 +20,7 @@ from byhand.checking.seed import Seed
 from byhand.course import CourseError, Unit
 from byhand.grading import sandbox
 from byhand.grading.grade import find_submissions
+from byhand.grading.limits import Limits
 from byhand.grading.paper import NOTEBOOK, Paper
 from byhand.grading.submission import Submission, laid_over, read_submission
 from byhand.grading.verdicts import read_verdict
@@ -107,7 +108,7 @@ def main() -> None:
     sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 
 
-def _grade(root: Path, unit: str, limits: sandbox.Limits) -> None:
+def _grade(root: Path, unit: str, limits: Limits) -> None:
     config = CONFIG.format(root=str(root / "classroom"), seconds=int(limits.cell))
     (root / "nbgrader_config.py").write_text(config)
     programs = Path(sys.executable).parent

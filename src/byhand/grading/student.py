@@ -36,10 +36,8 @@ from traitlets.config import Config
 
 import byhand
 from byhand.grading import wire
+from byhand.grading.limits import LARGEST_OUTPUT, LONGEST_QUOTE, MOST_LINES
 from byhand.grading.no_torch import stand_in
-
-LARGEST_OUTPUT = 3 << 20  # bytes of a picture or a text that a cell shows
-MOST_LINES = 200  # of a traceback
 
 collecting = sys.modules["byhand.checking.collect"]  # `byhand.checking.collect` is its function
 
@@ -164,8 +162,8 @@ class Shell(InteractiveShell):
 
     def _showtraceback(self, etype, evalue, stb):
         flush()
-        lines = [str(line)[: wire.LONGEST] for line in stb[-MOST_LINES:]]
-        CHANNEL.send(kind="error", ename=etype.__name__, evalue=str(evalue)[: wire.LONGEST], traceback=lines)
+        lines = [str(line)[:LONGEST_QUOTE] for line in stb[-MOST_LINES:]]
+        CHANNEL.send(kind="error", ename=etype.__name__, evalue=str(evalue)[:LONGEST_QUOTE], traceback=lines)
 
     def enable_gui(self, gui=None):
         pass
@@ -335,7 +333,7 @@ def serve(shell: Shell, exercises: tuple[str, ...], torch: bool, layers: list[st
         except KeyboardInterrupt:
             pass
         except Exception as error:  # of IPython itself, over what the student's code has left of it
-            CHANNEL.send(kind="error", ename=type(error).__name__, evalue=str(error)[: wire.LONGEST], traceback=[])
+            CHANNEL.send(kind="error", ename=type(error).__name__, evalue=str(error)[:LONGEST_QUOTE], traceback=[])
         finally:
             signal.signal(signal.SIGINT, signal.SIG_IGN)
         flush()

@@ -17,11 +17,9 @@ from html import escape
 from nbconvert.filters.markdown_mistune import MarkdownWithMath
 
 from byhand.grading.feedback import Renderer
+from byhand.grading.limits import TEXT_MEMORY, TEXT_SECONDS
 from byhand.grading.markdown import harmless
 from byhand.stepper import mathml
-
-SECONDS = 10  # of processor time, for one text
-MEMORY = 1 << 30
 
 Text = tuple[str, Mapping]  # Markdown and its attachments
 
@@ -63,7 +61,7 @@ def all_html(texts: Sequence[Text]) -> list[str]:
 
 def _some(texts: Sequence[Text]) -> list[str]:
     """As many as can be had, from the first one on."""
-    command = [sys.executable, "-P", "-m", __name__, str(SECONDS)]
+    command = [sys.executable, "-P", "-m", __name__, str(TEXT_SECONDS)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         with contextlib.suppress(BrokenPipeError):  # it was killed before it had read all
             process.stdin.write(json.dumps(texts))
@@ -72,7 +70,7 @@ def _some(texts: Sequence[Text]) -> list[str]:
 
 
 def _serve(seconds: int) -> None:
-    resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
+    resource.setrlimit(resource.RLIMIT_DATA, (TEXT_MEMORY, TEXT_MEMORY))
     for text in json.load(sys.stdin):
         _, most = resource.getrlimit(resource.RLIMIT_CPU)
         resource.setrlimit(
