@@ -33,6 +33,8 @@ BEFORE = '<div class="panel-body">'  # of nbgrader's template: where the noteboo
 LAYING_OUT = dict(seconds=10, memory=1 << 30)
 MOST_PARTS = 1000
 
+Attachments = dict[str, dict[str, str]]  # name -> kind -> data, base64
+
 
 def page(
     notebook: NotebookNode,
@@ -152,7 +154,7 @@ class _Pages(HTMLExporter):
             return self._html(source, attachments)
         return self._part("text", source, self._html)
 
-    def _html(self, source: str, attachments: Mapping = MappingProxyType({})) -> str:
+    def _html(self, source: str, attachments: Attachments | None = None) -> str:
         renderer = Renderer(escape=False, allow_harmful_protocols=False, attachments=attachments)
         return MarkdownWithMath(renderer=renderer).render(source)
 
