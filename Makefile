@@ -22,6 +22,7 @@ install:
 lint: install
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
+	$(BIN)/pyright
 
 build: install
 	$(BIN)/byhand build $(ARGS)

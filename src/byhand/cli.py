@@ -94,7 +94,7 @@ def main(argv: list[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return 2
     except ModuleNotFoundError as error:
-        package = error.name.partition(".")[0]
+        package = (error.name or "").partition(".")[0]
         if package not in _NOT_FOR_STUDENTS:
             raise
         print(f"{args.command} needs {package}: run python setup_course.py install all.", file=sys.stderr)

@@ -131,7 +131,10 @@ def _edges():
         found.append(Edge(f"{k}_bar", k, label="tanh" if k == "z" else "σ"))
     pairs = ("c_prev->cf", "f->cf", "z->zi", "i->zi", "cf->c", "zi->c", "c->tanh_c", "tanh_c->y", "o->y",
              "c->c_next", "y->y_next", "y->J")  # fmt: skip
-    return {edge.name: edge for edge in [*found, *(Edge(*pair.split("->")) for pair in pairs)]}
+    return {
+        edge.name: edge
+        for edge in [*found, *(Edge(source, target) for source, target in (pair.split("->") for pair in pairs))]
+    }
 
 
 VARIABLES = _variables()
@@ -377,7 +380,7 @@ def _explorer_html(start):
         for v in VARIABLES.values()
     )
     data = escape(json.dumps({"lit": lit, "owner": owner}))
-    script = files(__package__).joinpath("lstm_cell.js").read_text(encoding="utf-8")
+    script = files("byhand").joinpath("lstm_cell.js").read_text(encoding="utf-8")
     return (
         f'<div class="bh bh-explorer" role="group" aria-label="The LSTM cell in two pictures" data-cell="{data}">'
         f'<style>{stylesheet()}</style><p class="bh-title">One cell, two pictures: point at a variable, or choose one</p>'

@@ -191,7 +191,9 @@ def _of_one_result(exercise: Exercise, known: Known, there: Sequence[Derived], w
         alike = [
             d
             for d in there
-            if not isinstance(d.wrong[place], bool | None) and _same_number(d.wrong[place], wrong[name])
+            if (number := d.wrong[place]) is not None
+            and not isinstance(number, bool)
+            and _same_number(number, wrong[name])
         ]
         says = {json.dumps(known.hints[d.hint]) for d in alike}
         if len(says) == 1 and all(

@@ -8,4 +8,5 @@ and `record` writes it down.
 import sys
 
 # jsonschema would load this to check formats, of which notebooks have none, and it takes seconds.
-sys.modules.setdefault("rfc3987_syntax", None)
+# None says that there is no such module, which the annotation of sys.modules does not know.
+sys.modules.setdefault("rfc3987_syntax", None)  # pyright: ignore[reportArgumentType]

@@ -32,6 +32,8 @@ from byhand.grading.told import told_html, told_lines
 
 BEFORE = '<div class="panel-body">'  # of nbgrader's template: where the notebook begins
 
+Attachments = dict[str, dict[str, str]]  # name -> kind -> data, base64
+
 
 def page(
     notebook: NotebookNode,
@@ -151,7 +153,7 @@ class _Pages(HTMLExporter):
             return self._html(source, attachments)
         return self._part("text", source, self._html)
 
-    def _html(self, source: str, attachments: Mapping = MappingProxyType({})) -> str:
+    def _html(self, source: str, attachments: Attachments | None = None) -> str:
         renderer = Renderer(escape=False, allow_harmful_protocols=False, attachments=attachments)
         return MarkdownWithMath(renderer=renderer).render(source)
 

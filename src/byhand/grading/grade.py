@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
-import sqlalchemy
 from nbgrader.api import InvalidEntry
+from sqlalchemy.exc import OperationalError
 from tqdm import tqdm
 
 from byhand.course import CourseError, Unit
@@ -78,7 +78,8 @@ class Grading:
             self.blanks = sum(UNWRITTEN.decode() in c.source for c in self.paper.cells if c.solution)
             todo = [student for student, folder in folders.items() if again or not self._is_done(student, folder)]
             marked = [s for s in folders if s not in todo and self.with_feedback and self._marked_since(s)]
-            for attempt in range(1, ATTEMPTS + 1):
+            attempt = 1
+            while True:
                 try:
                     if todo or marked:
                         self._run(folders, todo, marked)
@@ -88,12 +89,13 @@ class Grading:
                         raise CourseError(
                             f"Worker processes are killed again and again: try fewer --workers. {GO_ON}"
                         ) from None
+                    attempt += 1
                 except SandboxError as error:
                     raise CourseError(
                         f"There can be no sandbox here ({error}), so nothing is graded. It needs Linux with user "
                         "namespaces; --no-sandbox runs the students' code with all your rights."
                     ) from None
-                except (sqlalchemy.exc.OperationalError, InvalidEntry) as error:  # nbgrader wraps some of them
+                except (OperationalError, InvalidEntry) as error:  # nbgrader wraps some of them
                     says = str(getattr(error, "orig", error)).rpartition("OperationalError) ")[2]
                     raise CourseError(f"The gradebook cannot be written ({says}). {GO_ON}") from None
                 except OSError as error:
@@ -102,8 +104,11 @@ class Grading:
     def _run(self, folders: dict[str, Path], todo: list[str], marked: list[str]) -> None:
         """Do all jobs. What has been done leaves `todo` and `marked`."""
         work.server(self.paper)  # starts while the problems are made
-        label = dict(desc=self.unit.name, unit="submission", disable=not sys.stderr.isatty())
-        with self.executors() as executor, tqdm(total=len(todo) + len(marked), **label) as bar:
+        total, silent = len(todo) + len(marked), not sys.stderr.isatty()
+        with (
+            self.executors() as executor,
+            tqdm(total=total, desc=self.unit.name, unit="submission", disable=silent) as bar,
+        ):
             tried = executor.submit(work.try_out, self.paper, self.conditions)
             if todo:
                 self.paper = with_problems(self.paper, self.unit, self.seed)
@@ -141,6 +146,7 @@ class Grading:
             )
         for student in marked:
             verdict = verdicts.read_verdict(self.unit.root, self.unit.name, student)
+            assert verdict  # or it would have to be graded
             if self._late(student) != verdict.get("late"):
                 record.punish(self.unit.root, self.book, self.unit.name, student)
                 verdict["late"] = self._late(student)
@@ -169,10 +175,14 @@ class Grading:
     def _marked_since(self, student: str) -> bool:
         """Whether a human has given other points or time since the feedback was written, or it is not all there."""
         verdict = verdicts.read_verdict(self.unit.root, self.unit.name, student)
-        return good_id(student) and (
-            verdict.get("feedback") != _digest(self._scores(student))
-            or verdict.get("late", 0) != self._late(student)
-            or not record.feedback_is_there(self.unit.root, self.unit.name, student)
+        return (
+            bool(verdict)
+            and good_id(student)
+            and (
+                verdict.get("feedback") != _digest(self._scores(student))
+                or verdict.get("late", 0) != self._late(student)
+                or not record.feedback_is_there(self.unit.root, self.unit.name, student)
+            )
         )
 
     def _late(self, student: str) -> float:
@@ -241,7 +251,7 @@ class Grading:
 
 def _is_everybodys(error: Exception) -> bool:
     """Whether an error is none of the submission's over which it came up: a full disk, a gradebook that is locked."""
-    if isinstance(error, sqlalchemy.exc.OperationalError):
+    if isinstance(error, OperationalError):
         return True
     if isinstance(error, InvalidEntry):  # nbgrader wraps some of them
         return "OperationalError" in str(error)

@@ -24,7 +24,7 @@ from byhand.grading.wire import line
 # Of the grader's environment, what the warm parent gets: no token, no seed.
 NEEDED = ("PATH", "HOME", "TMPDIR", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PYTHONPATH", "MPLCONFIGDIR")
 # One thread: a fork takes no others along.
-SET = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+SET: dict[str, str] = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 SET["MPLBACKEND"] = "module://matplotlib_inline.backend_inline"
 
 

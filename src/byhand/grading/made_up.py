@@ -139,7 +139,12 @@ class MadeUpClass:
                 except SyntaxError:
                     continue
                 known = mistakes.get(name, Known())
-                if case is not None and not verdict.trouble and not recognise(checks[name], known, case, wrong):
+                if (
+                    case is not None
+                    and verdict
+                    and not verdict.trouble
+                    and not recognise(checks[name], known, case, wrong)
+                ):
                     found.append(slip)
                     break
             if len(found) == 2:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 from nbformat import NotebookNode, from_dict
 
@@ -56,7 +55,8 @@ class Marks:
         if hits := recognised(asked.exercise, verdicts, listed, asked.known):
             entry["mistake"], entry["hint"] = hits[0].id, hits[0].text
         if case is not None:
-            unwritten = listed[case].failure and listed[case].failure.unwritten
+            failure = listed[case].failure
+            unwritten = failure is not None and failure.unwritten
             entry["fingerprint"] = None if unwritten else wrong_marks(asked.exercise, listed[case], verdicts[case])
         return report
 
@@ -69,7 +69,7 @@ class Marks:
         seen = self._seen.get(name) or judge_all(asked.exercise, asked.solved[False], nothing)
         verdicts = judge_all(asked.exercise, solved, listed)
         report = marked(name, asked.exercise, seen, verdicts, listed, asked.points)
-        entry["points"] = report.points[0]
+        entry["points"] = report.earned
         if not report.right and entry["right"]:
             entry["failure"] = _one_line(f"With {report.verdict.problem.label}: {_trouble(report.verdict)}")
         entry["right"] = entry["right"] and report.right
@@ -98,8 +98,9 @@ def wrong_kinds(
     claims = {mistake.id for mistake in known.listed if mistake.claims}
     told = []
     for case in wrong[:1] if wrong[:1] == [0] else wrong:
-        before = [SimpleNamespace(right=True)] * case  # so that it is asked what the check would say next
-        hints = recognised(exercise, [*before, *verdicts[case:]], outcomes, known)
+        # With those before it right, so that it is asked what the check would say next.
+        mended = [Verdict(verdict.problem, ()) for verdict in verdicts[:case]]
+        hints = recognised(exercise, [*mended, *verdicts[case:]], outcomes, known)
         if case != wrong[0]:  # a hint that speaks of other results was written for answers that are right until here
             hints = [hint for hint in hints if hint.id not in claims]
         if follows:
@@ -124,13 +125,12 @@ def _trouble(verdict: Verdict) -> str:
 
 def _troubles(verdict: Verdict) -> str:
     """The first thing that is wrong, and the names of all others."""
-    first, *others = [row for row in verdict.rows if not row.right] or [None]
-    if verdict.trouble or first is None:
+    wrong = [row for row in verdict.rows if not row.right]
+    if verdict.trouble or not wrong:
         return verdict.trouble
-    said, more = (
-        first.told.rstrip(".") or "missing",
-        f". Not right either: {', '.join(row.name for row in others)}" if others else "",
-    )
+    first, *others = wrong
+    said = first.told.rstrip(".") or "missing"
+    more = f". Not right either: {', '.join(row.name for row in others)}" if others else ""
     return f"{first.name}: {said}{more}."
 
 
@@ -150,4 +150,4 @@ def points_output(points: float) -> NotebookNode:
 
 def output(kind: str, **content: Any) -> NotebookNode:
     """An output, without nbformat's check of each."""
-    return from_dict({"output_type": kind, **content})
+    return cast(NotebookNode, from_dict({"output_type": kind, **content}))  # of a dict it makes a node

@@ -79,7 +79,7 @@ def model_answers(unit: Unit) -> ModelAnswers:
         if cell.cell_type == "markdown":
             text = to_plain(text, numbers, references)
         if not title:
-            title = re.match(r"# (.*)", text)[1]
+            title = text.partition("\n")[0].removeprefix("# ")
             text = text.replace(f"# {title}", f"# {title}, with answers\n\n{ABOUT.format(unit=unit.name)}", 1)
         if cell.cell_type == "markdown" and meta.get("solution"):
             answer = _between(text, BEGIN, END)
@@ -171,10 +171,9 @@ def deadline(unit: Unit) -> datetime.datetime | None:
         return None
     with record.open_gradebook(unit.root) as book:
         try:
-            due = book.find_assignment(unit.name).duedate
+            return record.due(book.find_assignment(unit.name))
         except MissingEntry:
             return None
-    return due and due.replace(tzinfo=datetime.UTC)
 
 
 def write_solutions(unit: Unit, now: datetime.datetime) -> list[Path]:

@@ -12,6 +12,7 @@ import shutil
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from byhand.course import CourseError
@@ -87,10 +88,10 @@ class Roster:
     people: tuple[Person, ...] = ()
     files: tuple[File, ...] = ()
 
-    def __post_init__(self) -> None:
+    @cached_property
+    def _of(self) -> dict[str, Person]:
         counts = Counter(one for person in self.people for one in person.ids)
-        found = {one: person for person in self.people for one in person.ids if counts[one] == 1}
-        object.__setattr__(self, "_of", found)
+        return {one: person for person in self.people for one in person.ids if counts[one] == 1}
 
     def find(self, student: str) -> Person | None:
         """Whom the folder `classroom/submitted/STUDENT` belongs to; None where nobody, or more than one, has this id."""

@@ -62,12 +62,12 @@ class Run:
                 test = self._tests.get(cell.metadata.get("nbgrader", {}).get("grade_id"))
                 named = "nbgrader" in cell.metadata
                 if not named and self._ends == MOST_ENDS:
-                    self._note(
+                    self.note(
                         "What the student added was not run any more after its cells had ended Python three times."
                     )
-                elif self._ready(before, named):
+                elif kernel := self._ready(before, named):
                     began = time.monotonic()
-                    alive = self._cell(cell, test)
+                    alive = self._cell(kernel, cell, test)
                     self._spend(time.monotonic() - began, "checks" if test else "own_cells")
                     if alive and not test:
                         before.append(cell)
@@ -78,7 +78,7 @@ class Run:
             if self._kernel:
                 self._kernel.close()
 
-    def _ready(self, before: list[NotebookNode], named: bool) -> bool:
+    def _ready(self, before: list[NotebookNode], named: bool) -> Kernel | None:
         """A process that has run what came before; a new one where the last one ended.
 
         When the notebook's time is used up, what the student has added is left out, and the cells of the release have some
@@ -88,15 +88,15 @@ class Run:
             before[:] = [cell for cell in before if "nbgrader" in cell.metadata]
         while self._kernel is None and self._rest(named) > 0:
             began = time.monotonic()
-            self._kernel = self.start()
+            kernel = self._kernel = self.start()
             self._spend(time.monotonic() - began, "setup", counts=False)
             began = time.monotonic()
             for cell in list(before):
                 again = NotebookNode({**cell, "outputs": []})
-                if self._kernel and not self._cell(again, None):
+                if self._kernel and not self._cell(kernel, again, None):
                     before.remove(cell)
             self._spend(time.monotonic() - began, "own_cells")
-        return self._kernel is not None and self._rest(named) > 0
+        return self._kernel if self._rest(named) > 0 else None
 
     def _rest(self, named: bool) -> float:
         return self._left + (2 * self.limits.cell if named else 0)
@@ -106,34 +106,34 @@ class Run:
         if counts:
             self._left -= seconds
             if self._left <= 0:
-                self._trouble(
+                self.trouble(
                     "timed out",
                     f"The notebook took more than {self.limits.total:g} s in all; what was added to it did not run any more.",
                 )
 
-    def _cell(self, cell: NotebookNode, test: str | None) -> bool:
+    def _cell(self, kernel: Kernel, cell: NotebookNode, test: str | None) -> bool:
         """Run one cell. False where the process ended over it."""
         show = Outputs(cell, self.limits.output, self.budget)
-        checks = Checks(self, show, test)
+        checks = Checks(self, kernel, show, test)
         self._count += 1
         cell["execution_count"] = self._count
         try:
-            for message in self._kernel.run(
+            for message in kernel.run(
                 cell.source, min(self.limits.cell, max(self._rest("nbgrader" in cell.metadata), 0.1)), check=bool(test)
             ):
                 if message.get("kind") == "interrupted":
                     reason = "wrote without end" if show.full else f"took more than {self.limits.cell:g} s"
-                    self._trouble("timed out", f"{self._where(cell)} {reason} and was stopped.")
+                    self.trouble("timed out", f"{self._where(cell)} {reason} and was stopped.")
                     checks.missing = Failure("Timeout", f"no answer within {self.limits.cell:g} s", "")
                 elif not checks.take(message) and show.take(message, bool(test), checks.secret):
-                    self._kernel.interrupt_now()
+                    kernel.interrupt_now()
                 if message.get("kind") == "error" and message.get("ename") == "MemoryError":
-                    self._trouble("out of memory", f"{self._where(cell)} asked for more memory than there is.")
+                    self.trouble("out of memory", f"{self._where(cell)} asked for more memory than there is.")
         except Ended as end:
-            self._kernel.close()
+            kernel.close()
             self._kernel = None
             status, says = self._how(end)
-            self._trouble(status, f"{self._where(cell)} {says}.")
+            self.trouble(status, f"{self._where(cell)} {says}.")
             show.error("Stopped", says)
             checks.missing = Failure("Stopped", says, "")
         checks.finish()
@@ -155,13 +155,13 @@ class Run:
                 return "died", f"ended Python with exit code {code}"
         return "died", "ended Python"
 
-    def _trouble(self, status: str, message: str) -> None:
+    def trouble(self, status: str, message: str) -> None:
         if self.status == "graded":
             self.status = status
         if message not in self.messages and len(self.messages) < MOST_MESSAGES:
             self.messages.append(message)
 
-    def _note(self, note: str) -> None:
+    def note(self, note: str) -> None:
         if note not in self.notes:
             self.notes.append(note)
 
@@ -188,8 +188,8 @@ class Run:
 class Checks:
     """What `check` sends while one cell runs. Only the test cell of an exercise counts for it."""
 
-    def __init__(self, run: Run, show: Outputs, test: str | None) -> None:
-        self.run, self.show, self.test = run, show, test
+    def __init__(self, run: Run, kernel: Kernel, show: Outputs, test: str | None) -> None:
+        self.run, self.kernel, self.show, self.test = run, kernel, show, test
         self.missing = Failure("Stopped", "the cell ended before there was an answer", "")
         self.open: dict[str, Any] | None = None
         self.reported: set[bool] = set()
@@ -204,7 +204,7 @@ class Checks:
                 uses = [n for n in uses if isinstance(n, str)]
                 self.open = {"name": name, "graded": graded, "uses": uses, "outcomes": {}}
                 # Only the test itself is told the graded problems.
-                self.run._kernel.answer(problems=asked.given[graded and name == self.test], ask=ask)
+                self.kernel.answer(problems=asked.given[graded and name == self.test], ask=ask)
                 return True
             case {"kind": "outcome", "number": int(number), "outcome": sent, **more}:
                 if self.open is not None:
@@ -218,12 +218,12 @@ class Checks:
                         says = taken_in(
                             error if isinstance(error, WireError) else type(error).__name__, LONGEST_MESSAGE
                         )
-                        raise self.run._kernel.kill(f"a result that cannot be read ({says})") from None
+                        raise self.kernel.kill(f"a result that cannot be read ({says})") from None
                     if 0 <= number < len(self.run.paper.exercises[self.open["name"]].solved[self.open["graded"]]):
                         self.open["outcomes"].setdefault(number, outcome)
                     if outcome.failure and outcome.failure.kind == "MemoryError":
                         says = f"{self.open['name']} asked for more memory than there is."
-                        self.run._trouble("out of memory", says)
+                        self.run.trouble("out of memory", says)
                 return True
             case {"kind": "checked"}:
                 self.close()
@@ -263,7 +263,7 @@ class Checks:
         says = (
             f"The grader itself failed over what {name} returned; please report this: {type(error).__name__}: {error}"
         )
-        self.run._note(taken_in(says, LONGEST_MESSAGE))
+        self.run.note(taken_in(says, LONGEST_MESSAGE))
         if counts:
             self.run.marks.exercises[name] |= {"right": False, "failure": taken_in(says, LONGEST_MESSAGE)}
 

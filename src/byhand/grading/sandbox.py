@@ -52,7 +52,8 @@ def enclose(visible: Sequence[str], hidden: Sequence[str], disk: int) -> tuple[i
     so that limits per user are limits per sandbox.
     """
     uid, gid = os.getuid(), os.getgid()
-    student = (uid, gid) if uid else (0x60000000 + os.getpid(),) * 2
+    nobody = 0x60000000 + os.getpid()
+    student = (uid, gid) if uid else (nobody, nobody)
     _unshare(NEWNS | NEWPID | NEWNET | NEWIPC | NEWUTS | NEWCGROUP | (NEWUSER if uid else 0))
     if uid:
         for name, text in (("setgroups", "deny"), ("uid_map", f"{uid} {uid} 1"), ("gid_map", f"{gid} {gid} 1")):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
-import importlib
+import importlib.util
 import json
 import math
 import os
@@ -137,18 +137,23 @@ def _group(groups: Path | None, limits: Limits) -> cgroup.Group | None:
 
 
 def become_student(
-    shell: student.Shell, request: Request, user, scratch: str | None, group: cgroup.Group | None, channel_fd: int
+    shell: student.Shell,
+    request: Request,
+    user: tuple[int, int] | None,
+    scratch: str | None,
+    group: cgroup.Group | None,
+    channel_fd: int,
 ) -> None:
+    """In a sandbox as `user`, or without one in the folder `scratch`."""
     os.dup2(channel_fd, CHANNEL_FD)
     student.CHANNEL.open(CHANNEL_FD)
+    layers: list[str] = []
     try:
         if group:
             group.enter()
         if user:
             layers = sandbox.enter(user, request.files, request.folder, request.limits)
-            home, tmp = str(sandbox.HOME), "/tmp"
-        else:
-            layers, home, tmp = [], scratch, scratch
+        elif scratch:
             sandbox.write_files(request.files, Path(scratch, request.folder))
             os.chdir(Path(scratch, request.folder))
             os.setpgid(0, 0)
@@ -160,7 +165,11 @@ def become_student(
         if user:
             os.environ.clear()
             os.environ.update(
-                PATH=f"{sys.prefix}/bin:/usr/bin:/bin", HOME=home, TMPDIR=tmp, LANG="C.UTF-8", USER="student"
+                PATH=f"{sys.prefix}/bin:/usr/bin:/bin",
+                HOME=str(sandbox.HOME),
+                TMPDIR="/tmp",
+                LANG="C.UTF-8",
+                USER="student",
             )
         os.environ.update(request.env)
         sandbox.limit_memory(request.limits)

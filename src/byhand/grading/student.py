@@ -135,7 +135,7 @@ def _bundle(data: dict) -> dict:
 
 
 class Publisher(DisplayPublisher):
-    def publish(self, data, metadata=None, *, transient=None, update=False, **_):
+    def publish(self, data, metadata=None, source=None, *, transient=None, update=False, **_):
         flush()
         if not update:
             CHANNEL.send(kind="display", data=_bundle(data))
@@ -159,6 +159,7 @@ class Shell(InteractiveShell):
 
     displayhook_class = Type(Hook)
     display_pub_class = Type(Publisher)
+    kernel: types.SimpleNamespace  # which ipykernel's shell has
 
     def _showtraceback(self, etype, evalue, stb):
         flush()
@@ -193,7 +194,7 @@ def as_in_a_notebook(shell: Shell) -> None:
     shell.db = {}  # where %cd and %bookmark look
     shell.kernel = types.SimpleNamespace(shell=shell, implementation="ipython", banner="")
     for name in SILENT:
-        shell.register_magic_function(lambda line: None, "line", name)
+        shell.magics_manager.register_function(lambda line: None, "line", name)
 
 
 def nobody_there(prompt=""):
@@ -291,8 +292,8 @@ def prepare() -> Shell:
     as_in_a_notebook(shell)
     try:
         raise NotImplementedError  # formatting the first traceback loads much
-    except NotImplementedError:
-        shell.InteractiveTB.structured_traceback(*sys.exc_info())
+    except NotImplementedError as error:
+        shell.InteractiveTB.structured_traceback(type(error), error, error.__traceback__)
     return shell
 
 

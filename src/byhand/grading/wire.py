@@ -147,7 +147,10 @@ def decode_outcome(sent: Any, before: Mapping[str, Any], after: Any) -> Outcome:
         case {"returned": returned, "failure": None | [str(), str(), str()] as failure, "warned": list(warned)}:
             if not all(isinstance(t, str) for t in warned):
                 raise WireError("an outcome with no text where text should be")
-            failed = Failure(*(taken_in(t, LONGEST_QUOTE) for t in failure)) if failure else None
+            failed = None
+            if failure:
+                kind, message, where = (taken_in(t, LONGEST_QUOTE) for t in failure)
+                failed = Failure(kind, message, where)
             warnings = tuple(taken_in(t, LONGEST_WARNING) for t in warned[:5])
             return Outcome(decode(returned), failed, changed(before, after), warnings)
     raise WireError("no outcome")

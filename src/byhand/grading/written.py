@@ -120,7 +120,7 @@ def read_answers(unit: Unit, question: Question, key: str | None = None) -> list
                 continue  # left as it was released
             source, attachments = _written(unit, student, question)
             answer = Answer(
-                submitted.id, student, source, attachments, _notes(unit, student, question), grade.manual_score
+                str(submitted.id), student, source, attachments, _notes(unit, student, question), grade.manual_score
             )
             answer.marks = {marker: mark for marker, mark in kept.items() if mark.answer == answer.digest}
             found.append(answer)

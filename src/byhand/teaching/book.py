@@ -243,6 +243,7 @@ def _run_jupyter_book(build: Path) -> None:
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     lines = []
     with process:
+        assert process.stdout  # it is a pipe
         for line in process.stdout:
             lines.append(re.sub(r"\x1b\[[0-9;]*m", "", line).rstrip())
             if step := re.match(r"(reading sources|writing output)\.\.\. \[ *(\d+%)\] (\S+)", lines[-1]):

@@ -8,7 +8,7 @@ from pathlib import Path
 from zipfile import BadZipFile
 
 import nbformat
-from traitlets.config import Config, PyFileConfigLoader
+from traitlets.config.loader import Config, PyFileConfigLoader
 
 from byhand.checking.exercise import AGAIN, Solved, load_checks
 from byhand.checking.seed import ensure_seed

@@ -153,7 +153,7 @@ def _derived(
 
 def _key(exercise: Exercise, wrong: Mapping[str, Any]) -> tuple | None:
     marks = compact(exercise, {k: m for k, m in wrong.items() if k != "arguments"})
-    return marks and tuple(_short(marks, wrong, exercise, {}))
+    return None if marks is None else tuple(_short(marks, wrong, exercise, {}))
 
 
 def _short(marks: Mapping[str, float], wrong: Mapping[str, Any], exercise: Exercise, shapes: Mapping[str, Any]) -> list:
@@ -188,7 +188,7 @@ def _numbers(checks: Checks, solved: Answers, name: str, region: str) -> tuple[i
             raise
         except Exception:  # it cannot be defined, or breaks what it is called by
             raise _Unusable from None
-    if case is None or verdict.trouble:
+    if case is None or verdict is None or verdict.trouble:
         raise _Unusable
     numbers = {k: mark for k, mark in wrong.items() if k != "arguments"}
     marks = compact(exercise, numbers)
@@ -248,10 +248,11 @@ def _pairs(
 ) -> Iterator[tuple[str, list[str]]]:
     """Two listed mistakes at once, where both edits fit, with the ids of the hints that stay true."""
     claims = {m.id: m.claims for m in listed}
-    for a, b in combinations([v for v in misconceptions if v.edit], 2):
-        once = region.replace(*a.edit)
-        if once.count(b.edit[0]) == 1 and (ids := [v.id for v in (a, b) if not claims[v.id]]):
-            yield once.replace(*b.edit), ids
+    edits = [(v.id, v.edit) for v in misconceptions if v.edit]
+    for (a, (old, new)), (b, (also_old, also_new)) in combinations(edits, 2):
+        once = region.replace(old, new)
+        if once.count(also_old) == 1 and (ids := [one for one in (a, b) if not claims[one]]):
+            yield once.replace(also_old, also_new), ids
 
 
 def mistakes_bytes(mistakes: Mapping[str, Known]) -> bytes:

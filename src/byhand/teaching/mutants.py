@@ -12,6 +12,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, TypeGuard
 
 MOST = 900  # mutants of one exercise
 ELSE = "something else"  # in a sentence: a variable that a student cannot know
@@ -73,7 +74,8 @@ class _Namer:
             case ast.Return(value=ast.Tuple(elts=elements)) if len(elements) == len(self.results):
                 targets = _of(part, zip(self.results, elements, strict=True)) or list(self.results)
             case ast.Return(value=ast.Dict(keys=keys, values=values)):
-                named = [(k.value, v) for k, v in zip(keys, values, strict=True) if isinstance(k, ast.Constant)]
+                constants = [(k.value, v) for k, v in zip(keys, values, strict=True) if isinstance(k, ast.Constant)]
+                named = [(key, v) for key, v in constants if isinstance(key, str)]
                 targets = _of(part, named) or list(self.results)
             case ast.Return(value=ast.Call(func=ast.Name(id="dict"), keywords=keywords)):
                 targets = _of(part, [(k.arg, k.value) for k in keywords if k.arg]) or list(self.results)
@@ -161,7 +163,9 @@ def _expressions(tree: ast.Module, namer: _Namer) -> Iterator[tuple[ast.Module, 
                     _Replace(old, new).visit(there)
                     yield changed, _sentence(says, place)
                     if alike[ast.unparse(part)] > 1 and not isinstance(part, (ast.Name, ast.Constant)):
-                        yield _ReplaceAll(ast.unparse(part), new).visit(copy.deepcopy(tree)), _sentence(says, place)
+                        everywhere = copy.deepcopy(tree)
+                        _ReplaceAll(ast.unparse(part), new).visit(everywhere)
+                        yield everywhere, _sentence(says, place)
 
 
 def _sentence(says: str, place: str) -> str:
@@ -283,7 +287,7 @@ def _products(node: ast.expr, namer: _Namer) -> Changes:
             )
 
 
-def _is_transpose(node: ast.expr) -> bool:
+def _is_transpose(node: ast.expr) -> TypeGuard[ast.Attribute]:
     return isinstance(node, ast.Attribute) and node.attr == "T"
 
 
@@ -408,8 +412,11 @@ def _axes(keywords: Sequence[ast.keyword]) -> list[int]:
             match keyword.value:
                 case ast.Constant(value=int(axis)):
                     return [axis]
-                case ast.Tuple(elts=elements) if all(isinstance(e, ast.Constant) for e in elements):
-                    return [e.value for e in elements]
+                case ast.Tuple(elts=elements):
+                    constants = [e.value for e in elements if isinstance(e, ast.Constant)]
+                    axes = [value for value in constants if isinstance(value, int)]
+                    if len(axes) == len(elements):
+                        return axes
     return []
 
 
@@ -428,7 +435,7 @@ def _renamed(call: ast.Call, name: str) -> ast.Call:
     new = copy.deepcopy(call)
     if isinstance(new.func, ast.Attribute):
         new.func.attr = name
-    else:
+    elif isinstance(new.func, ast.Name):
         new.func.id = name
     return new
 
@@ -589,7 +596,8 @@ def _statements(tree: ast.Module, namer: _Namer) -> Iterator[tuple[ast.Module, s
             f"Nothing is accumulated{': ' + ', '.join(dict.fromkeys(names)) if names else ''}: each round replaces what was there.",
         )
     for which, cut in CUTS:
-        changed = _CutAll(cut).visit(copy.deepcopy(tree))
+        changed = copy.deepcopy(tree)
+        _CutAll(cut).visit(changed)
         if ast.dump(changed) != ast.dump(tree):
             yield (
                 changed,
@@ -603,7 +611,8 @@ def _statements(tree: ast.Module, namer: _Namer) -> Iterator[tuple[ast.Module, s
             yield changed, _sentence(says, namer.place(node) if isinstance(node, ast.stmt) else "")
 
 
-def _changes_of(node: ast.AST) -> Iterator[tuple[Callable[[ast.Module, ast.AST], None], str]]:
+def _changes_of(node: ast.AST) -> Iterator[tuple[Callable[[ast.Module, Any], None], str]]:
+    """Changes of a tree at the copy of this very node, which is of the kind that each of them is for."""
     if isinstance(node, ast.AugAssign):
         yield _assign, "{place}, each round replaces what was there: nothing is accumulated"
         yield _leave_out, "{place}, a step is missing"

@@ -50,21 +50,21 @@ def verify(
 
 def _earned(checks: Checks, answers: Answers, name: str, variant: Variant | None, seed: int) -> float:
     report = graded_report(name, checks, answers.function(name, variant), 1.0, seed)
-    return report.points[0]
+    return report.earned
 
 
 def _verify_right(checks: Checks, answers: Answers, name: str, variant: Variant | None) -> Iterator[str]:
     label = f"{name}/{variant.id}" if variant else f"{name}, the solution"
     for seed in SEEDS:
         report = graded_report(name, checks, answers.function(name, variant), 1.0, seed)
-        if report.points[0] != 1.0:
+        if report.earned != 1.0:
             yield f"{label} is right but does not pass with seed {seed}:\n{report!r}"
             return
 
 
 def _verify_wrong(checks: Checks, answers: Answers, name: str, variant: Variant, known: Known) -> Iterator[str]:
     case, wrong, verdict = tried(checks, name, answers.function(name, variant))
-    if case is None:
+    if case is None or verdict is None:
         yield f"{name}/{variant.id} is wrong but passes the visible check."
         return
     if verdict.trouble.startswith("Not written yet"):
