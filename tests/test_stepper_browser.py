@@ -130,6 +130,15 @@ def test_without_script_all_frames_stand(open_page):
     assert tops == sorted(set(tops))
 
 
+def test_who_opens_it_in_a_notebook_that_is_not_trusted_is_told_to_run_the_cell(open_page):
+    """There JupyterLab takes away the CSS, the script and the drawings."""
+    page = open_page()
+    words = page.get_by_text("Run this cell to see the picture.").all()
+    assert [word.is_visible() for word in words] == [False] * 3
+    page.evaluate("document.querySelectorAll('style, script, svg').forEach(taken => taken.remove())")
+    assert [word.is_visible() for word in words] == [True] * 3
+
+
 def test_print_shows_all_frames_and_no_controls(open_page):
     page = open_page()
     page.emulate_media(media="print")

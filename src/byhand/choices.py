@@ -10,7 +10,7 @@ from html import escape
 from importlib.resources import files
 from itertools import product
 
-from .drawing import stylesheet
+from .drawing import style_html
 from .stepper import Frame, drawing_html, equation_html, examine, sentence_html
 
 
@@ -62,7 +62,7 @@ class Choices:
         # The form keeps the radio buttons of two players on one page apart.
         return (
             f'<div class="bh bh-choices" role="group" aria-label="{escape(self.title)}" tabindex="-1">'
-            f"<style>{stylesheet()}{_file('choices.css')}</style>"
+            f"{style_html(_file('choices.css'))}"
             f'<p class="bh-title">{escape(self.title)}</p><form>{controls}</form><ol class="bh-frames">{panels}</ol>'
             f'<div class="bh-aloud" aria-live="polite"></div><script>{_file("choices.js")}</script></div>'
         )

@@ -40,13 +40,21 @@ class Svg(str):
         return "Drawing: " + unescape(description[1] if description else "")
 
     def _repr_html_(self) -> str:
-        return f'<div class="bh"><style>{stylesheet()}</style><div class="bh-drawing">{self}</div></div>'
+        return f'<div class="bh">{style_html()}<div class="bh-drawing">{self}</div></div>'
 
 
 @cache
 def stylesheet() -> str:
     """The CSS of drawings and steppers: the palette's variables and player.css."""
     return css_variables() + files("byhand").joinpath("player.css").read_text(encoding="utf-8")
+
+
+def style_html(more: str = "") -> str:
+    """What a picture begins with: the CSS, with `more`, and a sentence that is seen only where the CSS is taken away.
+
+    JupyterLab does that in a notebook that it does not trust, and takes the drawings and scripts away with it.
+    """
+    return f'<style>{stylesheet()}{more}</style><p class="bh-taken">Run this cell to see the picture.</p>'
 
 
 @dataclass(frozen=True)

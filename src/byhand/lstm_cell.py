@@ -13,7 +13,7 @@ from importlib.resources import files
 
 import numpy as np
 
-from .drawing import Drawing, stylesheet
+from .drawing import Drawing, style_html
 from .stepper import mathml
 
 # The cell as data
@@ -273,7 +273,7 @@ class Pictures(tuple):
     """The two SVGs of one cell; a notebook shows them side by side, and a Frame of a stepper takes them as they are."""
 
     def _repr_html_(self) -> str:
-        return f'<div class="bh"><style>{stylesheet()}</style><div class="bh-drawing">{self.html()}</div></div>'
+        return f'<div class="bh">{style_html()}<div class="bh-drawing">{self.html()}</div></div>'
 
     def html(self) -> str:
         titles = [layout.title for layout in LAYOUTS.values()]
@@ -383,7 +383,7 @@ def _explorer_html(start):
     script = files("byhand").joinpath("lstm_cell.js").read_text(encoding="utf-8")
     return (
         f'<div class="bh bh-explorer" role="group" aria-label="The LSTM cell in two pictures" data-cell="{data}">'
-        f'<style>{stylesheet()}</style><p class="bh-title">One cell, two pictures: point at a variable, or choose one</p>'
+        f'{style_html()}<p class="bh-title">One cell, two pictures: point at a variable, or choose one</p>'
         f'<p class="bh-choose"><label>Variable <select>{options}</select></label></p><div class="bh-drawing">{both.html()}</div>'
         f'<ul class="bh-about" aria-live="polite">{about}</ul><script>{script}</script></div>'
     )

@@ -18,7 +18,7 @@ from importlib.resources import files
 from math import fsum, isfinite, prod
 from xml.etree import ElementTree
 
-from .drawing import Drawing, _italics, _runs, stylesheet
+from .drawing import Drawing, _italics, _runs, style_html
 from .stepper import mathml
 
 FEW = 4  # up to so many routes, all formulas are shown at once; of more, that of the route that is lit
@@ -212,7 +212,7 @@ class RoutePicker:
         # The form keeps the radio buttons of two pickers on one page apart.
         return (
             f'<div class="bh bh-routes" role="group" aria-label="{escape(self.title)}" tabindex="-1">'
-            f"<style>{stylesheet()}{_file('routes.css')}</style>"
+            f"{style_html(_file('routes.css'))}"
             f'<p class="bh-title">{escape(self.title)}</p>'
             f'<form class="bh-from" role="radiogroup" aria-label="Routes from which variable?">'
             f'<span aria-hidden="true">Routes from</span>{buttons}</form>'

@@ -18,7 +18,7 @@ from xml.etree import ElementTree
 
 from latex2mathml.converter import convert_to_element
 
-from .drawing import stylesheet
+from .drawing import style_html
 
 COLOURS = {"inp": "input", "hid": "hidden", "out": "output", "loss": "loss", "par": "parameter", "grad": "gradient"}
 
@@ -121,7 +121,7 @@ def _stepper_html(frames, title):
     # sentence of the new step.
     return (
         f'<div class="bh bh-stepper" role="group" aria-label="{escape(title)}" tabindex="-1">'
-        f"<style>{stylesheet()}</style>"
+        f"{style_html()}"
         f'<p class="bh-title">{escape(title)}</p>'
         f'<div class="bh-controls">{buttons}'
         f'<input type="range" min="1" max="{count}" value="1" step="1" aria-label="Step">'
