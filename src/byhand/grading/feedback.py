@@ -28,6 +28,7 @@ from byhand.grading.bounded import TooMuch, bounded
 from byhand.grading.clean import without_control
 from byhand.grading.paper import NOTEBOOK
 from byhand.grading.told import told_html, told_lines
+from byhand.grading.verdicts import ExerciseVerdict
 
 BEFORE = '<div class="panel-body">'  # of nbgrader's template: where the notebook begins
 LAYING_OUT = dict(seconds=10, memory=1 << 30)
@@ -41,7 +42,7 @@ def page(
     unit: str,
     student: str,
     scores: dict[str, Any],
-    exercises: Mapping[str, Any] = MappingProxyType({}),
+    exercises: Mapping[str, ExerciseVerdict] = MappingProxyType({}),
 ) -> tuple[str, float]:
     """The page as HTML, and the seconds it took. `scores` is what `record.scores` returns, `exercises` what the verdict has.
 
@@ -57,7 +58,9 @@ def page(
     return html, time.monotonic() - began
 
 
-def _full(notebook: NotebookNode, unit: str, student: str, scores: dict[str, Any], exercises: Mapping[str, Any]) -> str:
+def _full(
+    notebook: NotebookNode, unit: str, student: str, scores: dict[str, Any], exercises: Mapping[str, ExerciseVerdict]
+) -> str:
     for cell in notebook.cells:
         meta = cell.metadata.get("nbgrader", {})
         if meta.get("solution"):
@@ -80,7 +83,7 @@ def plain(
     student: str,
     scores: dict[str, Any],
     why: str,
-    exercises: Mapping[str, Any] = MappingProxyType({}),
+    exercises: Mapping[str, ExerciseVerdict] = MappingProxyType({}),
 ) -> str:
     """Scores, what was wrong, comments and cells, with nothing laid out."""
     told = "".join(

@@ -15,7 +15,7 @@ from byhand.grading import record
 from byhand.grading.families import family
 from byhand.grading.insight import UNREAD
 from byhand.grading.roster import Person, Roster, read_roster
-from byhand.grading.verdicts import verdict_in
+from byhand.grading.verdicts import SubmissionVerdict, verdict_in
 from byhand.teaching.course import CourseError, Unit
 
 STEADY = 0.15  # a change of the share of points that is none yet
@@ -214,7 +214,7 @@ def _marks(book: Gradebook, unit: str) -> dict[str, Mark]:
     }
 
 
-def _with_verdict(mark: Mark | None, verdict: Mapping | None) -> Mark:
+def _with_verdict(mark: Mark | None, verdict: SubmissionVerdict | None) -> Mark:
     """What is known of what somebody handed in, from one of them or both."""
     if verdict is None:
         assert mark  # nothing else says that there is anything
