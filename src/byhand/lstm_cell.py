@@ -141,12 +141,10 @@ VARIABLES = _variables()
 EDGES = _edges()
 STATES = tuple(v for v in VARIABLES if VARIABLES[v].role != "parameter")  # what a forward pass gives a number to
 HIGHWAY = ("c_prev->cf", "cf->c", "c->c_next")
-NODES = [v for v in VARIABLES if VARIABLES[v].role != "parameter" or v[0] == "b"]  # W, R and p are edges
 
 # Two layouts
 
 CIRCLE, BAR, SMALL = 56, (68, 48), 25
-INPUTS = ("x", "y_prev")
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,9 @@ from byhand.grading.sheet import Sheet
 HINT = "Count the terms of a in the equation."
 RIGHT = dict(points=4.0, max_points=4.0, right=True, mistake=None, hint=None, failure=None, fingerprint=None)
 WRONG = RIGHT | dict(points=0.0, right=False, failure="h: largest difference at index [0, 1]: yours 1, torch 2")
-UNWRITTEN = WRONG | dict(failure="Not written yet: replace `raise NotImplementedError()` by your answer.")
+UNWRITTEN = WRONG | dict(
+    unwritten=True, failure="Not written yet: replace `raise NotImplementedError()` by your answer."
+)
 
 
 def marks(*projections):

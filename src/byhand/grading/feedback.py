@@ -29,6 +29,7 @@ from byhand.grading.clean import without_control
 from byhand.grading.limits import MOST_PARTS, PAGE
 from byhand.grading.paper import NOTEBOOK
 from byhand.grading.told import told_html, told_lines
+from byhand.grading.verdicts import ExerciseVerdict
 
 BEFORE = '<div class="panel-body">'  # of nbgrader's template: where the notebook begins
 
@@ -40,7 +41,7 @@ def page(
     unit: str,
     student: str,
     scores: dict[str, Any],
-    exercises: Mapping[str, Any] = MappingProxyType({}),
+    exercises: Mapping[str, ExerciseVerdict] = MappingProxyType({}),
 ) -> tuple[str, float]:
     """The page as HTML, and the seconds it took. `scores` is what `record.scores` returns, `exercises` what the verdict has.
 
@@ -56,7 +57,9 @@ def page(
     return html, time.monotonic() - began
 
 
-def _full(notebook: NotebookNode, unit: str, student: str, scores: dict[str, Any], exercises: Mapping[str, Any]) -> str:
+def _full(
+    notebook: NotebookNode, unit: str, student: str, scores: dict[str, Any], exercises: Mapping[str, ExerciseVerdict]
+) -> str:
     for cell in notebook.cells:
         meta = cell.metadata.get("nbgrader", {})
         if meta.get("solution"):
@@ -79,7 +82,7 @@ def plain(
     student: str,
     scores: dict[str, Any],
     why: str,
-    exercises: Mapping[str, Any] = MappingProxyType({}),
+    exercises: Mapping[str, ExerciseVerdict] = MappingProxyType({}),
 ) -> str:
     """Scores, what was wrong, comments and cells, with nothing laid out."""
     told = "".join(

@@ -27,6 +27,7 @@ from byhand.grading.paper import read_paper, seed_of, with_problems
 from byhand.grading.restore import released
 from byhand.grading.sandbox import SandboxError
 from byhand.grading.submission import LEFT_OUT, UNWRITTEN, Submission, good_id, read_submission, twins
+from byhand.grading.verdicts import SubmissionVerdict
 from byhand.grading.work import Conditions, Graded
 
 AHEAD = 3  # tasks for each worker that are under way or wait; the rest of the class stays on disk
@@ -61,9 +62,9 @@ class Grading:
     workers: int
     executors: Callable[[], contextlib.AbstractContextManager[Executor]]
     with_feedback: bool = True
-    verdicts: list[dict[str, Any]] = field(default_factory=list)
+    verdicts: list[SubmissionVerdict] = field(default_factory=list)
 
-    def __call__(self, students: Sequence[str] = (), again: bool = False) -> list[dict[str, Any]]:
+    def __call__(self, students: Sequence[str] = (), again: bool = False) -> list[SubmissionVerdict]:
         """Grade what has changed since it was graded, or all `again`; `students` alone, where they are named.
 
         Raises CourseError, before anything is changed, where something is wrong with the course; what a student has
@@ -220,7 +221,7 @@ class Grading:
         record.write_autograded(self.unit.root, self.paper, submission, graded)
         record.write_grades(self.unit.root, self.book, self.paper, submission, graded)
 
-    def _feedback(self, verdict: dict[str, Any], notebook: nbformat.NotebookNode) -> Job:
+    def _feedback(self, verdict: SubmissionVerdict, notebook: nbformat.NotebookNode) -> Job:
         student = verdict["student"]
         scores = self._scores(student)
 
@@ -241,7 +242,7 @@ class Grading:
             task, then, lambda error: (feedback.plain(*task[1:5], type(error).__name__, verdict["exercises"]), 0.0)
         )
 
-    def _finish(self, verdict: dict[str, Any]) -> None:
+    def _finish(self, verdict: SubmissionVerdict) -> None:
         seconds = verdict["seconds"]
         seconds["total"] = sum(s for name, s in seconds.items() if name != "total")
         verdict["seconds"] = {name: round(s, 4) for name, s in seconds.items()}

@@ -17,6 +17,7 @@ from byhand.checking.report import Report
 from byhand.grading.clean import taken_in
 from byhand.grading.limits import LONGEST_HINT
 from byhand.grading.paper import Paper
+from byhand.grading.verdicts import ExerciseVerdict, Told
 
 
 @dataclass
@@ -24,14 +25,14 @@ class Marks:
     """What is known of a notebook's exercises so far: name -> what the report needs of it."""
 
     paper: Paper
-    exercises: dict[str, dict[str, Any]] = field(default_factory=dict)
+    exercises: dict[str, ExerciseVerdict] = field(default_factory=dict)
     _seen: dict[str, list[Verdict]] = field(default_factory=dict)  # on the public problems, by exercise
 
     def __post_init__(self) -> None:
         for name, asked in self.paper.exercises.items():
             self.exercises[name] = {
                 "points": 0.0, "max_points": asked.points, "right": False, "mistake": None, "hint": None,
-                "failure": "Its check did not run.", "fingerprint": None, "told": [], "begin": None,
+                "failure": "Its check did not run.", "fingerprint": None, "told": [], "begin": None, "unwritten": False,
             }  # fmt: skip
 
     def visible(
@@ -57,6 +58,7 @@ class Marks:
         if case is not None:
             failure = listed[case].failure
             unwritten = failure is not None and failure.unwritten
+            entry["unwritten"] = unwritten and not verdicts[case].problem.kind
             entry["fingerprint"] = None if unwritten else wrong_marks(asked.exercise, listed[case], verdicts[case])
         return report
 
@@ -85,7 +87,7 @@ def wrong_kinds(
     known: Known,
     follows: bool = False,
     fresh: bool = False,
-) -> list[dict[str, Any]]:
+) -> list[Told]:
     """Each kind of problem on which an answer is wrong: what is special about it, what is wrong, and the hints that the check
     has for it.
 
@@ -96,7 +98,7 @@ def wrong_kinds(
     wrong = [number for number, verdict in enumerate(verdicts) if not verdict.right]
     listed = {mistake.id for mistake in known.listed}
     claims = {mistake.id for mistake in known.listed if mistake.claims}
-    told = []
+    told: list[Told] = []
     for case in wrong[:1] if wrong[:1] == [0] else wrong:
         # With those before it right, so that it is asked what the check would say next.
         mended = [Verdict(verdict.problem, ()) for verdict in verdicts[:case]]

@@ -265,7 +265,12 @@ class Checks:
         )
         self.run.note(taken_in(says, LONGEST_MESSAGE))
         if counts:
-            self.run.marks.exercises[name] |= {"right": False, "failure": taken_in(says, LONGEST_MESSAGE)}
+            entry = self.run.marks.exercises[name]
+            entry |= {
+                "right": False,
+                "failure": taken_in(says, LONGEST_MESSAGE),
+                "unwritten": False,
+            }
 
     def finish(self) -> None:
         """At the end of the cell. An exercise whose check was not reached has earned nothing."""
@@ -279,7 +284,12 @@ class Checks:
             entry["right"] = False
             entry["failure"] = entry["failure"] or f"{self.missing.kind}: {self.missing.message}"
         if entry["failure"] and (cause := self.run.cause(entry["failure"])):
-            entry |= {"failure": f"{cause} (in a cell before its check)", "fingerprint": None, "cause": True}
+            entry |= {
+                "failure": f"{cause} (in a cell before its check)",
+                "fingerprint": None,
+                "unwritten": False,
+                "cause": True,
+            }
 
 
 class Outputs:

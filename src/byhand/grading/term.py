@@ -16,7 +16,7 @@ from byhand.grading import record
 from byhand.grading.families import family
 from byhand.grading.insight import UNREAD
 from byhand.grading.roster import Person, Roster, read_roster
-from byhand.grading.verdicts import verdict_in
+from byhand.grading.verdicts import SubmissionVerdict, verdict_in
 
 STEADY = 0.15  # a change of the share of points that is none yet
 FALLS = 0.2  # and one that is worth a word
@@ -214,7 +214,7 @@ def _marks(book: Gradebook, unit: str) -> dict[str, Mark]:
     }
 
 
-def _with_verdict(mark: Mark | None, verdict: Mapping | None) -> Mark:
+def _with_verdict(mark: Mark | None, verdict: SubmissionVerdict | None) -> Mark:
     """What is known of what somebody handed in, from one of them or both."""
     if verdict is None:
         assert mark  # nothing else says that there is anything

@@ -6,7 +6,6 @@ import time
 import traceback
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 from nbformat import NotebookNode
 
@@ -23,6 +22,7 @@ from byhand.grading.run import Run
 from byhand.grading.sandbox import SandboxError
 from byhand.grading.server import Request
 from byhand.grading.submission import Submission, laid_over
+from byhand.grading.verdicts import SubmissionVerdict
 
 READING = dict(seconds=5, memory=1 << 30)  # for making a notebook of what was handed in
 
@@ -42,7 +42,7 @@ class Graded:
     `texts`: there is text of the student's that answers no question by its place."""
 
     notebook: NotebookNode
-    verdict: dict[str, Any]
+    verdict: SubmissionVerdict
     texts: bool = False
 
 
@@ -132,7 +132,7 @@ def _not_run(paper: Paper, submission: Submission, status: str, message: str) ->
     return Graded(notebook, _verdict(paper, submission, status, message, Marks(paper), submission.notes))
 
 
-def _verdict(paper: Paper, submission: Submission, status: str, message: str, marks: Marks, notes) -> dict[str, Any]:
+def _verdict(paper: Paper, submission: Submission, status: str, message: str, marks: Marks, notes) -> SubmissionVerdict:
     return {
         "student": submission.student,
         "unit": paper.unit,
