@@ -7,11 +7,13 @@
 from __future__ import annotations
 
 import importlib.metadata
+import os
 import re
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import nbformat
@@ -34,6 +36,8 @@ MATHJAX_NOT = ("all-packages.js", "mhchem.js", "bussproofs.js", "physics.js")  #
 LIVE = """\
 <p class="byhand-live">In JupyterLab there are sliders here: see \
 <a href="../../how-to-use.html#run-it-live">how to run it live</a>.</p>"""
+
+KERNELS = 4  # at once, where there are as many processors: each holds torch and a lesson's data
 
 PICTURES = {".svg", ".png", ".jpg", ".gif"}
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
@@ -107,18 +111,27 @@ def _staged(root: Path, browser: bool) -> Iterator[tuple[str, bytes]]:
         yield "contributing.md", contributing.read_bytes()
     for name, path in _mathjax():
         yield f"_extra/mathjax/{name}", path.read_bytes()
-    for unit in find_units(root):
-        for name, content in _unit_pages(unit, browser).items():
+    units = find_units(root)
+    for unit, lesson in zip(units, _executed_lessons(units), strict=True):
+        for name, content in _unit_pages(unit, lesson, browser).items():
             yield f"units/{unit.name}/{name}", content
 
 
-def _unit_pages(unit: Unit, browser: bool) -> dict[str, bytes]:
+def _executed_lessons(units: list[Unit]) -> Iterator[NotebookNode]:
+    """The lessons with their outputs, in order; those that must run first run side by side, each in a kernel of its own."""
+    paths = [_existing(unit.course / "lesson.ipynb") for unit in units]
+    with ThreadPoolExecutor(min(os.cpu_count() or 1, KERNELS)) as pool:
+        for unit, lesson in zip(units, pool.map(executed, paths), strict=True):
+            _progress(f"running the lessons: {unit.name}")
+            yield lesson
+
+
+def _unit_pages(unit: Unit, lesson: NotebookNode, browser: bool) -> dict[str, bytes]:
     """The executed lesson, the statement of the exercises, and the pictures that they show, by their names."""
-    lesson, exercises = (_existing(unit.course / name) for name in ("lesson.ipynb", "exercises.ipynb"))
+    exercises = _existing(unit.course / "exercises.ipynb")
     lesson_source, exercises_source = (read_source(path).notebook for path in (unit.lesson, unit.exercises))
     numbers = equation_numbers(lesson_source, unit.name)
-    _progress(f"running the lesson of {unit.name}")
-    read = with_source_text(without_widgets(executed(lesson)), lesson_source, numbers, unit.name)
+    read = with_source_text(without_widgets(lesson), lesson_source, numbers, unit.name)
     solve = with_source_text(nbformat.read(exercises, as_version=4), exercises_source, numbers, unit.name)
     link_symbols(read, unit.name)
     pages = {
