@@ -13,14 +13,22 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import nbformat
+
 from byhand.course import CourseError, Unit, find_units
-from byhand.teaching.pyodide import PUBLIC, WIDGETS, plain_wheels, pyodide_files, site_lock, stand_ins, widgets
+from byhand.teaching.pyodide import PUBLIC, WIDGETS, edited, plain_wheels, pyodide_files, site_lock, stand_ins, widgets
+from byhand.teaching.sliders import live_notebook
 
 FOLDER = "browser"
 STORAGE = "Backprop by Hand"  # the name of the store in the browser, which the book's pages read too
 KERNEL = "@jupyterlite/pyodide-kernel-extension"
 # What Python begins with. The first ones JupyterLite's kernel asks for by these names, or looks for them on its index.
 PACKAGES = ("micropip", "piplite", "ssl", "sqlite3", "ipykernel", "comm", "pyodide_kernel", "jedi", "ipython")
+# In the kernel: what decides which packages a cell needs, and what stands in its place.
+LOADS = (
+    "from pyodide_js import loadPackagesFromImports as _load_packages_from_imports\n",
+    "from .imports import load_packages_from_imports as _load_packages_from_imports\n",
+)
 NOT_HERE = {"lesson.md", "lesson.ipynb"}
 
 
@@ -77,11 +85,13 @@ def graded_exercises(unit: Unit) -> list[str]:
 
 
 def course_files(root: Path) -> dict[str, bytes]:
-    """What the notebooks have beside them: `course/` without the lessons, by path."""
+    """The notebooks and what they have beside them: `course/` with the lessons' sliders in the place of lessons, by path."""
     files = {"start.md": (root / "course" / "start.md").read_bytes()}
     for unit in find_units(root):
         for path in (unit.course / "exercises.ipynb", *_beside(unit)):
             files[f"{unit.name}/{path.relative_to(unit.course).as_posix()}"] = path.read_bytes()
+        if live := live_notebook(unit):
+            files[f"{unit.name}/sliders.ipynb"] = nbformat.writes(live).encode()
     return files
 
 
@@ -101,7 +111,10 @@ def _kernel() -> Path:
 def _kernel_wheels() -> dict[str, bytes]:
     """The wheels that come with JupyterLite's kernel: itself, and stand-ins for what no browser needs."""
     index = _kernel() / "static" / "pypi"
-    return {path.name: path.read_bytes() for path in sorted(index.glob("*.whl")) if "-3.6.999-" not in path.name}
+    wheels = {path.name: path.read_bytes() for path in sorted(index.glob("*.whl")) if "-3.6.999-" not in path.name}
+    [kernel] = [name for name in wheels if name.startswith("pyodide_kernel-")]
+    imports = {"pyodide_kernel/imports.py": Path(__file__).with_name("imports.py").read_bytes()}
+    return wheels | {kernel: edited(wheels[kernel], "pyodide_kernel/kernel.py", *LOADS, imports)}
 
 
 def _settings(public: bool) -> dict[str, Any]:

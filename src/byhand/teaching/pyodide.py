@@ -170,6 +170,15 @@ def _zipped(files: Mapping[str, bytes]) -> bytes:
     return made.getvalue()
 
 
+def edited(wheel: bytes, name: str, before: str, after: str, more: Mapping[str, bytes]) -> bytes:
+    """The wheel with more files, and `after` in the place of `before` in one of its own. Raises ValueError where that is not there."""
+    with zipfile.ZipFile(io.BytesIO(wheel)) as archive:
+        files = {file: archive.read(file) for file in archive.namelist() if not file.endswith("/RECORD")}
+    if before.encode() not in files[name]:
+        raise ValueError(f"{name} has no line {before!r} any more.")
+    return _zipped({**files, **more, name: files[name].replace(before.encode(), after.encode())})
+
+
 def site_lock(wheels: Mapping[str, bytes], official: str = "") -> dict[str, Any]:
     """The lock of the site's Pyodide: the official packages, at the address `official`, and the wheels beside it.
 
