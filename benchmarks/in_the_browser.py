@@ -24,7 +24,7 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 LONGEST = 1800  # seconds, for one cell
 HERE = """\
 import json, sys, time, contextlib
-names, seconds, faults = {"__name__": "__main__"}, 0, []
+names, seconds, faults = {"__name__": "__main__"}, [0], []
 sys.path.insert(0, "")
 with contextlib.redirect_stdout(sys.stderr):
     for source, trains in json.load(sys.stdin):
@@ -33,7 +33,7 @@ with contextlib.redirect_stdout(sys.stderr):
             exec(source, names)
         except Exception as error:
             faults.append(f"{type(error).__name__}: {error}")
-        seconds += trains * (time.perf_counter() - start)
+        seconds.append(trains * (time.perf_counter() - start))
 print(json.dumps([seconds, faults]))
 """
 THERE = """async ([code]) => {
@@ -56,7 +56,7 @@ def cells(unit):
 
 
 def here(unit):
-    """Seconds of the cells that train, on one processor without a browser, and what failed."""
+    """Seconds of each cell that trains, on one processor without a browser, and what failed."""
     environment = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MPLBACKEND": "agg"}
     run = [sys.executable, "-c", HERE]
     done = subprocess.run(
@@ -71,10 +71,10 @@ def there(page, address, unit):
     """The same in the browser, from a start of its Python."""
     page.goto(f"{address}browser/notebooks/index.html?path=course/{unit.name}/exercises.ipynb")
     page.wait_for_function("document.documentElement.dataset.byhand === 'ready'")
-    seconds, faults = 0, []
+    seconds, faults = [], []
     for source, trains in cells(unit):
         took, failed = page.evaluate(THERE, [source])
-        seconds += trains * took
+        seconds.append(trains * took)
         faults += failed
     return seconds, faults
 
@@ -86,7 +86,7 @@ def main(names):
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     executable = next(filter(None, map(shutil.which, BROWSERS)))
-    print(f"{'unit':<28}{'browser':>9}{'here':>9}{'ratio':>7}")
+    print(f"{'cells that train':<28}{'browser':>9}{'longest':>9}{'native':>9}{'ratio':>7}")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=executable, args=["--no-sandbox"])
         for unit in tqdm(find_units(root, names), disable=not sys.stderr.isatty()):
@@ -94,9 +94,8 @@ def main(names):
             page.set_default_timeout(1000 * LONGEST)
             (native, failed), (wasm, faults) = here(unit), there(page, f"http://127.0.0.1:{server.server_port}/", unit)
             page.close()
-            faults = [fault for fault in faults if fault not in failed]
-            ratio = f"{wasm / native:7.1f}" if not faults else "      –"
-            print(f"{unit.name:<28}{wasm:8.1f}s{native:8.1f}s{ratio}", *faults[:1], flush=True)
+            took = f"{sum(wasm):8.0f}s{max(wasm):8.0f}s{sum(native):8.1f}s{sum(wasm) / sum(native):7.1f}"
+            print(f"{unit.name:<28}{took}", *[f"  {fault}" for fault in faults if fault not in failed][:1], flush=True)
         browser.close()
 
 

@@ -57,6 +57,7 @@ SOLVE_HERE = """\
 NOT_IN_A_BROWSER = {
     "08-lstm-backprop": " The comparison with torch's own LSTM needs torch, which no browser has; all checks work.",
     "15-trading-agent": " The trading at the end needs torch, which no browser has; all checks work.",
+    "17-few-labels": " The comparison on digits at the end needs scikit-learn, which is not here; all checks work.",
 }
 
 STATEMENT_ONLY = """\
