@@ -28,6 +28,7 @@ from byhand.teaching.notebooks import read_source
 from byhand.teaching.opening import with_figures
 from byhand.teaching.plain import equation_numbers, number_for_book
 from byhand.teaching.pyodide import NoPyodide, pyodide_files
+from byhand.teaching.sliders import live_notebook
 
 # What a page asks of MathJax: the TeX-to-HTML component, its fonts, and the extensions that it loads on first use.
 MATHJAX = ("tex-chtml.js", "output/chtml/fonts/woff-v2/", "input/tex/extensions/")
@@ -36,6 +37,12 @@ MATHJAX_NOT = ("all-packages.js", "mhchem.js", "bussproofs.js", "physics.js")  #
 LIVE = """\
 <p class="byhand-live">In JupyterLab there are sliders here: see \
 <a href="../../how-to-use.html#run-it-live">how to run it live</a>.</p>"""
+LIVE_HERE = """\
+<p class="byhand-live">There are sliders here. <a href="../../browser/notebooks/index.html?path=course/{unit}/sliders.ipynb">Run them live</a> \
+in this browser, with nothing installed, or <a href="../../how-to-use.html#run-it-live">in the whole lesson</a>.</p>"""
+LIVE_NOT_HERE = """\
+<p class="byhand-live">There are sliders here. They need torch, which no browser has: see \
+<a href="../../how-to-use.html#run-it-live">how to run it live</a> on a machine that has it.</p>"""
 
 KERNELS = 4  # at once, where there are as many processors: each holds torch and a lesson's data
 
@@ -54,6 +61,7 @@ SOLVE_HERE = """\
 NOT_IN_A_BROWSER = {
     "08-lstm-backprop": " The comparison with torch's own LSTM needs torch, which no browser has; all checks work.",
     "15-trading-agent": " The trading at the end needs torch, which no browser has; all checks work.",
+    "17-few-labels": " The comparison on digits at the end needs scikit-learn, which is not here; all checks work.",
 }
 
 STATEMENT_ONLY = """\
@@ -131,7 +139,7 @@ def _unit_pages(unit: Unit, lesson: NotebookNode, browser: bool) -> dict[str, by
     exercises = _existing(unit.course / "exercises.ipynb")
     lesson_source, exercises_source = (read_source(path).notebook for path in (unit.lesson, unit.exercises))
     numbers = equation_numbers(lesson_source, unit.name)
-    read = with_source_text(without_widgets(lesson), lesson_source, numbers, unit.name)
+    read = with_source_text(without_widgets(lesson, _live(unit, browser)), lesson_source, numbers, unit.name)
     solve = with_source_text(nbformat.read(exercises, as_version=4), exercises_source, numbers, unit.name)
     link_symbols(read, unit.name)
     pages = {
@@ -167,10 +175,17 @@ def link_symbols(lesson: NotebookNode, unit: str) -> None:
     raise CourseError(f"The lesson of {unit} does not say **Time:** in its opening.")
 
 
-def without_widgets(notebook: NotebookNode) -> NotebookNode:
+def _live(unit: Unit, browser: bool) -> str:
+    """What a page says in the place of sliders."""
+    if not browser:
+        return LIVE
+    return LIVE_HERE.format(unit=unit.name) if live_notebook(unit) else LIVE_NOT_HERE
+
+
+def without_widgets(notebook: NotebookNode, live: str = LIVE) -> NotebookNode:
     """The notebook without widget views and states, which on a page need a kernel and the html-manager.
 
-    An output that has nothing else to show but the widget's name gives way to a sentence that says how to have it
+    An output that has nothing else to show but the widget's name gives way to `live`, which says how to have it
     live; a picture or HTML beside the view stays.
     """
     notebook.metadata.pop("widgets", None)
@@ -179,7 +194,7 @@ def without_widgets(notebook: NotebookNode) -> NotebookNode:
             views = [output for output in cell.outputs if WIDGET_VIEW in output.get("data", {})]
             cell.outputs = [output for output in cell.outputs if _drop_view(output)]
             if views and not _is_progress(views):
-                cell.outputs.append(new_output("display_data", {"text/html": LIVE}))
+                cell.outputs.append(new_output("display_data", {"text/html": live}))
     return notebook
 
 

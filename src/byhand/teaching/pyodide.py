@@ -41,6 +41,16 @@ PLAIN = (
     "typing-extensions",
     "latex2mathml",
 )
+NO_PROCESSES = b"""\
+class SemLock:
+    SEM_VALUE_MAX = 0
+
+    def __init__(self, *args):
+        raise OSError("a browser has no processes")
+
+
+sem_unlink = None
+"""
 SAME_DATE = (2026, 1, 1, 0, 0, 0)  # of all files in a wheel, so that it depends on their content alone
 
 
@@ -125,8 +135,10 @@ def plain_wheels(root: Path) -> dict[str, bytes]:
             for file in installed.files or ()
             if ".." not in file.parts and file.suffix != ".pyc" and not _left_out(file.parts)
         }
-        if name == "gymnasium":  # it imports what starts processes; no browser has it, and no exercise uses it
-            files["_multiprocessing.py"] = b"class SemLock:\n    SEM_VALUE_MAX = 0\n\n\nsem_unlink = None\n"
+        if (
+            name == "gymnasium"
+        ):  # it imports what starts processes; no browser has it, and tqdm asks whether it is there
+            files["_multiprocessing.py"] = NO_PROCESSES
         wheels[f"{name.replace('-', '_')}-{installed.version}-py3-none-any.whl"] = _zipped(files)
     package = root / "src" / "byhand"
     files = {
@@ -168,6 +180,15 @@ def _zipped(files: Mapping[str, bytes]) -> bytes:
         for name, content in sorted(files.items()):
             archive.writestr(zipfile.ZipInfo(name, SAME_DATE), content, zipfile.ZIP_DEFLATED)
     return made.getvalue()
+
+
+def edited(wheel: bytes, name: str, before: str, after: str, more: Mapping[str, bytes]) -> bytes:
+    """The wheel with more files, and `after` in the place of `before` in one of its own. Raises ValueError where that is not there."""
+    with zipfile.ZipFile(io.BytesIO(wheel)) as archive:
+        files = {file: archive.read(file) for file in archive.namelist() if not file.endswith("/RECORD")}
+    if before.encode() not in files[name]:
+        raise ValueError(f"{name} has no line {before!r} any more.")
+    return _zipped({**files, **more, name: files[name].replace(before.encode(), after.encode())})
 
 
 def site_lock(wheels: Mapping[str, bytes], official: str = "") -> dict[str, Any]:
