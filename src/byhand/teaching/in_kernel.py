@@ -18,7 +18,7 @@ logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)  # it would
 
 async def load_packages_from_imports(code: str) -> None:
     """Stands in JupyterLite's kernel in the place of Pyodide's function of this name."""
-    from pyodide_js import loadPackagesFromImports
+    from pyodide_js import loadPackagesFromImports  # pyright: ignore[reportMissingImports]  # it is there in the browser alone
 
     first, names = "numpy" not in sys.modules, sorted(imported(code))
     await loadPackagesFromImports("\n".join(f"import {name}" for name in names))

@@ -62,8 +62,9 @@ def _needs(source: str) -> set[str]:
 
 def _without_torch(imports: str) -> str:
     """The lesson's first cell without its statements on torch."""
-    lines = imports.splitlines()
+    lines, left = imports.splitlines(), set()
     for statement in ast.parse(imports).body:
-        if any("torch" in (line or "") for line in lines[statement.lineno - 1 : statement.end_lineno]):
-            lines[statement.lineno - 1 : statement.end_lineno] = [None] * (statement.end_lineno - statement.lineno + 1)
-    return "\n".join(line for line in lines if line is not None)
+        own = range(statement.lineno - 1, statement.end_lineno or statement.lineno)
+        if any("torch" in lines[k] for k in own):
+            left.update(own)
+    return "\n".join(line for k, line in enumerate(lines) if k not in left)
