@@ -136,14 +136,14 @@ def _derived(
     exercise = checks[name]
     hints: list[Any] = []
     found: dict[tuple, Derived] = {}
-    known = {(m.case, _key(exercise, m.wrong)) for m in listed}
+    known = {(m.case, _key(exercise, m.wrong, _shapes(checks, name, m.case))) for m in listed}
     for region_of, hint in (
         *_pairs(region, variants.misconceptions, listed),
         *_changed(exercise, name, solved, region, variants),
     ):
         with contextlib.suppress(_Unusable):
             case, wrong = _numbers(checks, solved, name, region_of)
-            key = (case, tuple(tuple(n) if isinstance(n, list) else n for n in wrong))
+            key = (case, _hashable(wrong))
             if key not in found and key not in known:
                 if hint not in hints:
                     hints.append(hint)
@@ -151,9 +151,17 @@ def _derived(
     return hints, list(found.values())
 
 
-def _key(exercise: Exercise, wrong: Mapping[str, Any]) -> tuple | None:
+def _shapes(checks: Checks, name: str, case: int) -> dict[str, tuple[int, ...]]:
+    return {key: np.shape(value) for key, value in checks.solved(name)[case].answer.items()}
+
+
+def _key(exercise: Exercise, wrong: Mapping[str, Any], shapes: Mapping[str, Any]) -> tuple | None:
     marks = compact(exercise, {k: m for k, m in wrong.items() if k != "arguments"})
-    return None if marks is None else tuple(_short(marks, wrong, exercise, {}))
+    return None if marks is None else _hashable(_short(marks, wrong, exercise, shapes))
+
+
+def _hashable(numbers: Sequence[Any]) -> tuple:
+    return tuple(tuple(n) if isinstance(n, list) else n for n in numbers)
 
 
 def _short(marks: Mapping[str, float], wrong: Mapping[str, Any], exercise: Exercise, shapes: Mapping[str, Any]) -> list:
@@ -194,7 +202,7 @@ def _numbers(checks: Checks, solved: Answers, name: str, region: str) -> tuple[i
     marks = compact(exercise, numbers)
     if marks and not any(numbers[key]["projections"][-1] for key in marks):  # zeros have many causes
         raise _Unusable
-    shapes = {key: np.shape(value) for key, value in checks.solved(name)[case].answer.items()}
+    shapes = _shapes(checks, name, case)
     rows = [row for row in verdict.rows if not row.right and row.shape == tuple(shapes.get(row.name, ()))]
     # Where each entry is measured against itself, a zero that is missed gives an error as large as it likes.
     bounds = {row.name: math.inf if row.name in exercise.elementwise else 1e12 for row in rows}
