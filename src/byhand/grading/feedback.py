@@ -132,7 +132,7 @@ class Renderer(IPythonRenderer):
 class _Pages(HTMLExporter):
     """nbconvert's exporter for many notebooks that are nearly the same: what all share is converted once.
 
-    nbconvert reads the finished page once more to give pictures an alt text; ours have one (see `run.Outputs`).
+    nbconvert reads the finished page once more to give pictures an alt text; ours have one (see `outputs`).
     """
 
     def __init__(self, **kw: Any) -> None:
