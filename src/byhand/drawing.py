@@ -533,7 +533,7 @@ _SCRIPT = re.compile(r"([_^])(\([^)]*\)|\{[^}]*\}|[\w+\-*′⊤]+?(?=[_^]|\b|$))
 _WORD = re.compile(rf"((?:{_LETTER})+)")
 
 
-def _runs(label: str) -> list[tuple[str, int]]:
+def label_runs(label: str) -> list[tuple[str, int]]:
     """Split a label into (text, level): level 0 on the line, 1 raised, -1 lowered."""
     runs: list[tuple[str, int]] = []
     at = 0
@@ -545,7 +545,7 @@ def _runs(label: str) -> list[tuple[str, int]]:
     return [*runs, (label[at:], 0)] if at < len(label) else runs
 
 
-def _italics(text: str, sentence: bool) -> str:
+def italics(text: str, sentence: bool) -> str:
     """Variables in italics: single letters, and d or δ or ∂ with one letter. Words stay upright, as does the word a."""
     out = []
     for i, part in enumerate(_WORD.split(text)):
@@ -559,14 +559,14 @@ def _italics(text: str, sentence: bool) -> str:
 def _tspans(label: str) -> str:
     """A label as SVG: raised and lowered parts become shifted tspans, one above the other if both follow one letter."""
     out, shift, previous = [], 0.0, None
-    for text, level in _runs(label):
+    for text, level in label_runs(label):
         wanted = {0: 0.0, 1: -0.34, -1: 0.26}[level]
         attributes = f' dy="{_number((wanted - shift) * FONT)}"' if wanted != shift else ""
         if level and previous and previous[1] == -level:  # both scripts of one letter start at the same place
             attributes += f' dx="-{_number(_width(previous[0], 0.72 * FONT))}"'
         if level:
             attributes += ' class="s"'
-        words = _italics(text, sentence=" " in label)
+        words = italics(text, sentence=" " in label)
         out.append(f"<tspan{attributes}>{words}</tspan>" if attributes else words)
         shift, previous = wanted, (text, level)
     return "".join(out)
@@ -575,7 +575,7 @@ def _tspans(label: str) -> str:
 def _width(label: str, font: float) -> float:
     """Roughly how many pixels wide a label is."""
     width = {" ": 0.3, "(": 0.34, ")": 0.34, ".": 0.28, ",": 0.28, "i": 0.3, "l": 0.3, "t": 0.34, "f": 0.34, "j": 0.3}
-    return sum(width.get(c, 0.55) * font * (0.72 if level else 1) for text, level in _runs(label) for c in text)
+    return sum(width.get(c, 0.55) * font * (0.72 if level else 1) for text, level in label_runs(label) for c in text)
 
 
 def _one_of(what: str, value: str, allowed: Iterable[str]) -> None:

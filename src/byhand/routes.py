@@ -18,7 +18,7 @@ from importlib.resources import files
 from math import fsum, isfinite, prod
 from xml.etree import ElementTree
 
-from .drawing import Drawing, _italics, _runs, style_html
+from .drawing import Drawing, italics, label_runs, style_html
 from .stepper import mathml
 
 FEW = 4  # up to so many routes, all formulas are shown at once; of more, that of the route that is lit
@@ -336,11 +336,11 @@ def _bracketed(latex):
 def _latex(label):
     """A label of a drawing as LaTeX: h^(1) becomes h^{(1)}."""
     scripts = {0: "{}", 1: "^{{{}}}", -1: "_{{{}}}"}
-    return "".join(scripts[level].format(text) for text, level in _runs(label))
+    return "".join(scripts[level].format(text) for text, level in label_runs(label))
 
 
 def _html(label):
     """A label of a drawing as HTML, with <sup> and <sub>."""
     tags = {0: "{}", 1: "<sup>{}</sup>", -1: "<sub>{}</sub>"}
-    runs = (tags[level].format(_italics(text, sentence=" " in label)) for text, level in _runs(label))
+    runs = (tags[level].format(italics(text, sentence=" " in label)) for text, level in label_runs(label))
     return "".join(runs).replace('<tspan class="i">', "<i>").replace("</tspan>", "</i>")

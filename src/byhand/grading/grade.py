@@ -10,20 +10,21 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import nbformat
-from nbgrader.api import InvalidEntry
+from nbgrader.api import Gradebook, InvalidEntry
 from sqlalchemy.exc import OperationalError
 from tqdm import tqdm
 
+from byhand.checking.seed import Seed
 from byhand.course import CourseError, Unit
 from byhand.grading import feedback, record, verdicts, work
-from byhand.grading.paper import read_paper, seed_of, with_problems
+from byhand.grading.paper import Paper, read_paper, seed_of, with_problems
 from byhand.grading.restore import released
 from byhand.grading.sandbox import SandboxError
 from byhand.grading.submission import LEFT_OUT, UNWRITTEN, Submission, good_id, read_submission, twins
@@ -63,6 +64,12 @@ class Grading:
     executors: Callable[[], contextlib.AbstractContextManager[Executor]]
     with_feedback: bool = True
     verdicts: list[SubmissionVerdict] = field(default_factory=list)
+    # What it is graded with, from when it is called.
+    book: Gradebook = field(init=False, repr=False)
+    paper: Paper = field(init=False, repr=False)
+    seed: Seed = field(init=False, repr=False)
+    blanks: int = field(init=False, repr=False)
+    twins: Mapping[str, str] = field(init=False, repr=False)
 
     def __call__(self, students: Sequence[str] = (), again: bool = False) -> list[SubmissionVerdict]:
         """Grade what has changed since it was graded, or all `again`; `students` alone, where they are named.
