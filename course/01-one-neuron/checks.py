@@ -41,6 +41,12 @@ def make_predict(rng, N, D, scale=1.0):
     return dict(x=data(rng, N, D, scale)["x"], **parameters(rng, D))
 
 
+def use_predict(answer, x, w, b):
+    """A tuple of N numbers is as good as a list of them, also where N is 1: there it looks like `return y_hat,`."""
+    y_hat = answer(x, w, b)
+    return list(y_hat) if isinstance(y_hat, tuple) and not any(map(np.ndim, y_hat)) else y_hat
+
+
 # mse_gradient ------------------------------------------------------------------------------------
 
 
@@ -173,7 +179,7 @@ def make_ridge(rng, N, D, alpha, scale=1.0, far=0.0):
 
 
 EXERCISES = {
-    "predict": Exercise(make_predict, ["y_hat"], SIZES, EDGES),
+    "predict": Exercise(make_predict, ["y_hat"], SIZES, EDGES, call=use_predict),
     "mse_gradient": Exercise(make_gradient, ["J", "dw", "db"], SIZES, [*EDGES, FAR]),
     "update": Exercise(
         make_update, ["w", "b"], dict(D=3, eta=0.3),
@@ -201,6 +207,10 @@ EXERCISES = {
             Edge(
                 dict(D=1, eta=0.3, epochs=150), "with many epochs after the loss has come to rest",
                 "The plain method takes as many steps as there are epochs, also when the loss hardly changes any more.",
+            ),
+            Edge(
+                dict(N=1, epochs=120), "with a loss that comes near 0",
+                "The plain method takes as many steps as there are epochs, also when the loss is next to nothing.",
             ),
             Edge(dict(scale=0.0), "where all inputs are 0"),
         ],

@@ -298,6 +298,21 @@ def test_the_gradient_that_is_handed_in_is_not_that_of_the_mean_squared_error():
     assert graded_report("minibatch_epoch", checks, answer("minibatch_epoch", body), 6.0, 3).points[0] == 0
 
 
+def test_training_that_stops_at_a_small_loss_is_not_right():
+    checks = load_checks(ROOT / "course" / UNIT)
+    body = """
+        self.w, self.b, self.losses = np.zeros(x.shape[1]), 0.0, []
+        for _ in range(self.epochs):
+            J, dw, db = mse_gradient(x, y, self.w, self.b)
+            self.losses.append(J)
+            if J < 1e-12:
+                break
+            self.w, self.b = update(self.w, self.b, dw, db, self.eta)
+    """
+    report = visible_report("LinearNeuron", checks, answer("LinearNeuron", body))
+    assert not report.right and "as many steps as there are epochs" in repr(report)
+
+
 @pytest.mark.slow
 def test_the_students_neuron_learns_to_tell_tumours_apart():
     notebook = executed_solution(Unit(ROOT, UNIT))

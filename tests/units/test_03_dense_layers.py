@@ -350,6 +350,26 @@ def test_an_answer_that_hands_back_its_argument_is_not_right(checks):
     assert "linear" in [row.name for row in report.verdict.rows if not row.right]
 
 
+def test_nothing_is_said_of_a_result_that_is_right(checks):
+    """dx has passed the activation once; dW and db have not."""
+    body = """
+        return activate_backward(dh, h, kind) @ W, dh.T @ x, dh.sum(axis=0)
+    """
+    [hint] = visible_report("dense_backward", checks, answer("dense_backward", body)).hints
+    assert "dW and db begin before the activation" in hint
+
+
+@pytest.mark.parametrize("line", ["a += 1", "a[...] = 0", "a *= 2"])
+def test_whoever_writes_into_an_argument_is_told_so_in_whatever_way_it_was_done(checks, line):
+    body = f"""
+        h = {{"sigmoid": lambda: 1 / (1 + np.exp(-a)), "tanh": lambda: np.tanh(a), "relu": lambda: np.maximum(a, 0), "linear": a.copy}}[kind]()
+        {line}
+        return h
+    """
+    [hint] = visible_report("activate", checks, answer("activate", body)).hints
+    assert "you write into the array a" in hint
+
+
 def test_differences_through_an_own_forward_pass_earn_nothing_where_values_are_saved(checks):
     body = """
         def J(x, W, b):
