@@ -94,8 +94,10 @@ def main(names):
             page.set_default_timeout(1000 * LONGEST)
             (native, failed), (wasm, faults) = here(unit), there(page, f"http://127.0.0.1:{server.server_port}/", unit)
             page.close()
-            took = f"{sum(wasm):8.0f}s{max(wasm):8.0f}s{sum(native):8.1f}s{sum(wasm) / sum(native):7.1f}"
-            print(f"{unit.name:<28}{took}", *[f"  {fault}" for fault in faults if fault not in failed][:1], flush=True)
+            faults = [fault for fault in faults if fault not in failed]
+            ratio = "      –" if faults else f"{sum(wasm) / sum(native):7.1f}"
+            took = f"{sum(wasm):8.0f}s{max(wasm):8.0f}s{sum(native):8.1f}s{ratio}"
+            print(f"{unit.name:<28}{took}", *[f"  {fault}" for fault in faults[:1]], flush=True)
         browser.close()
 
 

@@ -41,7 +41,7 @@ LIVE_HERE = """\
 <p class="byhand-live">There are sliders here. <a href="../../browser/notebooks/index.html?path=course/{unit}/sliders.ipynb">Run them live</a> \
 in this browser, with nothing installed, or <a href="../../how-to-use.html#run-it-live">in the whole lesson</a>.</p>"""
 LIVE_NOT_HERE = """\
-<p class="byhand-live">There are sliders here. They need torch, which no browser has: see \
+<p class="byhand-live">There are sliders here. They need scipy or torch, which the browser does not have here: see \
 <a href="../../how-to-use.html#run-it-live">how to run it live</a> on a machine that has it.</p>"""
 
 KERNELS = 4  # at once, where there are as many processors: each holds torch and a lesson's data
@@ -63,6 +63,12 @@ NOT_IN_A_BROWSER = {
     "15-trading-agent": " The trading at the end needs torch, which no browser has; all checks work.",
     "17-few-labels": " The comparison on digits at the end needs scikit-learn, which is not here; all checks work.",
 }
+# Where a cell trains for more than two minutes in a browser, by book/browser-times.txt: a smaller run.
+LONG_IN_A_BROWSER = {
+    "08-lstm-backprop": " The training at the end takes more than two minutes here; with <code>(0,)</code> in the place of <code>(0, 1, 2)</code> it \
+trains one network, in a third of the time.",
+    "12-pixel-models": " The training at the end takes more than two minutes here; <code>train(…, seed=0, steps=300)</code> takes a third, and learns less.",
+}
 
 STATEMENT_ONLY = """\
 :::{{admonition}} To read here, to solve in JupyterLab
@@ -82,7 +88,7 @@ def build_book(root: Path, browser: bool = False, pyodide: Path | None = None, p
     """
     build = Path(root).resolve() / "book" / "_build"
     try:
-        browser = browser and bool(pyodide_files(build.parents[1] / ".cache" / "pyodide", pyodide))
+        browser = browser and bool(pyodide_files(build.parents[1] / ".cache" / "pyodide", pyodide, public))
     except NoPyodide as error:
         print(f"The book is built without the exercises in the browser. {error}", file=sys.stderr)
         browser = False
@@ -220,7 +226,8 @@ def statement(notebook: NotebookNode, unit: str, here: list[str]) -> NotebookNod
     if notebook.cells[0].cell_type != "markdown" or not title.startswith("# "):
         raise CourseError(f"The exercises of {unit} must open with a title, `# …`, in a Markdown cell.")
     note = SOLVE_HERE if here else STATEMENT_ONLY
-    says = note.format(unit=unit, exercises=" ".join(here), note=NOT_IN_A_BROWSER.get(unit, ""))
+    more = NOT_IN_A_BROWSER.get(unit, "") + LONG_IN_A_BROWSER.get(unit, "")
+    says = note.format(unit=unit, exercises=" ".join(here), note=more)
     notebook.cells[0].source = f"{title}\n\n{says}\n{rest}"
     return notebook
 

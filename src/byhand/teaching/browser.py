@@ -21,6 +21,9 @@ from byhand.teaching.pyodide import PUBLIC, WIDGETS, edited, plain_wheels, pyodi
 from byhand.teaching.sliders import live_notebook
 
 FOLDER = "browser"
+WHEELS = (
+    "wheels"  # the folder of the course's own packages where Pyodide is elsewhere: a folder `pyodide` has to be whole
+)
 STORAGE = "Backprop by Hand"  # the name of the store in the browser, which the book's pages read too
 KERNEL = "@jupyterlite/pyodide-kernel-extension"
 # What Python begins with. The first ones JupyterLite's kernel asks for by these names, or looks for them on its index.
@@ -44,20 +47,23 @@ def build_browser(root: Path, build: Path, source: Path | None = None, public: b
 
     Raises NoPyodide where they are not to be had, CourseError where JupyterLite cannot be built.
     """
-    files = pyodide_files(root / ".cache" / "pyodide", source)
+    files = pyodide_files(root / ".cache" / "pyodide", source, public)
     stage, site = build / "lite", build / "html" / FOLDER
     shutil.rmtree(stage, ignore_errors=True)
     for name, content in course_files(root).items():
         _write(stage / "content" / "course" / name, content)
     wheels = plain_wheels(root) | _kernel_wheels() | stand_ins()
+    python = stage / "static" / "pyodide"
     for name, path in files.items():
-        if name != WIDGETS and not public:
-            _write(stage / "static" / "pyodide" / name, path.read_bytes())
+        if name != WIDGETS:
+            _write(python / name, path.read_bytes())
+    if public:
+        loader = Path(__file__).with_name("public.js").read_text(encoding="utf-8")
+        _write(python / "pyodide.js", _replaced(loader, "PUBLIC_ADDRESS", PUBLIC).encode())
     for name, content in wheels.items():
-        _write(stage / "static" / "pyodide" / name, content)
-    lock = json.dumps(site_lock(wheels, PUBLIC if public else "")).encode()
-    _write(stage / "static" / "pyodide" / "pyodide-lock.json", lock)
-    _write(stage / "jupyter-lite.json", json.dumps(_settings(public)).encode())
+        _write(python / name, content)
+    _write(python / "pyodide-lock.json", json.dumps(site_lock(wheels, PUBLIC if public else "")).encode())
+    _write(stage / "jupyter-lite.json", json.dumps(_settings()).encode())
     _write(stage / "overrides.json", json.dumps(OVERRIDES).encode())
     _write(
         stage / "jupyter_lite_config.json",
@@ -136,10 +142,9 @@ def _kernel_wheels() -> dict[str, bytes]:
     return wheels | {kernel: edited(wheels[kernel], "pyodide_kernel/kernel.py", *LOADS, ours)}
 
 
-def _settings(public: bool) -> dict[str, Any]:
-    address = f"{PUBLIC}pyodide.js" if public else "./static/pyodide/pyodide.js"
+def _settings() -> dict[str, Any]:
     options: dict[str, Any] = {"packages": [*PACKAGES, "numpy", "byhand", "latex2mathml"]}
-    kernel = {"pyodideUrl": address, "disablePyPIFallback": True, "loadPyodideOptions": options}
+    kernel = {"pyodideUrl": "./static/pyodide/pyodide.js", "disablePyPIFallback": True, "loadPyodideOptions": options}
     return {
         "jupyter-lite-schema-version": 0,
         "jupyter-config-data": {

@@ -14,6 +14,7 @@ from byhand.course import Unit
 from byhand.teaching.notebooks import read_source
 
 PLAYER = re.compile(r"^pictures\.\w+_player\(", re.M)
+WITH_SCIPY = {"10-generative-modelling"}  # what these fit, they fit by it
 OPENING = """\
 # {title}: the sliders
 
@@ -22,26 +23,37 @@ lesson, [whose page](../../../units/{unit}/lesson.html) says what they show."""
 
 
 def live_notebook(unit: Unit) -> NotebookNode | None:
-    """The cells of the lesson that show sliders, after those that they need; None where there are none or they need torch."""
+    """The cells of the lesson that show sliders, after those that they need; None where there are none or they need more."""
     lesson = read_source(unit.lesson).notebook
     code = [cell.source for cell in lesson.cells if cell.cell_type == "code"]
-    wanted = {number for number, source in enumerate(code) if PLAYER.search(source)}
-    names = set().union(*(_needs(code[number]) for number in wanted))
-    made = set(dir(builtins))
-    for number in reversed(range(max(wanted, default=0))):
-        code[number] = _without_torch(code[number]) if number == 0 else code[number]
+    wanted = {number: source for number, source in enumerate(code) if PLAYER.search(source)}
+    if not wanted or unit.name in WITH_SCIPY:
+        return None
+    names = set().union(*map(_needs, wanted.values()))
+    for number in reversed(range(1, max(wanted))):
         if names & _makes(code[number]):
-            wanted.add(number)
-            made |= _makes(code[number])
+            wanted[number] = code[number]
             names |= _needs(code[number])
-    if not wanted or names - made:
+    wanted[0] = _opening(code[0], names)
+    if names - set(dir(builtins)) - set().union(*map(_makes, wanted.values())):
         return None
     title = lesson.cells[0].source.splitlines()[0].removeprefix("# ")
     cells = [new_markdown_cell(OPENING.format(title=title, unit=unit.name))]
-    cells += [new_code_cell(code[number]) for number in sorted(wanted)]
+    cells += [new_code_cell(source) for _, source in sorted(wanted.items())]
     for number, cell in enumerate(cells):
         cell.id = f"live-{number}"
     return new_notebook(cells=cells, metadata=lesson.metadata)
+
+
+def _opening(source: str, names: set[str]) -> str:
+    """Of the lesson's first cell, which imports, what makes one of the names, and calls that do not concern torch."""
+    lines, kept = source.splitlines(), []
+    for statement in reversed(ast.parse(source).body):
+        text = "\n".join(lines[statement.lineno - 1 : statement.end_lineno])
+        if names & _makes(text) or (isinstance(statement, ast.Expr) and "torch" not in text):
+            kept.insert(0, text)
+            names = names | _needs(text)
+    return "\n".join(kept)
 
 
 def _makes(source: str) -> set[str]:
@@ -58,13 +70,3 @@ def _needs(source: str) -> set[str]:
         tables += table.get_children()
         read |= {s.get_name() for s in table.get_symbols() if s.is_referenced() and s.is_global()}
     return read - _makes(source)
-
-
-def _without_torch(imports: str) -> str:
-    """The lesson's first cell without its statements on torch."""
-    lines, left = imports.splitlines(), set()
-    for statement in ast.parse(imports).body:
-        own = range(statement.lineno - 1, statement.end_lineno or statement.lineno)
-        if any("torch" in lines[k] for k in own):
-            left.update(own)
-    return "\n".join(line for k, line in enumerate(lines) if k not in left)
