@@ -41,7 +41,7 @@ THERE = """async ([code]) => {
     const start = performance.now();
     const run = kernel.requestExecute({ code });
     const faults = [];
-    run.onIOPub = ({ content: c }) => c.ename && faults.push(`${c.ename}: ${c.evalue}`);
+    run.onIOPub = ({ content: c }) => c.ename && faults.push(`${c.ename.split("'").at(-2) ?? c.ename}: ${c.evalue}`);
     await run.done;
     return [(performance.now() - start) / 1000, faults];
 }"""

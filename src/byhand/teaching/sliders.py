@@ -18,8 +18,8 @@ WITH_SCIPY = {"10-generative-modelling"}  # what these fit, they fit by it
 OPENING = """\
 # {title}: the sliders
 
-Click into the first cell and press Shift+Enter, then the same again, until the sliders are there. They come from the
-lesson, [whose page](../../../units/{unit}/lesson.html) says what they show."""
+Click into the first cell below and press Shift+Enter, then the same again, until the sliders are there. What they show is
+said on the lesson's page, from which you came."""
 
 
 def live_notebook(unit: Unit) -> NotebookNode | None:
@@ -38,7 +38,7 @@ def live_notebook(unit: Unit) -> NotebookNode | None:
     if names - set(dir(builtins)) - set().union(*map(_makes, wanted.values())):
         return None
     title = lesson.cells[0].source.splitlines()[0].removeprefix("# ")
-    cells = [new_markdown_cell(OPENING.format(title=title, unit=unit.name))]
+    cells = [new_markdown_cell(OPENING.format(title=title))]
     cells += [new_code_cell(source) for _, source in sorted(wanted.items())]
     for number, cell in enumerate(cells):
         cell.id = f"live-{number}"
