@@ -20,9 +20,9 @@ async def load_packages_from_imports(code: str) -> None:
     """Stands in JupyterLite's kernel in the place of Pyodide's function of this name."""
     from pyodide_js import loadPackagesFromImports  # pyright: ignore[reportMissingImports]  # it is there in the browser alone
 
-    first, names = "numpy" not in sys.modules, sorted(imported(code))
+    names = sorted(imported(code))
     await loadPackagesFromImports("\n".join(f"import {name}" for name in names))
-    if first and {"numpy", "byhand"} & {*names}:
+    if {"numpy", "byhand"} & {*names}:
         let_counts_be_long()
 
 
@@ -50,6 +50,7 @@ def imported(code: str, folder: Path = Path()) -> set[str]:
 COUNTS = {"bincount": (0, "x"), "repeat": (1, "repeats"), "take": (1, "indices"), "choose": (0, "a"), "put": (1, "ind")}
 
 
+@functools.cache  # once
 def let_counts_be_long() -> None:
     import numpy
 
