@@ -80,10 +80,11 @@ def make_group_norm_backward(rng, N, C, H, W, G):
 # The residual block ----------------------------------------------------------------------------------------------------
 
 # None is 3, the width of a kernel, and H and W differ from all others after the stride too.
-BLOCK = dict(N=6, C=8, O=11, H=7, W=10, stride=2, train=True)
-SAME = Edge(dict(O=8, stride=1), "where the shape stays and the shortcut is the identity")
-SAME_EVAL = Edge(dict(O=8, stride=1, train=False), "where the shortcut is the identity, in eval mode")
-WIDER = Edge(dict(stride=1), "where the number of channels changes and the size does not")
+BLOCK = dict(N=6, C=10, O=8, H=7, W=9, stride=2, train=True)
+SHAPE = dict(H=4, W=5, stride=1)  # what is left of the images is as large as above
+SAME = Edge(dict(C=8, **SHAPE), "where the shape stays and the shortcut is the identity")
+SAME_EVAL = Edge(dict(C=8, **SHAPE, train=False), "where the shortcut is the identity, in eval mode")
+WIDER = Edge(SHAPE, "where the number of channels changes and the size does not")
 OFF = Edge(dict(off=True), "with a channel whose scale and shift are 0")
 FULL, PROJECTED = "12", "12s"  # which batch norms a block has, without and with a convolution in its shortcut
 
@@ -198,7 +199,7 @@ def make_prepare(rng, n, groups, batch, p=0.7, alone=False):
     test_groups = [1, groups - 1]
     if alone:
         group[np.flatnonzero(group == 1)[1:]] = 0
-    x = rng.uniform(size=(n, 8, 9)) + (3.0 * np.isin(group, test_groups))[:, None, None]
+    x = rng.uniform(size=(n, 5, 9)) + (3.0 * np.isin(group, test_groups))[:, None, None]
     left = int((~np.isin(group, test_groups)).sum())
     u = rng.uniform(size=left)
     u[0], u[1] = 0.71, 0.69
@@ -243,7 +244,7 @@ EXERCISES = {
         edges=[
             Edge(dict(G=1), "with one group, which is layer norm"), Edge(dict(G=12), "with a group for each channel"),
             Edge(dict(H=1, W=1), "with images of one pixel"), ONE_IMAGE,
-            Edge(dict(N=8, H=20, W=21), "with many pixels"),
+            Edge(dict(N=6, H=20, W=11), "with many pixels"),
         ],
         groups=[["dgamma", "dbeta"]],
     ),
