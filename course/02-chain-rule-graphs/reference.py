@@ -63,7 +63,7 @@ def all_routes(graph, start, end):
 
 
 def topological_order(graph):
-    return dict(times_listed=np.ones(len(graph)), length=np.array(len(graph)), arrows_backwards=np.array(0))
+    return dict(times_listed=np.ones(len(graph)), arrows_backwards=np.array(0))
 
 
 def reverse_accumulation(graph, end):

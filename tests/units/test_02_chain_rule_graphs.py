@@ -325,6 +325,39 @@ def test_an_honest_quadratic_search_is_not_stopped():
             assert not collect(slow, problem.args, checks["topological_order"].call).failure
 
 
+def test_a_node_that_is_ready_at_each_of_two_arrows_is_listed_twice():
+    """Its parents stand in a set, from which two arrows of the last of them take one."""
+    checks = load_checks(ROOT / "course" / UNIT)
+
+    def each_parent_once(graph):
+        parents = {node: set() for node in graph}
+        for node, children in graph.items():
+            for child, _ in children:
+                parents[child].add(node)
+        order, ready = [], [node for node in graph if not parents[node]]
+        while ready:
+            order.append(ready.pop())
+            for child, _ in graph[order[-1]]:
+                parents[child].discard(order[-1])
+                if not parents[child]:
+                    ready.append(child)
+        return order
+
+    report = visible_report("topological_order", checks, each_parent_once)
+    assert "with two arrows between the same two nodes" in report.summary
+    assert graded_report("topological_order", checks, each_parent_once, 4.0, 5).points[0] < 4
+
+
+@pytest.mark.parametrize("many", range(1, 30))
+def test_a_number_of_routes_alone_is_no_known_mistake(many):
+    checks = load_checks(ROOT / "course" / UNIT)
+
+    def other_routes(graph, start, end):
+        return {(start, *map(str, range(k + 1)), end): 0.1 + k for k in range(many)}
+
+    assert not visible_report("all_routes", checks, other_routes).hints
+
+
 def test_the_values_on_paper():
     c, p = 0.5, -2.0
     o, t = 1 / (1 + math.exp(-p * c)), math.tanh(c)
