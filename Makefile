@@ -22,6 +22,7 @@ install:
 lint: install
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
+	$(BIN)/pyright
 
 build: install
 	$(BIN)/byhand build $(ARGS)
@@ -47,7 +48,7 @@ bench: install
 
 # Resolves pyproject.toml anew, for every system and Python 3.11 or newer. What is locked keeps its version, unless it is
 # asked to move: make locks ARGS="--upgrade", or ARGS="--upgrade-package numpy".
-LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --custom-compile-command "make locks" \
+LOCK := uv pip compile --quiet --universal --no-strip-extras --python-version 3.11 --generate-hashes --custom-compile-command "make locks" \
 	pyproject.toml --constraints requirements/torch.txt --no-emit-package torch
 locks: install
 	$(BIN)/$(LOCK) --all-extras --output-file requirements/all.txt $(ARGS)

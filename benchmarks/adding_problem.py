@@ -18,7 +18,7 @@ import time
 import numpy as np
 from tqdm import tqdm
 
-from byhand.teaching.course import find_root, find_units
+from byhand.course import find_root, find_units
 from byhand.teaching.misconceptions import Answers
 from byhand.teaching.notebooks import read_source
 

@@ -13,7 +13,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 
-from byhand.teaching.course import Unit, find_root
+from byhand.course import Unit, find_root
 from byhand.teaching.misconceptions import Answers
 from byhand.teaching.notebooks import read_source
 

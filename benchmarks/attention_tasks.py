@@ -21,7 +21,7 @@ from functools import partial
 
 import numpy as np
 
-from byhand.teaching.course import find_root, find_units
+from byhand.course import find_root, find_units
 from byhand.teaching.misconceptions import Answers, load_variants
 from byhand.teaching.notebooks import read_source
 

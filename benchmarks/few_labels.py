@@ -17,8 +17,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.semi_supervised import LabelSpreading
 
+from byhand.course import Unit, find_root
 from byhand.shapes import COLOURS, SHAPES, scenes
-from byhand.teaching.course import Unit, find_root
 from byhand.teaching.misconceptions import Answers
 from byhand.teaching.notebooks import read_source
 

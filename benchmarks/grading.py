@@ -20,9 +20,9 @@ from pathlib import Path
 from tqdm import tqdm
 from watch import Watch
 
+from byhand.course import Unit, find_root
 from byhand.grading.made_up import BAD, MadeUpClass
 from byhand.teaching.build import build
-from byhand.teaching.course import Unit, find_root
 
 BIN = Path(sys.executable).parent
 

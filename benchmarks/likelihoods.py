@@ -26,8 +26,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from byhand.course import find_root, find_units
 from byhand.digits import binary_digits
-from byhand.teaching.course import find_root, find_units
 from byhand.teaching.misconceptions import Answers
 from byhand.teaching.notebooks import read_source
 

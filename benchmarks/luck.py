@@ -11,7 +11,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from byhand.checking import collect_all, judge_all, share
 from byhand.checking.exercise import PUBLIC_SEED, load_checks
-from byhand.teaching.course import find_root, find_units
+from byhand.course import find_root, find_units
 from byhand.teaching.misconceptions import Answers, load_variants
 from byhand.teaching.notebooks import read_source
 

@@ -28,7 +28,7 @@ from recognition import Answer, spaces
 
 from byhand.checking import graded_report, visible_report
 from byhand.checking.exercise import load_checks
-from byhand.teaching.course import Unit, find_root, find_units
+from byhand.course import Unit, find_root, find_units
 from byhand.teaching.notebooks import read_source
 
 MOST = 25  # mutants an exercise

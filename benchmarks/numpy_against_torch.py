@@ -16,7 +16,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from byhand.teaching.course import find_root, find_units
+from byhand.course import find_root, find_units
 from byhand.teaching.misconceptions import Answers
 from byhand.teaching.notebooks import read_source
 

@@ -18,7 +18,7 @@ import sys
 import numpy as np
 from tqdm import tqdm
 
-from byhand.teaching.course import find_root, find_units
+from byhand.course import find_root, find_units
 from byhand.teaching.misconceptions import Answers
 from byhand.teaching.notebooks import read_source
 
@@ -26,7 +26,7 @@ from byhand.teaching.notebooks import read_source
 sys.path.insert(0, str(UNIT.course))
 
 from agent import Agent
-from market import Table, course_market, noise_market, planted_market, shuffled
+from market import course_market, noise_market, planted_market, shuffled_in_parts
 from trading_env import TradingEnv, blocks_of
 
 SEEDS, W, FRESH = 5, 30, 10
@@ -45,13 +45,6 @@ def trained(table, target, fee, seed, **more):
     env = environments(table, fee, **more)
     agent = Agent(env["train"], target, tau=0.25, valid=env["valid"], seed=seed).train()
     return agent, env
-
-
-def shuffled_in_parts(table, seed):
-    """Each period shuffled within itself, so that what the assets gain in a period stays as it was."""
-    edges = [0, 900, 1200, 1500]
-    parts = [shuffled(table.days(a, b), seed + 10 * k) for k, (a, b) in enumerate(zip(edges, edges[1:], strict=False))]
-    return Table(table.times, np.concatenate([p.values for p in parts]), table.names)
 
 
 def numbers(space, V, invested=1.0):

@@ -13,8 +13,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 
+from byhand.course import Unit, find_root
 from byhand.faces import faces
-from byhand.teaching.course import Unit, find_root
 from byhand.teaching.misconceptions import Answers
 from byhand.teaching.notebooks import read_source
 

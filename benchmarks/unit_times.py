@@ -16,8 +16,8 @@ from tqdm import tqdm
 
 from byhand.checking import visible_report
 from byhand.checking.exercise import load_checks
+from byhand.course import find_root, find_units
 from byhand.teaching.build import build
-from byhand.teaching.course import find_root, find_units
 from byhand.teaching.execute import run
 from byhand.teaching.misconceptions import Answers
 from byhand.teaching.notebooks import read_source

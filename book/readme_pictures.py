@@ -20,7 +20,7 @@ def answer_of_a_check() -> str:
     """What the check of unit 05 shows for a known mistake, as HTML."""
     from byhand.checking import visible_report
     from byhand.checking.exercise import load_checks
-    from byhand.teaching.course import Unit
+    from byhand.course import Unit
     from byhand.teaching.misconceptions import load_variants
     from byhand.teaching.notebooks import BEGIN, END, read_source, with_solution
 

@@ -10,9 +10,10 @@ from pathlib import Path
 import nbformat
 from nbformat.v4 import new_code_cell
 from nbgrader.api import Gradebook
+from warm import warm
 
+from byhand.course import Unit
 from byhand.grading.sheet import Sheet
-from byhand.teaching.course import Unit
 from byhand.teaching.notebooks import read_source
 
 ROOT = Path(__file__).parents[1]
@@ -91,7 +92,14 @@ def clean_environment(root):
 
 
 def run(root, *command, **variables):
-    """Run a command of the environment in `root`, as an instructor would, and return what it wrote."""
+    """Run a command of the environment in `root`, in a process of its own, and return what it wrote."""
+    code, said = warm(root, command, clean_environment(root) | variables)
+    assert code == 0, f"{' '.join(command)} exited with {code}:\n{said}"
+    return said
+
+
+def run_as_typed(root, *command, **variables):
+    """The same, begun from nothing, as an instructor would."""
     program = Path(sys.executable).parent / command[0]
     done = subprocess.run(
         [program, *command[1:]], cwd=root, env=clean_environment(root) | variables,

@@ -20,6 +20,15 @@ CHROMIUM_ARGS = (
 ).split()
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist asks for the groups
+def pytest_collection_modifyitems(items):
+    """Tests that share a fixture of their module go to one worker: otherwise each worker would make it."""
+    for item in items:
+        shares = any(made.scope == "module" for mades in item._fixtureinfo.name2fixturedefs.values() for made in mades)
+        if shares and not item.get_closest_marker("xdist_group"):
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+
+
 @pytest.fixture(scope="session")
 def browser():
     """A headless Chromium. Where there is none, tests that use it are skipped, and fail where CI is set: a run that has

@@ -11,8 +11,8 @@ from urllib.parse import unquote, urlsplit
 import nbformat.v4 as nb
 import pytest
 
-from byhand.teaching.book import build_book, statement, with_source_text, without_widgets
-from byhand.teaching.course import CourseError
+from byhand.course import CourseError, find_units
+from byhand.teaching.book import LONG_IN_A_BROWSER, build_book, statement, with_source_text, without_widgets
 from byhand.teaching.mend import mend
 
 ROOT = Path(__file__).parents[1]
@@ -199,6 +199,13 @@ def test_the_statement_says_where_to_solve_it():
     assert 'data-exercises="rnn_step rnn_forward"' in opening and "path=course/05-simple-rnn/exercises.ipynb" in opening
     with pytest.raises(CourseError, match="title"):
         statement(nb.new_notebook(cells=[nb.new_code_cell("1")]), "05-simple-rnn", [])
+
+
+def test_where_a_cell_takes_more_than_two_minutes_in_the_browser_its_page_names_a_smaller_run():
+    lines = (ROOT / "book" / "browser-times.txt").read_text().splitlines()[1:]
+    longest = {unit: float(seconds.rstrip("s")) for unit, _, seconds, *_ in map(str.split, lines)}
+    assert list(longest) == [unit.name for unit in find_units(ROOT)]
+    assert {unit for unit, seconds in longest.items() if seconds > 120} == set(LONG_IN_A_BROWSER)
 
 
 def test_a_warning_stops_the_build_every_time_until_it_is_gone(tmp_path):

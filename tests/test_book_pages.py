@@ -89,8 +89,10 @@ def test_every_lesson_has_two_things_to_play_with_that_need_no_kernel(book):
 def test_where_sliders_would_be_the_page_says_how_to_have_them(site):
     for unit in UNITS:
         live = len(re.findall(r"^pictures\.\w+_player\(", unit.unit.lesson.read_text(), re.M))
-        said = (site / "units" / unit.name / "lesson.html").read_text().count('class="byhand-live"')
-        assert said == live, unit.name
+        page = (site / "units" / unit.name / "lesson.html").read_text()
+        assert page.count('class="byhand-live"') == live, unit.name
+        for path in re.findall(r'path=(course/[^"]*sliders\.ipynb)"', page):
+            assert (site / "browser" / "files" / path).is_file()
     assert 'id="run-it-live"' in (site / "how-to-use.html").read_text()
 
 

@@ -1,20 +1,26 @@
 """The course in a real browser that reaches no other host: every unit solved, kept, taken away, graded, brought up to date."""
 
+import contextlib
+import functools
+import http.server
 import json
 import re
 import shutil
+import threading
 
 import pytest
 from book_site import visitor
 from book_visit import violations
 from classes import run
-from waiting import LONG
+from waiting import LONG, until
 
-from byhand.teaching.browser import graded_exercises
-from byhand.teaching.course import find_root, find_units
+from byhand.course import find_root, find_units
+from byhand.teaching.browser import build_browser, graded_exercises
+from byhand.teaching.in_kernel import imported
 from byhand.teaching.misconceptions import load_variants
 from byhand.teaching.notebooks import BEGIN, END, read_source, with_solution
-from byhand.teaching.pyodide import NoPyodide, pyodide_files, wanted
+from byhand.teaching.pyodide import WIDGETS, NoPyodide, pyodide_files, wanted
+from byhand.teaching.sliders import PLAYER, live_notebook
 
 pytestmark = [
     pytest.mark.slow,
@@ -80,6 +86,15 @@ def open_page(browser, address, site):
         yield open_page
 
 
+@contextlib.contextmanager
+def served(handler):
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/"
+    server.shutdown()
+    server.server_close()
+
+
 def solve(open_page):
     """The notebook of unit 05, opened by the button of its page, when Python is there."""
     page = open_page(f"units/{UNIT.name}/exercises.html")
@@ -106,6 +121,35 @@ def test_every_check_of_a_unit_says_right_and_knows_a_mistake(notebook, unit):
     )
     assert ": right." not in says and f"Hint: {wrong.hint.strip()}" in says
     notebook.evaluate(RUN, "sys.path.pop(0)\nfor name in ('lstm', 'pictures', 'weather'): sys.modules.pop(name, None)")
+
+
+@pytest.mark.parametrize("unit", [unit for unit in UNITS if live_notebook(unit)], ids=lambda unit: unit.name)
+def test_the_sliders_of_a_lesson_run(notebook, unit):
+    cells = [cell.source for cell in live_notebook(unit).cells if cell.cell_type == "code"]
+    notebook.evaluate(RUN, f"import os, sys\nos.chdir('/drive/course/{unit.name}'); sys.path.insert(0, os.getcwd())")
+    says = [notebook.evaluate(RUN, cell) for cell in cells]
+    assert not any(re.search(r"Error\b", text) for text in says) and "VBox(children=(" in says[-1]
+    names = sorted(path.stem for path in unit.course.glob("*.py"))
+    notebook.evaluate(RUN, f"sys.path.pop(0)\nfor name in {names}: sys.modules.pop(name, None)")
+
+
+def test_sliders_need_nothing_that_the_browser_lacks_but_for_one_unit():
+    there = {unit.name[:2] for unit in UNITS if PLAYER.search(unit.lesson.read_text())}
+    assert there - {unit.name[:2] for unit in UNITS if live_notebook(unit)} == {"10"}
+
+
+def test_numpy_takes_the_integers_that_it_takes_elsewhere(notebook):
+    code = "import numpy as np\nx = np.array([0, 1, 2, 1], dtype=np.int64)\n"
+    code += "print(np.bincount(x), np.repeat(x, x), np.take(x, indices=x), np.choose(x[:3], [x[:3]] * 3))"
+    assert notebook.evaluate(RUN, code).strip() == "[1 2 1] [1 2 2 1] [0 1 2 1] [0 1 2]"
+
+
+def test_warming_up_leaves_the_names_of_a_student_alone(notebook):
+    warm = "import sys\nprint('tqdm.auto' in sys.modules and 'matplotlib.pyplot' in sys.modules)"
+    until(lambda: notebook.evaluate(RUN, warm).strip() == "True", "the next cells' packages are loaded")
+    names = "('tqdm', 'matplotlib', 'ipywidgets')"
+    mine = f"print([name for name in {names} if isinstance(globals().get(name), type(sys))])"
+    assert notebook.evaluate(RUN, mine).strip() == "[]"
 
 
 def test_a_solved_notebook_is_kept_taken_away_and_graded(open_page, address, built_course, tmp_path):
@@ -237,6 +281,54 @@ def test_what_a_browser_lacks_is_said(browser, address, site, without, says):
         page = open_page(PAGE)
         page.get_by_text(says).wait_for()
         assert page.locator("a.byhand-solve-button").count() == (says == "keeps nothing for this page")
+
+
+def test_python_waits_for_the_files_beside_the_notebook(fresh):
+    fresh.context.add_init_script("""const register = ServiceWorkerContainer.prototype.register;
+        ServiceWorkerContainer.prototype.register = async function (...where) {
+            await new Promise((go) => setTimeout(go, 6000));
+            return register.apply(this, where);
+        };""")
+    page = solve(fresh)
+    assert "'checks.py'" in page.evaluate(RUN, "import os\nprint(os.listdir())")
+
+
+def test_pyodide_comes_from_its_public_address_where_that_is_asked(browser, tmp_path, monkeypatch):
+    try:
+        files = pyodide_files(find_root() / ".cache" / "pyodide")
+    except NoPyodide as error:
+        pytest.skip(str(error))
+    asked = []
+
+    class Public(http.server.SimpleHTTPRequestHandler):
+        def end_headers(self):
+            self.send_header("Access-Control-Allow-Origin", "*")
+            super().end_headers()
+
+        def log_message(self, *args):
+            asked.append(self.path)
+
+    with served(functools.partial(Public, directory=files["pyodide.js"].parent)) as public:
+        monkeypatch.setattr("byhand.teaching.browser.PUBLIC", public)
+        (tmp_path / WIDGETS).write_bytes(files[WIDGETS].read_bytes())
+        site = build_browser(find_root(), tmp_path, source=tmp_path, public=True)
+        here = functools.partial(http.server.SimpleHTTPRequestHandler, directory=site)
+        with served(here) as address, visitor(browser, address) as open_page:
+            open_page.context.unroute_all()
+            page = open_page("notebooks/index.html?path=course/05-simple-rnn/exercises.ipynb")
+            page.wait_for_function(READY)
+            assert "2.0.2" in page.evaluate(RUN, "import numpy, byhand\nprint(numpy.__version__)")
+    assert {"/pyodide.js", "/pyodide.asm.wasm"} <= {*asked} and not any("byhand" in path for path in asked)
+
+
+def test_a_module_beside_the_notebook_says_what_it_imports(tmp_path):
+    (tmp_path / "beside.py").write_text(
+        "from __future__ import annotations\nimport matplotlib.pyplot as plt\nimport further"
+    )
+    (tmp_path / "further.py").write_text("def f():\n    from PIL import Image")
+    code = "import numpy as np\nfrom beside import thing"
+    assert imported(code, tmp_path) >= {"numpy", "beside", "matplotlib", "further", "PIL"}
+    assert imported("this is no Python") == set()
 
 
 def test_what_is_loaded_is_said_to_everyone(open_page):

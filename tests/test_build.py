@@ -6,44 +6,26 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from classes import UNIT, copy_course
 
+from byhand.cli import main
+from byhand.course import CourseError, Unit, find_units
 from byhand.teaching.build import build, generate
-from byhand.teaching.cli import main
-from byhand.teaching.course import CourseError, Unit, find_units
 
 ROOT = Path(__file__).resolve().parents[1]
-PATTERN = "05-simple-rnn"  # the unit that the tests of a wrong source break in a copy
 UNITS = [unit.name for unit in find_units(ROOT)]
-
-
-def course_of_one(tmp_path):
-    for side in ("course", "solutions"):
-        shutil.copytree(ROOT / side / PATTERN, tmp_path / side / PATTERN)
-    shutil.copy(ROOT / "course" / "start.md", tmp_path / "course")
-    shutil.copy(ROOT / "nbgrader_config.py", tmp_path)
-    (tmp_path / "book").mkdir()
-    shutil.copy(ROOT / "book" / "references.bib", tmp_path / "book")
-    return Unit(tmp_path, PATTERN)
 
 
 @pytest.fixture
 def copy(tmp_path):
     """A course with one unit, to break."""
-    return course_of_one(tmp_path)
-
-
-@pytest.fixture(scope="session")
-def built_once(tmp_path_factory):
-    unit = course_of_one(tmp_path_factory.mktemp("built"))
-    build([unit], unit.root)
-    return unit
+    return Unit(copy_course(tmp_path, UNIT), UNIT)
 
 
 @pytest.fixture
-def built(built_once, tmp_path):
+def built(built_course, tmp_path):
     """A course with one unit that has been built."""
-    shutil.copytree(built_once.root, tmp_path / "course-of-one")
-    return Unit(tmp_path / "course-of-one", PATTERN)
+    return Unit(shutil.copytree(built_course, tmp_path / "course-of-one"), UNIT)
 
 
 def edit(path: Path, old: str, new: str) -> int:
@@ -82,12 +64,12 @@ def test_check_changes_nothing_and_names_what_is_out_of_step(built, monkeypatch,
     edit(built.lesson, "## Summary", "## In short")
     before = (built.course / "lesson.ipynb").read_bytes()
     assert main(["build", "--check"]) == 1
-    assert f"run byhand build: course/{PATTERN}/lesson.ipynb" in capsys.readouterr().err
+    assert f"run byhand build: course/{UNIT}/lesson.ipynb" in capsys.readouterr().err
     assert (built.course / "lesson.ipynb").read_bytes() == before
 
 
 def test_the_classroom_holds_what_nbgrader_needs_and_no_text_source(built):
-    source = built.root / "classroom" / "source" / PATTERN
+    source = built.root / "classroom" / "source" / UNIT
     assert {p.name for p in source.iterdir()} >= {"exercises.ipynb", "checks.py", "mistakes.json", "tale.txt"}
     assert not list((built.root / "classroom").rglob("*.md")) and not list((built.root / "classroom").rglob("*.yml"))
     assert (source / "mistakes.json").read_bytes() == (built.course / "mistakes.json").read_bytes()
@@ -145,7 +127,7 @@ def test_a_wrong_source_is_met_with_file_and_line(copy, old, new, says):
 
 def test_a_unit_without_checks_is_named(copy):
     (copy.course / "checks.py").unlink()
-    with pytest.raises(CourseError, match=f"Unit {PATTERN} is incomplete: course/{PATTERN}/checks.py is missing"):
+    with pytest.raises(CourseError, match=f"Unit {UNIT} is incomplete: course/{UNIT}/checks.py is missing"):
         find_units(copy.root)
 
 

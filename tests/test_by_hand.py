@@ -9,7 +9,7 @@ from byhand.checking import judge_all, share
 from byhand.checking.by_hand import uses_complex_numbers
 from byhand.checking.collect import collect
 from byhand.checking.exercise import load_checks
-from byhand.teaching.course import find_units
+from byhand.course import find_units
 from byhand.teaching.misconceptions import Answers, Variant
 from byhand.teaching.notebooks import read_source, solution_regions
 

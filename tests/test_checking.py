@@ -5,13 +5,14 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from byhand.teaching.course import find_root, find_units
 
 from byhand.checking import check, graded_report, share, visible_report
 from byhand.checking.collect import collect
-from byhand.checking.exercise import Checks, Edge, Exercise, make_problems
+from byhand.checking.exercise import Checks, Edge, Exercise, load_checks, make_problems
 from byhand.checking.judge import judge
 from byhand.checking.mistakes import Derived, Known, Mistake, fingerprint, recognise
-from byhand.checking.terms import Terms, about_terms
+from byhand.checking.terms import Terms, about_terms, logit
 
 
 def make(rng, T, N, H, scale=1.0):
@@ -268,6 +269,20 @@ def test_the_term_that_is_wrong_is_named_from_the_numbers_alone(answer, says):
     )
     assert (says in found) if says else found == ""
     assert about_terms("s", np.tanh(a + b), terms) == ""
+
+
+FORWARD = {None: lambda a: a, np.arctanh: np.tanh, logit: lambda a: 0.5 + 0.5 * np.tanh(0.5 * a)}
+
+
+@pytest.mark.parametrize("unit", find_units(find_root()), ids=lambda unit: unit.name)
+def test_the_terms_that_a_unit_declares_add_up_to_the_right_answer(unit):
+    checks = load_checks(unit.course)
+    for name in getattr(checks.load_reference(), "TERMS", {}):
+        for solved in checks.solved(name):
+            assert set(solved.terms) <= set(checks[name].results)
+            for result, terms in solved.terms.items():
+                total = FORWARD[terms.through](sum(terms.parts.values()))
+                assert np.allclose(total, solved.answer[result], 1e-7, 1e-9), f"{name}, {result}, {solved.problem.kind}"
 
 
 def test_what_goes_to_stderr_and_warnings_cost_nothing(capsys):

@@ -165,9 +165,9 @@ def test_description_is_required_and_escaped():
     ],
 )
 def test_label_markup(label, levels):
-    from byhand.drawing import _runs
+    from byhand.drawing import label_runs
 
-    assert _runs(label) == levels
+    assert label_runs(label) == levels
     d = Drawing(100, 100)
     d.node("a", 50, 50, label)
     assert words(d.svg(describe="x")) == ["".join(text for text, _ in levels)]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from byhand.teaching.course import find_units
+from byhand.course import find_units
 
 UNITS = find_units(Path(__file__).parents[1])
 

@@ -5,7 +5,7 @@ import shutil
 import zipfile
 
 import pytest
-from classes import ROOT, UNIT, Answers, copy_course, run
+from classes import ROOT, UNIT, Answers, copy_course, run_as_typed
 
 PAGES = ("planning-a-term", "instructors", "class-server", "the-term")
 
@@ -45,7 +45,7 @@ def test_a_platforms_zip_file_is_sorted_into_submissions(tmp_path):
         for name in ("readme.txt", *PASSED_OVER):
             packed.writestr(name, "no exercises")
     command = next(line for line in commands("planning-a-term") if "zip_collect" in line)
-    run(root, *command.split())
+    run_as_typed(root, *command.split())
     collected = {path.parts[-3] for path in (root / "classroom" / "submitted").glob(f"*/{UNIT}/exercises.ipynb*")}
     assert collected == set(NAMES.values())
 
@@ -86,7 +86,7 @@ def test_every_command_of_the_guide_works_in_its_order(tmp_path):
     assert set(ELSEWHERE) <= set(listed), "a command is listed here that no page has"
     for command in dict.fromkeys(listed):
         if command not in ELSEWHERE:
-            run(root, *command.split())
+            run_as_typed(root, *command.split())
     assert (root / "classroom" / "feedback" / "ada" / UNIT / "exercises.html").is_file()
     assert "ada" in (root / "grades.csv").read_text()
     assert "Lovelace" in (root / "classroom/reports/term.html").read_text()

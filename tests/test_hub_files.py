@@ -7,10 +7,10 @@ import zipfile
 import pytest
 from classes import ROOT
 
+from byhand.course import CourseError
 from byhand.hub import read_people, read_settings, write_hub
 from byhand.hub import set_up as setting_up
 from byhand.hub.own_server import prepare
-from byhand.teaching.course import CourseError
 from byhand.update import MANIFEST, manifest
 
 CLASS = "account,role,name\nmpoe, Instructor, Mary Poe\n\n# the first row\nu1234,student,Ada L.\n"

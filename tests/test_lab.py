@@ -192,7 +192,6 @@ def test_the_sliders_of_the_distance_player_draw_anew(page, lab):
 
 
 @pytest.mark.xdist_group("class")
-@pytest.mark.xdist_group("class")
 def test_the_formgrader_shows_the_class_and_takes_a_mark(page, graded_class):
     def essay(book):
         return book.find_grade("written", "exercises", UNIT, "essay")

@@ -8,9 +8,9 @@ import pytest
 from test_build import ROOT, copy  # noqa: F401 - copy is a fixture
 
 from byhand.checking.exercise import load_checks
+from byhand.cli import main
+from byhand.course import Unit, find_units
 from byhand.teaching.build import build, out_of_step
-from byhand.teaching.cli import main
-from byhand.teaching.course import Unit, find_units
 from byhand.teaching.known import find_mistakes
 from byhand.teaching.overview import overviews
 

@@ -107,7 +107,7 @@ def test_the_students_side_imports_nothing_from_the_teaching_side():
 
 @pytest.mark.parametrize("command, package", [("grade", "nbgrader"), ("build", "jupytext")])
 def test_an_instructors_command_in_a_students_environment_says_what_to_install(command, package):
-    code = f"import sys; sys.modules[{package!r}] = None; from byhand.teaching.cli import main; sys.exit(main([{command!r}, '05-simple-rnn']))"
+    code = f"import sys; sys.modules[{package!r}] = None; from byhand.cli import main; sys.exit(main([{command!r}, '05-simple-rnn']))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert (
         done.returncode == 2 and done.stderr == f"{command} needs {package}: run python setup_course.py install all.\n"

@@ -6,9 +6,9 @@ import zipfile
 
 import nbformat
 import pytest
-from classes import copy_course, run
+from classes import copy_course, run_as_typed
 
-from byhand.teaching.course import CourseError
+from byhand.course import CourseError
 from byhand.teaching.handout import handout
 from byhand.update import Changes, UpdateError, update
 
@@ -31,7 +31,7 @@ def ours(tmp_path):
 
 
 def handed_out(ours, name="course.zip"):
-    run(ours, "byhand", "handout", f"../{name}")
+    run_as_typed(ours, "byhand", "handout", f"../{name}")
     return ours.parent / name
 
 
@@ -122,11 +122,11 @@ def test_a_git_clone_is_updated_the_same_way(ours, tmp_path):
     theirs = tmp_path / "theirs"
     edit(theirs / UNIT / "exercises.ipynb", "raise NotImplementedError()", "return 42  # my answer")
     correct(ours)
-    output = run(theirs, "byhand", "update")
+    output = run_as_typed(theirs, "byhand", "update")
     after_the_update(theirs)
     assert f"Kept as you edited it: {UNIT}/exercises.ipynb." in output and "exercises.new.ipynb" in output
     assert git(theirs, "rev-parse", "HEAD") == git(ours, "rev-parse", "HEAD")
-    assert "Nothing to do" in run(theirs, "byhand", "update")
+    assert "Nothing to do" in run_as_typed(theirs, "byhand", "update")
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from test_build import ROOT, UNITS, broken, copy, edit  # noqa: F401 - copy is a
 
 from byhand.checking.exercise import load_checks
 from byhand.checking.mistakes import load_mistakes, recognise
-from byhand.teaching.course import CourseError, Unit
+from byhand.course import CourseError, Unit
 from byhand.teaching.known import find_mistakes, tried
 from byhand.teaching.misconceptions import Answers, load_variants
 from byhand.teaching.notebooks import read_source

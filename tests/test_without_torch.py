@@ -11,7 +11,7 @@ import pytest
 from byhand.checking import visible_report
 from byhand.checking.exercise import AGAIN, load_checks
 from byhand.checking.stored import FILE, answers_bytes, same_answers
-from byhand.teaching.course import Unit, find_units
+from byhand.course import Unit, find_units
 from byhand.teaching.misconceptions import Answers, load_variants
 from byhand.teaching.notebooks import read_source
 

@@ -93,18 +93,19 @@
 
   /** Bring a newer version of the site to what is kept, as `byhand update` does: what was edited stays as it is, and the
    *  corrected notebook lies beside it. Returns whether it does. */
-  async function update(unit) {
-    const [path, beside] = ["exercises.ipynb", "exercises.new.ipynb"].map((name) => `course/${unit}/${name}`);
+  async function update(unit, name = "exercises") {
+    const [path, beside] = [`course/${unit}/${name}.ipynb`, `course/${unit}/${name}.new.ipynb`];
     const answer = await fetch(`${root}browser/files/${path}`, { cache: "no-cache" });
     const released = await answer.json();
-    const [mine, now, before] = [await kept(path), digest(released), base.read(unit)];
+    const seen = name === "exercises" ? unit : `${unit}/${name}`;
+    const [mine, now, before] = [await kept(path), digest(released), base.read(seen)];
     if (!mine || digest(mine) === now || digest(mine) === before) {
       if (mine && digest(mine) !== now) await forget(path); // not edited: the new one takes its place
-      base.write(unit, now);
-    } else if (before === null) base.write(unit, now);
+      base.write(seen, now);
+    } else if (before === null) base.write(seen, now);
     else if (before !== now) {
       await keep(beside, released);
-      base.write(unit, now);
+      base.write(seen, now);
     }
     return Boolean(await kept(beside));
   }
@@ -238,7 +239,9 @@
   const begin = () => {
     const box = document.querySelector(".byhand-solve");
     const links = document.querySelectorAll('article table a[href^="units/"][href$="/exercises.html"]');
+    const sliders = document.querySelector('.byhand-live a[href$="/sliders.ipynb"]');
     if (box) exercisePage(box);
+    else if (sliders && window.indexedDB) update(sliders.href.split("/").at(-2), "sliders").catch(() => {});
     else if (links.length && window.indexedDB) firstPage(links).catch(() => {});
   };
   if (document.readyState === "loading") addEventListener("DOMContentLoaded", begin);

@@ -38,7 +38,7 @@ def call_step(answer, x, y, w, b):
 # perceptron --------------------------------------------------------------------------------------
 
 
-NOISE = 4  # of the data that no line separates
+NOISE = 8  # of the data that no line separates
 
 
 def make_perceptron(rng, N, D, max_epochs, noise=0.0, xor=False):
@@ -52,6 +52,10 @@ def make_perceptron(rng, N, D, max_epochs, noise=0.0, xor=False):
     a = X @ w + 0.8
     X += 0.1 * np.sign(a)[:, None] * w / np.sum(w * w)  # a margin, so that a few epochs are enough
     y = np.where(a > 0, 1, -1)
+    if N > 1 and D > 1 and not noise:  # at its first turn each of these lies exactly on the line
+        X[:2], y[:2] = 0.0, (1, -1)
+        X[:2, 0] = np.sign(w[0]) * y[:2]
+        X[1, 1:] = -w[1:] / np.sum(w[1:] ** 2)
     return dict(X=mirror * X, y=np.where(rng.uniform(size=N) < noise, -y, y), max_epochs=max_epochs)
 
 
@@ -150,7 +154,7 @@ EXERCISES = {
         [Edge(dict(D=1), "with one input"), Edge(dict(cases=30, D=6), "on thirty other cases")], call=call_step,
     ),
     "perceptron": Exercise(
-        make_perceptron, ["w", "b", "mistakes"], dict(N=20, D=4, max_epochs=100),
+        make_perceptron, ["w", "b", "mistakes"], dict(N=30, D=5, max_epochs=100),
         [
             Edge(dict(N=1), "with one example"), Edge(dict(D=1), "with one input"),
             Edge(dict(noise=0.4, max_epochs=6), "where no line separates the classes",

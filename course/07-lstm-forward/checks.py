@@ -44,10 +44,11 @@ def make_sigmoid(rng, N, H, shift=0.0):
 def wide_open(p, scale):
     """One input gate has a sum near 800, one output gate a sum near -800: where e^a is formed, it must not overflow.
 
-    With large weights one forget gate has such a sum too, whatever is drawn.
+    With large weights one forget gate and one output gate have such a sum too, whatever is drawn.
     """
     p["bi"][0], p["bo"][-1] = 800.0, -800.0
     p["bf"][0] += 5000.0 * (scale > 1)
+    p["bo"][0] += 5000.0 * (scale > 1)
     return p
 
 

@@ -149,12 +149,69 @@ def terms_of_c(dy, do_bar, c, o, dc_next, di_bar_next, df_bar_next, f, f_next, p
 
 
 def terms_of_y(Delta_prev, dz_bar, di_bar, df_bar, do_bar, p):
-    bars = {"z": dz_bar, "i": di_bar, "f": df_bar, "o": do_bar}
-    says = {"z": "block input", "i": "input gate", "f": "forget gate", "o": "output gate"}
-    parts = {"from the loss of its own step": Delta_prev}
-    parts |= {f"that comes back from the {says[k]}'s sum": bars[k] @ p["R" + k] for k in bars}
-    foreign = {f"with R of the {says[k]} not transposed as the way back asks": bars[k] @ p["R" + k].T for k in bars}
-    return {"dy_prev": Terms(parts, foreign=foreign)}
+    through_R = ways_back({"z": dz_bar, "i": di_bar, "f": df_bar, "o": do_bar}, "R", p)
+    return {"dy_prev": Terms({"from the loss of its own step": Delta_prev, **through_R.parts}, foreign=through_R.foreign)}
+
+
+SUMS = {"z": "block input", "i": "input gate", "f": "forget gate", "o": "output gate"}
+
+
+def ways_back(bars, kind, p):
+    """What comes back from the gradients at the four sums through all W, or through all R."""
+    parts = {f"that comes back from the {SUMS[k]}'s sum": bars[k] @ p[kind + k] for k in bars}
+    foreign = {f"with R of the {SUMS[k]} not transposed as the way back asks": bars[k] @ p["R" + k].T for k in bars}
+    return Terms(parts, foreign=foreign if kind == "R" else {})
+
+
+def to_old_cell(dc, bars, s, p):
+    return Terms(
+        {
+            "along the highway": dc * s["f"], "through the input gate's peephole": p["pi"] * bars["i"],
+            "through the forget gate's peephole": p["pf"] * bars["f"],
+        },
+        foreign={
+            "along the highway without its gate": dc, "through the output gate's peephole": p["po"] * bars["o"],
+            "with the forget gate's peephole beside the input gate's gradient": p["pf"] * bars["i"],
+            "with the input gate's peephole beside the forget gate's gradient": p["pi"] * bars["f"],
+        },
+    )  # fmt: skip
+
+
+def gradients_at(dy, dc_ahead, c_prev, s, p):
+    """Those at the cell and at the four sums of one step."""
+    do = dy * s["tanh_c"] * s["o"] * (1 - s["o"])
+    dc = dy * s["o"] * (1 - s["tanh_c"] ** 2) + p["po"] * do + dc_ahead
+    return dc, {
+        "z": dc * s["i"] * (1 - s["z"] ** 2), "i": dc * s["z"] * s["i"] * (1 - s["i"]), "f": dc * c_prev * s["f"] * (1 - s["f"]), "o": do,
+    }  # fmt: skip
+
+
+def terms_of_step(dy, dc_ahead, x, y_prev, c_prev, s, p):
+    dc, bars = gradients_at(dy, dc_ahead, c_prev, s, p)
+    return {"dx": ways_back(bars, "W", p), "dy_prev": ways_back(bars, "R", p), "dc_prev": to_old_cell(dc, bars, s, p)}
+
+
+def terms_of_backward(Delta, x, y0, c0, run, p):
+    """What goes back at every step, and what the steps pay into the gradients of the parameters."""
+    c_prev, steps = np.concatenate([c0[None], run["c"][:-1]]), []
+    dy_ahead = dc_ahead = 0.0
+    for t in reversed(range(len(x))):
+        s = {name: values[t] for name, values in run.items()}
+        dc, bars = gradients_at(Delta[t] + dy_ahead, dc_ahead, c_prev[t], s, p)
+        back, old = ways_back(bars, "R", p), to_old_cell(dc, bars, s, p)
+        dy_ahead, dc_ahead = sum(back.parts.values()), sum(old.parts.values())
+        steps.insert(0, bars)
+    all_bars = {k: np.stack([bars[k] for bars in steps]) for k in "zifo"}
+    found = {"dx": ways_back(all_bars, "W", p), "dy0": back, "dc0": old}
+    heard = {"W": x, "R": np.concatenate([y0[None], run["y"][:-1]])}
+    seen = {"i": c_prev, "f": c_prev, "o": run["c"]}
+    for k, bar in all_bars.items():
+        paid = {"d" + m + k: np.einsum("tni,tnj->tij", bar, heard[m]) for m in "WR"} | {"db" + k: bar.sum(axis=1)}
+        if k in seen:
+            paid["dp" + k] = (seen[k] * bar).sum(axis=1)
+        for name, by_step in paid.items():
+            found[name] = Terms({"that step 1 pays in": by_step[0], "that the later steps pay in": by_step[1:].sum(axis=0)})
+    return found
 
 
 def terms_of_coupled(dc, c_prev, z, i, p_i):
@@ -171,4 +228,7 @@ REFERENCES = {
     "lstm_step_backward": lstm_step_backward, "lstm_backward": lstm_backward, "coupled_backward": coupled_backward,
     "adding_loss": adding_loss,
 }  # fmt: skip
-TERMS = {"delta_c": terms_of_c, "delta_y": terms_of_y, "coupled_backward": terms_of_coupled}
+TERMS = {
+    "delta_c": terms_of_c, "delta_y": terms_of_y, "lstm_step_backward": terms_of_step, "lstm_backward": terms_of_backward,
+    "coupled_backward": terms_of_coupled,
+}  # fmt: skip

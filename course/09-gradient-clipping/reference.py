@@ -9,6 +9,8 @@ import numpy as np
 import torch
 from torch.autograd.functional import jacobian
 
+from byhand.checking.terms import Terms
+
 
 def tensors(*arrays):
     return [torch.tensor(np.asarray(a), dtype=torch.float64) for a in arrays]
@@ -158,8 +160,53 @@ def clip_by_norm(grads, small, zeros, max_norm):
     return results
 
 
+# The terms of the sums ---------------------------------------------------------------------------
+
+
+def rows(v):
+    """Vectors (N, H) as factors of the rows of matrices (N, H, H)."""
+    return v[:, :, None]
+
+
+def terms_of_cell(before, now, p):
+    z, i, f, c, o = now["z"], now["i"], now["f"], before["c"], before["o"]
+    eye = np.eye(c.shape[1])
+    way = {"f": c * f * (1 - f), "i": z * i * (1 - i), "z": i * (1 - z * z)}  # from each sum to the new cell
+    says = {"f": "forget gate", "i": "input gate", "z": "block input"}
+    y_by_c = {"the tanh": o * (1 - np.tanh(c) ** 2), "the output gate's peephole": np.tanh(c) * o * (1 - o) * p["po"]}
+    from_y = {f"with R of the {says[k]}": rows(way[k]) * p["R" + k] for k in "fiz"}
+    through_y = sum(from_y.values())
+    peepholes = {f"of the {says[k]}'s peephole": rows(way[k] * p["p" + k]) * eye for k in "fi"}
+    return {
+        "peepholes": Terms(peepholes),
+        "from_y": Terms(from_y, foreign={f"with R of the {says[k]} transposed": rows(way[k]) * p["R" + k].T for k in "fiz"}),
+        "total": Terms(
+            {
+                "of the direct path": rows(f) * eye, "of the peepholes": sum(peepholes.values()),
+                **{f"through y and {how}": through_y * v[:, None, :] for how, v in y_by_c.items()},
+            },
+            foreign={"from_y as it stands": through_y},
+        ),
+    }  # fmt: skip
+
+
+def terms_of_state(before, now, p):
+    o, tanh_c = now["o"], np.tanh(now["c"])
+    upper = state_jacobian(before=before, now=now, p=p)
+    through = {"the tanh": rows(o * (1 - tanh_c**2)), "the output gate's peephole": rows(tanh_c * o * (1 - o) * p["po"])}
+
+    def through_c(block):
+        return {f"through the new cell and {how}": v * block for how, v in through.items()}
+
+    return {
+        "y by c": Terms(through_c(upper["c by c"])),
+        "y by y": Terms({**through_c(upper["c by y"]), "with R of the output gate": rows(tanh_c * o * (1 - o)) * p["Ro"]}),
+    }
+
+
 REFERENCES = {
     "on_paper": on_paper, "jacobian_product": jacobian_product, "growth": growth,
     "gradient_by_distance": gradient_by_distance, "cell_jacobian": cell_jacobian, "state_jacobian": state_jacobian,
     "clip_by_value": clip_by_value, "clip_by_norm": clip_by_norm,
 }  # fmt: skip
+TERMS = {"cell_jacobian": terms_of_cell, "state_jacobian": terms_of_state}

@@ -16,8 +16,10 @@ def make_categorical(rng, N, K, sharp=1.5, zeros=True, tiny=0.0):
     if tiny:
         p[:, 0], q[:, 0], q[:, 1], p[:, 1] = 1.0, tiny, 1.0, tiny  # each is nearly impossible for the other
         zeros = False
+    elif K > 1:
+        q[0, 0] = 1e-30  # so that a number that is added to q, or a bound for it, shows whatever is drawn
     if zeros and K > 1:
-        p[np.arange(N), rng.randint(K, size=N)] = 0.0  # an outcome that p never shows; q is positive everywhere
+        p[np.arange(N), rng.randint(1, K, size=N)] = 0.0  # an outcome that p never shows; q is positive everywhere
     return dict(p=p / p.sum(axis=1, keepdims=True), q=q / q.sum(axis=1, keepdims=True))
 
 

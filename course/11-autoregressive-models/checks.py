@@ -116,10 +116,13 @@ class Counted(np.ndarray):
     def dot(self, other):
         return np.dot(self, other)
 
+    def view(self, *args, **options):
+        return counted(np.ndarray.view(plain(self), *args, **options))
+
 
 def plain(value):
     if isinstance(value, Counted):
-        return value.view(np.ndarray)
+        return np.ndarray.view(value, np.ndarray)
     if isinstance(value, (tuple, list)):
         return type(value)(map(plain, value))
     if isinstance(value, dict):

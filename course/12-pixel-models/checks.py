@@ -67,6 +67,10 @@ def make_field(rng, kinds, k, H, W, i, j):
     return dict(kinds=kinds, k=k, H=H, W=W, i=i, j=j)
 
 
+def make_two_stacks(rng, layers, k, H, W, i, j):
+    return dict(layers=layers, k=k, H=H, W=W, i=i, j=j)
+
+
 # The pixel models, and the world of all tiny images ----------------------------------------------
 
 
@@ -198,6 +202,13 @@ EXERCISES = {
             Edge(dict(i=0, j=0), "at the first pixel"), dict(k=5), dict(k=1), dict(kinds="ABBBBBBB"),
             Edge(dict(j=8), "at the right border"), dict(kinds="AB", H=1, i=0), dict(kinds="AAB"), dict(kinds="BBB", i=3, j=4),
             dict(kinds="BBBBB", k=5),  # 5376 routes to one of the pixels, a multiple of 256: a count in 8 bits wraps to 0
+        ],
+    ),
+    "two_stacks_field": Exercise(
+        make_two_stacks, ["field"], dict(layers=2, k=3, H=7, W=9, i=5, j=3),
+        [
+            Edge(dict(layers=1), "with one layer"), dict(layers=4), Edge(dict(i=0, j=0), "at the first pixel"), dict(k=5), dict(k=1),
+            Edge(dict(j=8), "at the right border"), Edge(dict(H=1, i=0), "where the image is one row"), dict(layers=5, k=5, W=12, j=6),
         ],
     ),
     "pixelcnn": Exercise(

@@ -65,6 +65,21 @@ def field_of(kinds, k, H, W, i, j):
     return dict(field=(x.grad[0, 0] > 0).double().numpy())
 
 
+def field_of_two(layers, k, H, W, i, j):
+    [x] = tensors(np.zeros((1, 1, H, W)))
+    ones, r = torch.ones(1, 1, k, k, dtype=torch.float64), k // 2
+    rows_up_to_here = ones.clone()
+    rows_up_to_here[:, :, r + 1 :] = 0
+    v = h = x
+    for layer in range(layers):
+        left = torch.zeros_like(ones)
+        left[:, :, r, : r + (layer > 0)] = 1
+        v = same(v, rows_up_to_here)
+        h = same(h, left) + F.pad(v, (0, 0, 1, 0))[:, :, :-1]
+    h[0, 0, i, j].backward()
+    return dict(field=(x.grad[0, 0] > 0).double().numpy())
+
+
 def with_the_world(model):
     """The torch reference of a model: logits, loss, gradients, and what its logits say about the tiny world."""
 
@@ -127,6 +142,7 @@ REFERENCES = {
     "colour_mask": colour_masks,
     "masked_conv_backward": masked_backward,
     "receptive_field": field_of,
+    "two_stacks_field": field_of_two,
     "pixelcnn": with_the_world(cnn_logits),
     "row_lstm": with_the_world(row_logits),
     "complete": completed,

@@ -176,7 +176,13 @@ EXERCISES = {
     "gaussian_kl": Exercise(make_kl, ["kl", "dmu", "dlv"], dict(N=4, L=3), LATENT),
     "reparameterise": Exercise(
         make_reparameterise, ["z"], dict(N=4, L=3),
-        [*LATENT, Edge(dict(K=5), "with K samples for each image, in arrays (K, N, L)")],
+        [
+            *LATENT,
+            Edge(
+                dict(K=5), "with K samples for each image, in arrays (K, N, L)",
+                "The docstring promises (..., L), any number of axes in front, and exercise 8 will want three.",
+            ),
+        ],
     ),
     "reparameterise_backward": Exercise(
         make_reparameterise_backward, ["dmu", "dlv"], dict(N=4, L=3), LATENT, groups=[("dmu", "dlv")],

@@ -9,13 +9,15 @@ import numpy as np
 from byhand.checking import Edge, Exercise
 from byhand.on_paper import two_decimals
 
-# Batch and heads, queries and keys, the widths of keys and values all differ: equal sizes hide mistakes.
-SIZES = dict(N=2, A=3, Tq=4, Tk=6, d=5, e=7)
+# All sizes differ, also those that follow from others (D / A, the places that are kept), and none is 2, a factor of many
+# formulas: a mistake in one of them must not look like a mistake in another.
+SIZES = dict(N=8, A=3, Tq=4, Tk=6, d=5, e=7)
 ONE_ROW = Edge(dict(N=1), "with one sequence in the batch")
 ONE_HEAD = Edge(dict(A=1), "with one head")
 ONE_STEP = Edge(dict(T=1), "with one place")
-BLOCK = dict(N=2, T=5, D=12, A=3, F=14)
-GPT = dict(N=3, T=5, D=8, A=2, F=13, V=11, Tmax=7)
+HEADS = dict(N=6, T=5, D=12, A=3)
+BLOCK = dict(**HEADS, F=14)
+GPT = dict(N=5, T=6, D=12, A=3, F=13, V=11, Tmax=8)
 
 ATTENTION = ["Wq", "Wk", "Wv", "Wo"]
 PARAMETERS = [*ATTENTION, "W1", "c1", "W2", "c2", "gamma1", "beta1", "gamma2", "beta2"]
@@ -285,7 +287,7 @@ EXERCISES = {
         scales=scales_of_attention,
     ),
     "layer_norm": Exercise(
-        make=make_norm, results=["y", "xhat", "r"], sizes=dict(N=2, T=3, D=5),
+        make=make_norm, results=["y", "xhat", "r"], sizes=dict(N=4, T=3, D=5),
         edges=[
             Edge(dict(scale=1e-3), "with rows a thousand times as small"), Edge(dict(mean=1e6), "with means near a million"),
             Edge(dict(D=1), "with D = 1"), Edge(dict(axes=2), "on an array of two axes"), Edge(dict(axes=4), "on an array of four axes"),
@@ -293,15 +295,15 @@ EXERCISES = {
         groups=[["xhat", "r"]],
     ),
     "layer_norm_backward": Exercise(
-        make=make_norm_backward, results=["dx", "dgamma", "dbeta"], sizes=dict(N=2, T=3, D=5),
+        make=make_norm_backward, results=["dx", "dgamma", "dbeta"], sizes=dict(N=4, T=3, D=5),
         edges=[
             Edge(dict(D=1), "with D = 1"), Edge(dict(axes=2), "on an array of two axes"), Edge(dict(axes=4), "on an array of four axes"),
-            Edge(dict(N=1, T=1), "with a single row"), Edge(dict(N=2, T=10, D=30), "with 20 rows of 30 entries"),
+            Edge(dict(N=1, T=1), "with a single row"), Edge(dict(N=4, T=5, D=30), "with 20 rows of 30 entries"),
         ],
         scales=scales_of_norm, groups=[["dgamma", "dbeta"]],
     ),
     "multi_head": Exercise(
-        make=make_multi_head, results=["O", "X", "Q", "K", "V", "P", "Y"], sizes=dict(N=2, T=5, D=12, A=3),
+        make=make_multi_head, results=["O", "X", "Q", "K", "V", "P", "Y"], sizes=HEADS,
         edges=[
             Edge(dict(mask=None), "without a mask"), Edge(dict(mask="padding"), "with a padding mask"), ONE_HEAD,
             Edge(dict(A=12), "with a head for each entry"), ONE_STEP, ONE_ROW,
@@ -309,8 +311,8 @@ EXERCISES = {
         as_dict=True, groups=[["X", "Q", "K", "V"], ["P", "Y"]],
     ),
     "multi_head_backward": Exercise(
-        make=make_multi_head_backward, results=["dX", *gradients(ATTENTION)], sizes=dict(N=2, T=5, D=12, A=3),
-        edges=[ONE_HEAD, Edge(dict(A=12), "with a head for each entry"), ONE_STEP, ONE_ROW, Edge(dict(N=2, T=15, D=24, A=4), "with 15 places")],
+        make=make_multi_head_backward, results=["dX", *gradients(ATTENTION)], sizes=HEADS,
+        edges=[ONE_HEAD, Edge(dict(A=12), "with a head for each entry"), ONE_STEP, ONE_ROW, Edge(dict(N=3, T=15, D=24, A=4), "with 15 places")],
         as_dict=True, scales=scales_of_heads, groups=[["dWq", "dWk", "dWv"]],
     ),
     "block_backward": Exercise(
@@ -323,9 +325,9 @@ EXERCISES = {
         make=make_gpt, results=[*KEYS, "sees", *BLOCKS[0], *BLOCKS[1]], sizes=GPT,
         edges=[
             ONE_STEP, ONE_ROW, ONE_HEAD, Edge(dict(keep="one"), "where the loss looks at one place"), Edge(dict(keep="all"), "where the loss looks at all places"),
-            Edge(dict(T=7), "where the sequence is as long as there are positions"),
+            Edge(dict(T=8), "where the sequence is as long as there are positions"),
             Edge(dict(loud=1000.0), "with logits near 1000", "An exponential of a logit near 1000 is infinite, and the logarithm of a probability that has become 0 too."),
-            Edge(dict(N=4, T=12, D=24, F=40, V=40, Tmax=16), "with 12 places"),
+            Edge(dict(N=4, T=12, D=24, F=40, V=37, Tmax=16), "with 12 places"),
             Edge(
                 dict(far=3e6), "with logits in the millions",
                 "The loss is huge beside what one parameter changes of it, so differences of two losses have no digits left. The chain rule has no such trouble.", needed=True,
@@ -334,9 +336,9 @@ EXERCISES = {
         call=use_gpt, as_dict=True, groups=[["logits", "J"], ["dgamma", "dbeta"], *BLOCKS],
     ),
     "step": Exercise(
-        make=make_step, results=["logits", "K1", "V1", "K2", "V2"], sizes=dict(N=2, t=4, D=12, A=3, F=14, V=11, Tmax=7),
+        make=make_step, results=["logits", "K1", "V1", "K2", "V2"], sizes=dict(N=6, t=5, D=12, A=3, F=14, V=11, Tmax=8),
         edges=[
-            Edge(dict(t=0), "at the first place, with an empty cache"), Edge(dict(t=6), "at the last place"), ONE_ROW, ONE_HEAD,
+            Edge(dict(t=0), "at the first place, with an empty cache"), Edge(dict(t=7), "at the last place"), ONE_ROW, ONE_HEAD,
         ],
         call=use_step, as_dict=True, groups=[["K1", "V1"], ["K2", "V2"]],
     ),

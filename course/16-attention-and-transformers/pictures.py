@@ -6,7 +6,6 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
-import torch
 
 from byhand import svg
 from byhand.drawing import Drawing
@@ -322,6 +321,8 @@ def scaling_player():
 
 def block_numbers(seed=3, T=5, D=16, F=32, A=2):
     """Norms of what flows through one block, forward and back, by torch: name -> number."""
+    import torch  # here, so that all other pictures can be had where there is none
+
     generator = torch.Generator().manual_seed(seed)
 
     def draw(*shape):

@@ -190,7 +190,7 @@ def scales_of_pairs(A, B, log_s):
 # One new word -----------------------------------------------------------------------------------------------------------
 
 
-def make_invert(rng, N, L, V, D, H, E, K, s=5.0, new=4, absent=False):
+def make_invert(rng, N, L, V, D, H, E, K, s=2.5, new=4, absent=False):
     A, others = (directions(rng, k, E) * lengths(rng, k)[:, None] for k in (N, K))
     p = dict(
         E=rng.normal(size=(V, D)),
@@ -203,7 +203,7 @@ def make_invert(rng, N, L, V, D, H, E, K, s=5.0, new=4, absent=False):
     ids = old[rng.randint(len(old), size=(N, L))]
     if not absent:
         ids[np.arange(N), np.arange(N) % L] = new
-        ids[0, : min(2, L)] = new  # twice in the first prompt
+        ids[0, : min(3, L)] = new  # three times in the first prompt
         if N > 2:
             ids[1] = old[0]  # and not at all in the second
     p["W1"][0] *= 0.1
@@ -215,7 +215,8 @@ def scales_of_invert(A, ids, new, p, others, log_s):
     return {"drow": 1e-3}
 
 
-INVERT = dict(N=5, L=4, V=9, D=6, H=7, E=3, K=8)
+# Also K + 1 texts, and the 6 places of the new word, are numbers of their own.
+INVERT = dict(N=5, L=4, V=10, D=11, H=7, E=3, K=8)
 
 EXERCISES = {
     "unit_backward": Exercise(
@@ -252,7 +253,7 @@ EXERCISES = {
         ],
     ),
     "nt_xent": Exercise(
-        make=make_views, results=["J", "dU"], sizes=dict(N=4, E=3), scales=scales_of_views,
+        make=make_views, results=["J", "dU"], sizes=dict(N=5, E=3), scales=scales_of_views,
         edges=[
             Edge(dict(N=1), "with one image"), Edge(dict(equal=True), "where all rows are the same"), Edge(dict(tau=0.05), "with a temperature of 0.05"),
             Edge(dict(tau=1.0), "with a temperature of 1"), Edge(dict(tau=1e-3), "with scores near 1000", LOUD),
@@ -268,7 +269,7 @@ EXERCISES = {
         ],
     ),
     "joint_loss": Exercise(
-        make=make_joint, results=["J", *GRADIENTS], sizes=dict(N=5, M=3, D=6, H=7, K=4, E=8), scales=scales_of_joint, as_dict=True,
+        make=make_joint, results=["J", *GRADIENTS], sizes=dict(N=5, M=3, D=9, H=7, K=4, E=8), scales=scales_of_joint, as_dict=True,
         edges=[
             Edge(dict(lam=0.0), "with lam = 0"), Edge(dict(lam=1.0), "with lam = 1"), Edge(dict(N=1), "with one labelled image"),
             Edge(dict(M=1), "with one image without a label"), Edge(dict(silent=True), "with a neuron that is silent for all"),

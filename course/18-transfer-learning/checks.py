@@ -66,7 +66,7 @@ def make_batch_norm_backward(rng, N, C, H, W, train, constant=False, flat=False)
     return dict(dy=dy, gamma=gamma, xhat=xhat, r=r, train=train)
 
 
-GROUPED = dict(N=3, C=6, H=4, W=5, G=2)
+GROUPED = dict(N=5, C=12, H=6, W=7, G=3)
 
 
 def make_group_norm_backward(rng, N, C, H, W, G):
@@ -79,10 +79,12 @@ def make_group_norm_backward(rng, N, C, H, W, G):
 
 # The residual block ----------------------------------------------------------------------------------------------------
 
-BLOCK = dict(N=3, C=3, O=5, H=7, W=6, stride=2, train=True)
-SAME = Edge(dict(O=3, stride=1), "where the shape stays and the shortcut is the identity")
-SAME_EVAL = Edge(dict(O=3, stride=1, train=False), "where the shortcut is the identity, in eval mode")
-WIDER = Edge(dict(stride=1), "where the number of channels changes and the size does not")
+# None is 3, the width of a kernel, and H and W differ from all others after the stride too.
+BLOCK = dict(N=6, C=10, O=8, H=7, W=9, stride=2, train=True)
+SHAPE = dict(H=4, W=5, stride=1)  # what is left of the images is as large as above
+SAME = Edge(dict(C=8, **SHAPE), "where the shape stays and the shortcut is the identity")
+SAME_EVAL = Edge(dict(C=8, **SHAPE, train=False), "where the shortcut is the identity, in eval mode")
+WIDER = Edge(SHAPE, "where the number of channels changes and the size does not")
 OFF = Edge(dict(off=True), "with a channel whose scale and shift are 0")
 FULL, PROJECTED = "12", "12s"  # which batch norms a block has, without and with a convolution in its shortcut
 
@@ -165,7 +167,7 @@ def make_loss(rng, N, K, huge=False, without=False, absent=False):
 
 LAYERS = (1, 2, 3)
 NET = [f"{name}{k}" for k in LAYERS for name in ("W", "gamma", "beta", "mean", "var")] + ["V", "c"]
-TUNE = dict(N=9, D=4, H=6, K=3, frozen=(2,), decay=0.1)
+TUNE = dict(N=9, D=4, H=6, K=8, frozen=(2,), decay=0.1)
 
 
 def make_tune(rng, N, D, H, K, frozen, decay):
@@ -197,7 +199,7 @@ def make_prepare(rng, n, groups, batch, p=0.7, alone=False):
     test_groups = [1, groups - 1]
     if alone:
         group[np.flatnonzero(group == 1)[1:]] = 0
-    x = rng.uniform(size=(n, 3, 4)) + (3.0 * np.isin(group, test_groups))[:, None, None]
+    x = rng.uniform(size=(n, 5, 9)) + (3.0 * np.isin(group, test_groups))[:, None, None]
     left = int((~np.isin(group, test_groups)).sum())
     u = rng.uniform(size=left)
     u[0], u[1] = 0.71, 0.69
@@ -240,9 +242,9 @@ EXERCISES = {
     "group_norm_backward": Exercise(
         make=make_group_norm_backward, results=["dx", "dgamma", "dbeta"], sizes=GROUPED,
         edges=[
-            Edge(dict(G=1), "with one group, which is layer norm"), Edge(dict(G=6), "with a group for each channel"),
+            Edge(dict(G=1), "with one group, which is layer norm"), Edge(dict(G=12), "with a group for each channel"),
             Edge(dict(H=1, W=1), "with images of one pixel"), ONE_IMAGE,
-            Edge(dict(N=8, H=20, W=21), "with many pixels"),
+            Edge(dict(N=6, H=20, W=11), "with many pixels"),
         ],
         groups=[["dgamma", "dbeta"]],
     ),
@@ -270,7 +272,7 @@ EXERCISES = {
         make=make_loss, results=["J", "do"], sizes=dict(N=7, K=4), elementwise=("do",),
         edges=[
             Edge(dict(huge=True), "with scores in the thousands"), Edge(dict(without=True), "with a weight of 0"),
-            Edge(dict(absent=True), "with a class that the batch does not have"), Edge(dict(N=2, K=2), "with two classes"),
+            Edge(dict(absent=True), "with a class that the batch does not have"), Edge(dict(N=3, K=2), "with two classes"),
             Edge(dict(N=300, K=30), "with a large batch"),
         ],
     ),
@@ -295,7 +297,7 @@ EXERCISES = {
         ],
     ),
     "prepare": Exercise(
-        make=make_prepare, results=["images", "sizes", "test"], sizes=dict(n=19, groups=6, batch=4), call=one_after_the_other,
+        make=make_prepare, results=["images", "sizes", "test"], sizes=dict(n=20, groups=6, batch=4), call=one_after_the_other,
         judge="the reference",
         edges=[
             Edge(dict(alone=True), "with a group of one image among the test groups"), Edge(dict(p=0.0), "where no image is mirrored"),

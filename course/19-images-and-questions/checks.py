@@ -40,11 +40,12 @@ def make_common(rng, N, T, K, tests, words=4, tie=False):
 
 # The question ----------------------------------------------------------------------------------------------------------
 
-QUESTION = dict(N=4, T=6, V=7, D=3, H=5)
+# N is not 4, the number of gates.
+QUESTION = dict(N=8, T=6, V=7, D=9, H=5)
 
 
 def make_question(rng, N, T, V, D, H, lengths="mixed", repeated=False):
-    length = {"mixed": [T, 2, T - 2, 1], "equal": [T] * 4, "short": [1] * 4}[lengths]
+    length = {"mixed": [T, 2, T - 2, 1], "equal": [T], "short": [1]}[lengths]
     length = np.array((length * N)[:N])
     ids = rng.randint(1, V, size=(T, N))
     if repeated:
@@ -209,7 +210,7 @@ EXERCISES = {
     "most_common": Exercise(
         make=make_common, results=["answer"], sizes=dict(N=40, T=3, K=5, tests=9), judge="the reference",
         edges=[
-            Edge(dict(tie=True), "where two answers are as common"), Edge(dict(N=8, tests=3), "with few questions"),
+            Edge(dict(tie=True), "where two answers are as common"), Edge(dict(N=8, tests=6), "with few questions"),
             Edge(dict(words=30), "with many words"),
         ],
     ),
@@ -239,7 +240,7 @@ EXERCISES = {
         make=make_regions_backward, results=["dq", "dv", "dWa", "dUa", "dw"], sizes=REGIONS, as_dict=True,
         edges=[
             Edge(dict(M=1), "with one region"), Edge(dict(same=True), "where all regions look the same"), Edge(dict(N=1), "with one picture"),
-            Edge(dict(N=5, M=30, I=20, A=15), "with many regions"),
+            Edge(dict(N=7, M=30, I=20, A=15), "with many regions"),
         ],
         groups=[["dWa", "dUa", "dw"]],
         scales=lambda dg, q, v, t, P, p: dict.fromkeys(("dq", "dWa", "dUa", "dw"), 0.1),

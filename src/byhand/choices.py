@@ -96,4 +96,4 @@ def _ticked(number, question, chosen):
 
 @cache
 def _file(name):
-    return files(__package__).joinpath(name).read_text(encoding="utf-8")
+    return files("byhand").joinpath(name).read_text(encoding="utf-8")

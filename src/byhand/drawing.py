@@ -9,6 +9,7 @@ Greek letters and accents are written as they are (``σ``, ``ŷ``).
 
 import math
 import re
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from html import escape, unescape
@@ -26,12 +27,17 @@ GAP = 8  # pixels between an arrow and the gradient that runs back beside it
 RING = 5  # pixels between a node's border and its gradient's ring
 CORNER = 9  # pixels: radius of the corners of an arrow that goes by way of points
 
+Point = tuple[float, float]
+Curve = Sequence[Point]
+Place = tuple[float, float, int]  # of a text: x, y, and whether it begins there, is centred or ends there (1, 0, -1)
+
 
 class Svg(str):
     """An SVG string that displays itself in a notebook; where only text can be shown, its description stands for it."""
 
     def __repr__(self) -> str:
-        return "Drawing: " + unescape(re.search(r'aria-label="([^"]*)"', self)[1])
+        description = re.search(r'aria-label="([^"]*)"', self)
+        return "Drawing: " + unescape(description[1] if description else "")
 
     def _repr_html_(self) -> str:
         return f'<div class="bh">{style_html()}<div class="bh-drawing">{self}</div></div>'
@@ -40,7 +46,7 @@ class Svg(str):
 @cache
 def stylesheet() -> str:
     """The CSS of drawings and steppers: the palette's variables and player.css."""
-    return css_variables() + files(__package__).joinpath("player.css").read_text(encoding="utf-8")
+    return css_variables() + files("byhand").joinpath("player.css").read_text(encoding="utf-8")
 
 
 def style_html(more: str = "") -> str:
@@ -60,7 +66,7 @@ class Node:
     shape: str
     w: float
     h: float
-    gradient_at: tuple | None = None
+    gradient_at: Point | None = None
 
     def holds(self, x: float, y: float, margin: float = 0.0) -> bool:
         """Whether a point lies inside the border, or within `margin` of it."""
@@ -76,11 +82,11 @@ class Arrow:
     label: str
     bend: float
     role: str | None
-    via: tuple = ()
-    start: tuple = (0, 0)
-    end: tuple = (0, 0)
-    label_at: tuple | None = None
-    gradient_at: tuple | None = None
+    via: tuple[Point, ...] = ()
+    start: Point = (0, 0)
+    end: Point = (0, 0)
+    label_at: Point | None = None
+    gradient_at: Point | None = None
     dashed: bool = False
 
 
@@ -94,16 +100,20 @@ class Text:
 class Drawing:
     """A graph of `width` by `height` pixels to which nodes, arrows and texts are added by name."""
 
-    def __init__(self, width: float, height: float):
+    def __init__(self, width: float, height: float) -> None:
         self.width, self.height = width, height
         self.nodes: dict[str, Node] = {}
         self.arrows: dict[str, Arrow] = {}
         self.texts: dict[str, Text] = {}
-        self._places = None  # where labels and numbers stand; found when first needed
+        # Where labels and numbers stand; found when first needed.
+        self._places: dict[tuple[str, str], Place] | None = None
 
     # Adding things
 
-    def node(self, name, x, y, label=None, role="hidden", shape="circle", size=None, gradient_at=None):
+    def node(
+        self, name: str, x: float, y: float, label: str | None = None, role: str = "hidden", shape: str = "circle",
+        size: float | tuple[float, float] | None = None, gradient_at: Point | None = None,
+    ) -> None:  # fmt: skip
         """Add a node; `size` is a diameter for a circle, (width, height) for a box.
 
         `gradient_at` is where the centre of its gradient stands, if not where there is room.
@@ -116,9 +126,10 @@ class Drawing:
         self.nodes[name] = Node(x, y, name if label is None else label, role, shape, w, h, gradient_at)
 
     def arrow(
-        self, source, target, label="", name=None, bend=0.0, role=None,
-        *, via=(), start=(0, 0), end=(0, 0), label_at=None, gradient_at=None, dashed=False,
-    ):  # fmt: skip
+        self, source: str, target: str, label: str = "", name: str | None = None, bend: float = 0.0, role: str | None = None,
+        *, via: Iterable[Point] = (), start: Point = (0, 0), end: Point = (0, 0), label_at: Point | None = None,
+        gradient_at: Point | None = None, dashed: bool = False,
+    ) -> None:  # fmt: skip
         """Add an arrow between two nodes, from border to border; its name is "source->target" if none is given.
 
         `bend` curves it to its left, as seen along the arrow, by that fraction of its length (to its right if negative).
@@ -134,10 +145,10 @@ class Drawing:
         self._new(name)
         if role is not None:
             _one_of("role", role, ROLES)
-        via, start, end = tuple(map(tuple, via)), tuple(start), tuple(end)
-        self.arrows[name] = Arrow(source, target, label, bend, role, via, start, end, label_at, gradient_at, dashed)
+        through = tuple((x, y) for x, y in via)
+        self.arrows[name] = Arrow(source, target, label, bend, role, through, start, end, label_at, gradient_at, dashed)
 
-    def text(self, name, x, y, text):
+    def text(self, name: str, x: float, y: float, text: str) -> None:
         """Add a free label, centred on (x, y)."""
         self._new(name)
         self.texts[name] = Text(x, y, text)
@@ -145,8 +156,10 @@ class Drawing:
     # Rendering
 
     def svg(
-        self, *, describe, active=(), gradient=(), dim=(), hidden=(), values=None, gradients=None, named=False
-    ) -> Svg:
+        self, *, describe: str, active: Collection[str] = (), gradient: Collection[str] = (), dim: Collection[str] = (),
+        hidden: Collection[str] = (), values: Mapping[str, str] | None = None, gradients: Mapping[str, str] | None = None,
+        named: bool = False,
+    ) -> Svg:  # fmt: skip
         """Render as SVG.
 
         `describe` says in words what the drawing shows, for readers who do not see it. The other arguments name nodes,
@@ -170,7 +183,7 @@ class Drawing:
         if any(number.count("\n") > (name in self.nodes) for name, number in values.items()):
             raise ValueError("a value has one line, that of a node at most two")
 
-        def group(name, role, content):
+        def group(name: str, role: str | None, content: str) -> str:
             state = " a" * (name in active) + " d" * (name in dim)
             mark = f' data-name="{escape(name)}"' if named else ""
             return f'<g class="r-{role or "plain"}{state}"{mark}>{content}</g>'
@@ -187,8 +200,8 @@ class Drawing:
             below.append(group(name, arrow.role, paths))
             value = f" = {values[name]}" if arrow.label and name in values else values.get(name, "")
             if arrow.label or value:
-                text = _text(*self._place(name, "label"), _tspans(arrow.label) + escape(value), "l")
-                above.append(group(name, arrow.role, text))
+                content = _text(self._place(name, "label"), _tspans(arrow.label) + escape(value), "l")
+                above.append(group(name, arrow.role, content))
         for name, node in self.nodes.items():
             if name in hidden:
                 continue
@@ -198,16 +211,16 @@ class Drawing:
             lines = values[name].split("\n") if name in values else []
             # Room for a number under the label, or for two.
             up, *down = {0: (0,), 1: (7, 10), 2: (14, 3, 15)}[len(lines)]
-            content += _text(node.x, node.y - up, 0, _tspans(node.label), "l")
+            content += _text((node.x, node.y - up, 0), _tspans(node.label), "l")
             for line, by in zip(lines, down, strict=True):
-                content += _text(node.x, node.y + by, 0, escape(line), "v")
+                content += _text((node.x, node.y + by, 0), escape(line), "v")
             below.append(group(name, node.role, content))
         for name, text in self.texts.items():
             if name not in hidden:
-                above.append(group(name, None, _text(text.x, text.y, 0, _tspans(text.text), "t")))
+                above.append(group(name, None, _text((text.x, text.y, 0), _tspans(text.text), "t")))
         for name, number in gradients.items():
             if name not in hidden:
-                above.append(_text(*self._place(name, "gradient"), escape(number), "g"))
+                above.append(_text(self._place(name, "gradient"), escape(number), "g"))
         w, h = _number(self.width), _number(self.height)
         # Not below 0.62 of its size: on a narrow screen the drawing scrolls rather than become too small to read.
         style = f"max-width:{w}px;min-width:{_number(0.62 * self.width)}px"
@@ -223,13 +236,13 @@ class Drawing:
 
     # Names
 
-    def _new(self, name):
+    def _new(self, name: str) -> None:
         if name in self.nodes or name in self.arrows or name in self.texts:
             raise ValueError(f"the drawing already has something named {name!r}; give each thing its own name")
         self._places = None
 
     @staticmethod
-    def _known(names, known, kind):
+    def _known(names: Iterable[str], known: Iterable[str], kind: str) -> None:
         if isinstance(names, str):  # its letters would pass for names
             raise ValueError(f"expected a list of names, got the text {names!r}")
         for name in names:
@@ -239,7 +252,7 @@ class Drawing:
 
     # Geometry
 
-    def _curve(self, arrow, back=False):
+    def _curve(self, arrow: Arrow, back: bool = False) -> Curve:
         """The arrow as Bézier curve from border to border; `back`: reversed and set beside it."""
         a, b = self.nodes[arrow.source], self.nodes[arrow.target]
         if arrow.source == arrow.target:
@@ -268,7 +281,7 @@ class Drawing:
         points = _cut(points, start, end)
         return points[::-1] if back else points
 
-    def _place(self, name, kind):
+    def _place(self, name: str, kind: str) -> Place:
         """Where the label or the gradient of a node or an arrow stands: the least crowded of a few places near it.
 
         All places are found at once and with all gradients drawn, so that nothing moves between two renderings.
@@ -277,20 +290,22 @@ class Drawing:
             self._places = self._find_places()
         return self._places[name, kind]
 
-    def _find_places(self):
-        lines = []  # points along every arrow, forward and back
+    def _find_places(self) -> dict[tuple[str, str], Place]:
+        lines: list[Point] = []  # points along every arrow, forward and back
         for arrow in self.arrows.values():
             for back in (False, True):
                 curve = self._curve(arrow, back)
                 lines += [_at(curve, i / 24) for i in range(25)]
-        lines = np.array(lines).reshape(-1, 2)
-        taken = [(t.x, t.y, _width(t.text, FONT), FONT) for t in self.texts.values()]
-        places = {}
+        line_points = np.array(lines).reshape(-1, 2)
+        taken: list[tuple[float, float, float, float]] = [
+            (t.x, t.y, _width(t.text, FONT), FONT) for t in self.texts.values()
+        ]
+        places: dict[tuple[str, str], Place] = {}
 
-        def crowding(x, y, w, h):
+        def crowding(x: float, y: float, w: float, h: float) -> float:
             h += 2
             out = max(0, w / 2 - x, x + w / 2 - self.width) + max(0, h / 2 - y, y + h / 2 - self.height)
-            points = np.all(np.abs(lines - (x, y)) < (w / 2 + 2, h / 2 + 1), axis=1).sum()
+            points = np.all(np.abs(line_points - (x, y)) < (w / 2 + 2, h / 2 + 1), axis=1).sum()
             boxes = sum(
                 max(0, (w + tw) / 2 + 2 - abs(tx - x)) * max(0, (h + th) / 2 + 1 - abs(ty - y))
                 for tx, ty, tw, th in taken
@@ -299,12 +314,17 @@ class Drawing:
             nodes = sum(node.holds(px, py, RING + 2) for px, py in corners for node in self.nodes.values())
             return 20 * out + points + boxes / 3 + 3 * nodes
 
-        def settle(key, candidates, text, font):
+        def settle(
+            key: tuple[str, str], candidates: Callable[[float, float], list[Place]], text: str, font: float
+        ) -> None:
+            name, kind = key
             w = _width(text, font)
-            thing = self.nodes.get(key[0]) or self.arrows[key[0]]
-            if given := getattr(thing, f"{key[1]}_at", None):
-                places[key] = (*given, 0)
-                taken.append((*given, w, font))
+            thing = self.nodes.get(name) or self.arrows[name]
+            given = thing.gradient_at if kind == "gradient" else thing.label_at if isinstance(thing, Arrow) else None
+            if given:
+                x, y = given
+                places[key] = (x, y, 0)
+                taken.append((x, y, w, font))
                 return
             found = candidates(w, font)  # best first: a later one must be clearly less crowded
             costs = [crowding(x, y, w, font) + 0.3 * i for i, (x, y, _) in enumerate(found)]
@@ -331,15 +351,16 @@ class Drawing:
 # a list with more than four points is a chain of cubics; its parameter goes along its length.
 
 
-def _at(curve, t):
+def _at(curve: Curve, t: float) -> Point:
     if len(curve) > 4:
         number, t = _find(curve, t)
         curve = curve[3 * number : 3 * number + 4]
     weights = ((1 - t) ** 3, 3 * t * (1 - t) ** 2, 3 * t * t * (1 - t), t**3)
-    return tuple(sum(w * p[i] for w, p in zip(weights, curve, strict=True)) for i in (0, 1))
+    x, y = (sum(w * p[i] for w, p in zip(weights, curve, strict=True)) for i in (0, 1))
+    return x, y
 
 
-def _cut(curve, start, end):
+def _cut(curve: Curve, start: float, end: float) -> Curve:
     """The part of the curve between two parameters."""
     if len(curve) > 4:
         (i, s), (j, e) = _find(curve, start), _find(curve, end)
@@ -347,47 +368,45 @@ def _cut(curve, start, end):
         if i == j:
             return _cut(pieces[0], s, e)
         pieces[0], pieces[-1] = _cut(pieces[0], s, 1), _cut(pieces[-1], 0, e)
-        return pieces[0] + [point for piece in pieces[1:] for point in piece[1:]]
+        return [*pieces[0], *(point for piece in pieces[1:] for point in piece[1:])]
 
-    def first(points, t):  # de Casteljau
+    def first(points: Curve, t: float) -> Curve:  # de Casteljau
         kept = [points[0]]
         while len(points) > 1:
-            points = [
-                tuple(p + t * (q - p) for p, q in zip(a, b, strict=True))
-                for a, b in zip(points, points[1:], strict=False)
-            ]
+            points = [_mix(a, b, t) for a, b in zip(points, points[1:], strict=False)]
             kept.append(points[0])
         return kept
 
     return first(first(curve, end)[::-1], 1 - start / end)[::-1]
 
 
-def _find(chain, t):
+def _mix(p: Point, q: Point, part: float) -> Point:
+    return p[0] + part * (q[0] - p[0]), p[1] + part * (q[1] - p[1])
+
+
+def _find(chain: Curve, t: float) -> tuple[int, float]:
     """Which cubic of the chain holds the parameter, and the parameter within it."""
     lengths = _lengths(tuple(chain))
-    left = t * sum(lengths)
-    for number, length in enumerate(lengths):
-        if left <= length or number == len(lengths) - 1:
-            return number, min(1.0, left / length) if length else 0.0
-        left -= length
+    left, number = t * sum(lengths), 0
+    while left > lengths[number] and number < len(lengths) - 1:
+        left -= lengths[number]
+        number += 1
+    return number, min(1.0, left / lengths[number]) if lengths[number] else 0.0
 
 
 @cache
-def _lengths(chain):
+def _lengths(chain: tuple[Point, ...]) -> list[float]:
     cubics = [chain[i : i + 4] for i in range(0, len(chain) - 1, 3)]
     return [sum(math.dist(_at(c, i / 8), _at(c, (i + 1) / 8)) for i in range(8)) for c in cubics]
 
 
-def _route(points, aside):
+def _route(points: Curve, aside: float) -> Curve:
     """Straight lines through the points as a chain of cubics with rounded corners, shifted to their right."""
 
-    def mix(p, q, part):
-        return tuple(a + part * (b - a) for a, b in zip(p, q, strict=True))
+    def towards(p: Point, q: Point) -> Point:
+        return _mix(p, q, min(0.5, CORNER / (math.dist(p, q) or 1.0)))
 
-    def towards(p, q):
-        return mix(p, q, min(0.5, CORNER / (math.dist(p, q) or 1.0)))
-
-    def normal(p, q):  # to the right of the way from p to q
+    def normal(p: Point, q: Point) -> Point:  # to the right of the way from p to q
         length = math.dist(p, q) or 1.0
         return (p[1] - q[1]) / length, (q[0] - p[0]) / length
 
@@ -399,12 +418,19 @@ def _route(points, aside):
     chain = [shifted[0]]
     for before, corner, after in zip(shifted, shifted[1:], shifted[2:], strict=False):
         a, b = towards(corner, before), towards(corner, after)
-        chain += [mix(chain[-1], a, 1 / 3), mix(chain[-1], a, 2 / 3), a, mix(a, corner, 0.55), mix(b, corner, 0.55), b]
+        chain += [
+            _mix(chain[-1], a, 1 / 3),
+            _mix(chain[-1], a, 2 / 3),
+            a,
+            _mix(a, corner, 0.55),
+            _mix(b, corner, 0.55),
+            b,
+        ]
     last = chain[-1]
-    return [*chain, mix(last, shifted[-1], 1 / 3), mix(last, shifted[-1], 2 / 3), shifted[-1]]
+    return [*chain, _mix(last, shifted[-1], 1 / 3), _mix(last, shifted[-1], 2 / 3), shifted[-1]]
 
 
-def _border(curve, node, inside, outside, margin):
+def _border(curve: Curve, node: Node, inside: float, outside: float, margin: float) -> float:
     """The parameter at which the curve is `margin` pixels off the node, coming from the parameter `inside`."""
     steps = [inside + (outside - inside) * i / 64 for i in range(65)]
     beyond = next((t for t in steps if not node.holds(*_at(curve, t), margin)), outside)
@@ -415,12 +441,12 @@ def _border(curve, node, inside, outside, margin):
     return beyond
 
 
-def _label_side(arrow):
+def _label_side(arrow: Arrow) -> int:
     """1 if the arrow's label stands to its left, -1 if to its right; the gradient runs on the other side."""
     return -1 if arrow.bend < 0 else 1
 
 
-def _beside(curve, side, w, h):
+def _beside(curve: Curve, side: int, w: float, h: float) -> list[Place]:
     """Centres for a text of w by h pixels beside the curve, best first: its middle, then towards its ends."""
     centres = []
     for gap, t, s in product((6, GAP + 6), (0.5, 0.4, 0.6, 0.28, 0.72), (side, -side)):
@@ -432,7 +458,7 @@ def _beside(curve, side, w, h):
     return centres
 
 
-def _around(node, w, h):
+def _around(node: Node, w: float, h: float) -> list[Place]:
     """Centres for a text of w by h pixels outside the node and its ring, best first."""
     angles = (-45, -135, 45, 135, -65, -115, 65, 115, -25, -155, 25, 155, -90, 90, 0, 180)
     centres = []
@@ -449,7 +475,7 @@ def _around(node, w, h):
     return centres
 
 
-def _lean(x):
+def _lean(x: float) -> int:
     """1, 0 or -1: whether a text lies to the right of something, above or below it, or to the left."""
     return (x > 0.35) - (x < -0.35)
 
@@ -457,11 +483,11 @@ def _lean(x):
 # SVG
 
 
-def _number(x):
+def _number(x: float) -> str:
     return f"{x:.1f}".rstrip("0").rstrip(".") if x % 1 else f"{x:.0f}"
 
 
-def _outline(node, grow, kind):
+def _outline(node: Node, grow: float, kind: str) -> str:
     if node.shape == "circle":
         return (
             f'<circle class="{kind}" cx="{_number(node.x)}" cy="{_number(node.y)}" r="{_number(node.w / 2 + grow)}"/>'
@@ -471,7 +497,7 @@ def _outline(node, grow, kind):
     return '<rect class="{}" x="{}" y="{}" width="{}" height="{}" rx="5"/>'.format(kind, *map(_number, (*corner, w, h)))
 
 
-def _arrow_paths(curve, kind):
+def _arrow_paths(curve: Curve, kind: str) -> str:
     """Shaft and head. Forward heads are filled triangles, heads of gradients are open: they differ without colour."""
     tip = curve[-1]
     length = (
@@ -494,7 +520,8 @@ def _arrow_paths(curve, kind):
     )
 
 
-def _text(x, y, lean, content, kind):
+def _text(place: Place, content: str, kind: str) -> str:
+    x, y, lean = place
     kind += {1: " e", 0: "", -1: " w"}[lean]
     return f'<text class="{kind}" x="{_number(x)}" y="{_number(y)}">{content}</text>'
 
@@ -506,9 +533,10 @@ _SCRIPT = re.compile(r"([_^])(\([^)]*\)|\{[^}]*\}|[\w+\-*′⊤]+?(?=[_^]|\b|$))
 _WORD = re.compile(rf"((?:{_LETTER})+)")
 
 
-def _runs(label):
+def label_runs(label: str) -> list[tuple[str, int]]:
     """Split a label into (text, level): level 0 on the line, 1 raised, -1 lowered."""
-    runs, at = [], 0
+    runs: list[tuple[str, int]] = []
+    at = 0
     for match in _SCRIPT.finditer(label):
         if match.start() > at:
             runs.append((label[at : match.start()], 0))
@@ -517,7 +545,7 @@ def _runs(label):
     return [*runs, (label[at:], 0)] if at < len(label) else runs
 
 
-def _italics(text, sentence):
+def italics(text: str, sentence: bool) -> str:
     """Variables in italics: single letters, and d or δ or ∂ with one letter. Words stay upright, as does the word a."""
     out = []
     for i, part in enumerate(_WORD.split(text)):
@@ -528,28 +556,28 @@ def _italics(text, sentence):
     return "".join(out)
 
 
-def _tspans(label):
+def _tspans(label: str) -> str:
     """A label as SVG: raised and lowered parts become shifted tspans, one above the other if both follow one letter."""
     out, shift, previous = [], 0.0, None
-    for text, level in _runs(label):
+    for text, level in label_runs(label):
         wanted = {0: 0.0, 1: -0.34, -1: 0.26}[level]
         attributes = f' dy="{_number((wanted - shift) * FONT)}"' if wanted != shift else ""
         if level and previous and previous[1] == -level:  # both scripts of one letter start at the same place
             attributes += f' dx="-{_number(_width(previous[0], 0.72 * FONT))}"'
         if level:
             attributes += ' class="s"'
-        words = _italics(text, sentence=" " in label)
+        words = italics(text, sentence=" " in label)
         out.append(f"<tspan{attributes}>{words}</tspan>" if attributes else words)
         shift, previous = wanted, (text, level)
     return "".join(out)
 
 
-def _width(label, font):
+def _width(label: str, font: float) -> float:
     """Roughly how many pixels wide a label is."""
     width = {" ": 0.3, "(": 0.34, ")": 0.34, ".": 0.28, ",": 0.28, "i": 0.3, "l": 0.3, "t": 0.34, "f": 0.34, "j": 0.3}
-    return sum(width.get(c, 0.55) * font * (0.72 if level else 1) for text, level in _runs(label) for c in text)
+    return sum(width.get(c, 0.55) * font * (0.72 if level else 1) for text, level in label_runs(label) for c in text)
 
 
-def _one_of(what, value, allowed):
+def _one_of(what: str, value: str, allowed: Iterable[str]) -> None:
     if value not in allowed:
         raise ValueError(f"{what} is {value!r}; it must be one of {', '.join(allowed)}")

@@ -60,7 +60,7 @@ def draw(traits: np.ndarray, rng: np.random.RandomState) -> np.ndarray:
     def ellipse(cx, cy, rx, ry):
         return (np.sqrt(((x - cx) / rx) ** 2 + ((y - cy) / ry) ** 2 + 1e-9) - 1) * np.minimum(rx, ry)
 
-    def paint(picture, shape, shade, strength=1.0):
+    def paint(picture, shape, shade, strength: float | np.ndarray = 1.0):
         part = strength * inside(shape)
         return picture * (1 - part) + shade * part
 

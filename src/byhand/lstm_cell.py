@@ -131,19 +131,20 @@ def _edges():
         found.append(Edge(f"{k}_bar", k, label="tanh" if k == "z" else "σ"))
     pairs = ("c_prev->cf", "f->cf", "z->zi", "i->zi", "cf->c", "zi->c", "c->tanh_c", "tanh_c->y", "o->y",
              "c->c_next", "y->y_next", "y->J")  # fmt: skip
-    return {edge.name: edge for edge in [*found, *(Edge(*pair.split("->")) for pair in pairs)]}
+    return {
+        edge.name: edge
+        for edge in [*found, *(Edge(source, target) for source, target in (pair.split("->") for pair in pairs))]
+    }
 
 
 VARIABLES = _variables()
 EDGES = _edges()
 STATES = tuple(v for v in VARIABLES if VARIABLES[v].role != "parameter")  # what a forward pass gives a number to
 HIGHWAY = ("c_prev->cf", "cf->c", "c->c_next")
-NODES = [v for v in VARIABLES if VARIABLES[v].role != "parameter" or v[0] == "b"]  # W, R and p are edges
 
 # Two layouts
 
 CIRCLE, BAR, SMALL = 56, (68, 48), 25
-INPUTS = ("x", "y_prev")
 
 
 @dataclass(frozen=True)
@@ -377,7 +378,7 @@ def _explorer_html(start):
         for v in VARIABLES.values()
     )
     data = escape(json.dumps({"lit": lit, "owner": owner}))
-    script = files(__package__).joinpath("lstm_cell.js").read_text(encoding="utf-8")
+    script = files("byhand").joinpath("lstm_cell.js").read_text(encoding="utf-8")
     return (
         f'<div class="bh bh-explorer" role="group" aria-label="The LSTM cell in two pictures" data-cell="{data}">'
         f'{style_html()}<p class="bh-title">One cell, two pictures: point at a variable, or choose one</p>'

@@ -38,6 +38,7 @@ def css_variables() -> str:
 def figure_style() -> None:
     """Set matplotlib up for the course: the palette, quiet axes, and SVG that is the same on every run and machine."""
     import matplotlib as mpl
+    from matplotlib.rcsetup import cycler
 
     colours = [PALETTE[role][0] for role in ("input", "output", "hidden", "loss", "gradient", "parameter")]
     mpl.rcParams.update(
@@ -51,7 +52,7 @@ def figure_style() -> None:
             "font.family": "DejaVu Sans",  # comes with matplotlib
             "font.size": 11,
             "mathtext.fontset": "dejavusans",
-            "axes.prop_cycle": mpl.cycler(color=colours),
+            "axes.prop_cycle": cycler(color=colours),
             "axes.spines.top": False,
             "axes.spines.right": False,
             "axes.edgecolor": PALETTE["muted"][0],

@@ -18,7 +18,7 @@ from importlib.resources import files
 from math import fsum, isfinite, prod
 from xml.etree import ElementTree
 
-from .drawing import Drawing, _italics, _runs, style_html
+from .drawing import Drawing, italics, label_runs, style_html
 from .stepper import mathml
 
 FEW = 4  # up to so many routes, all formulas are shown at once; of more, that of the route that is lit
@@ -66,7 +66,7 @@ class Routes:
         for name, arrow in drawing.arrows.items():
             if name not in self.edges and arrow.role != "muted":
                 raise ValueError(f"the arrow {name!r} has no edge: give it a local derivative, or the role 'muted'")
-        self._out = {node: [] for node in drawing.nodes}
+        self._out: dict[str, list[str]] = {node: [] for node in drawing.nodes}
         for name in drawing.arrows:
             if name in self.edges:
                 self._out[drawing.arrows[name].source].append(name)
@@ -78,8 +78,9 @@ class Routes:
 
     def routes_from(self, name: str) -> list[Route]:
         """All routes from the node to the target, in the order of the arrows. Raises ValueError if there is none."""
-        self._require(name)
-        found, unfinished = [], [((), (name,))]
+        self.total(name)
+        found: list[Route] = []
+        unfinished: list[tuple[tuple[str, ...], tuple[str, ...]]] = [((), (name,))]
         while unfinished:
             arrows, nodes = unfinished.pop()
             if nodes[-1] == self.target:
@@ -93,8 +94,10 @@ class Routes:
 
     def total(self, name: str) -> float:
         """The total derivative dJ/dname, by reverse accumulation. Raises ValueError if there is no route."""
-        self._require(name)
-        return self._totals[name]
+        total = self._totals[self._known(name)]
+        if total is None:
+            raise ValueError(f"there is no route from {name!r} to {self.target!r}")
+        return total
 
     def made_of(self, name: str) -> tuple[list[str], list[str]]:
         """The nodes that the node was computed from, and the arrows that lead from them to it, both in the drawing's order."""
@@ -108,16 +111,17 @@ class Routes:
                     waiting.append(self.drawing.arrows[arrow].source)
         return [n for n in self.drawing.nodes if n in nodes], [a for a in self.drawing.arrows if a in arrows]
 
-    def _sweep(self):
+    def _sweep(self) -> dict[str, float | None]:
         """Node -> its total derivative, or None where no route leads to the target; each arrow is used once."""
-        totals, waiting = {}, {node: len(out) for node, out in self._out.items()}
+        totals: dict[str, float | None] = {}
+        waiting = {node: len(out) for node, out in self._out.items()}
         ready = [node for node, count in waiting.items() if count == 0]
         while ready:
             node = ready.pop()
             parts = [
-                totals[self.drawing.arrows[a].target] * self.edges[a].number
+                there * self.edges[a].number
                 for a in self._out[node]
-                if totals[self.drawing.arrows[a].target] is not None
+                if (there := totals[self.drawing.arrows[a].target]) is not None
             ]
             totals[node] = 1.0 if node == self.target else fsum(parts) if parts else None
             for arrow in self.edges:
@@ -138,14 +142,10 @@ class Routes:
             walk.append(next(head for head in heads if head not in settled))
         return " -> ".join(walk[walk.index(walk[-1]) :])
 
-    def _known(self, name):
+    def _known(self, name: str) -> str:
         if name not in self.drawing.nodes:
             raise ValueError(f"there is no node named {name!r} in the drawing; it has: {', '.join(self.drawing.nodes)}")
         return name
-
-    def _require(self, name):
-        if not self.reaches(name):
-            raise ValueError(f"there is no route from {name!r} to {self.target!r}")
 
 
 class RoutePicker:
@@ -304,7 +304,7 @@ class RoutePicker:
         arrow = self.routes.drawing.arrows[name]
         others = [
             a
-            for a in map(self.routes.drawing.arrows.get, self.routes.edges)
+            for a in (self.routes.drawing.arrows[edge] for edge in self.routes.edges)
             if (a.source, a.target) == (arrow.source, arrow.target)
         ]
         return f"→<sub>{_html(arrow.label)}</sub>" if len(others) > 1 and arrow.label else "→"
@@ -316,7 +316,7 @@ class RoutePicker:
 
 @cache
 def _file(name):
-    return files(__package__).joinpath(name).read_text(encoding="utf-8")
+    return files("byhand").joinpath(name).read_text(encoding="utf-8")
 
 
 def _minus(text):
@@ -336,11 +336,11 @@ def _bracketed(latex):
 def _latex(label):
     """A label of a drawing as LaTeX: h^(1) becomes h^{(1)}."""
     scripts = {0: "{}", 1: "^{{{}}}", -1: "_{{{}}}"}
-    return "".join(scripts[level].format(text) for text, level in _runs(label))
+    return "".join(scripts[level].format(text) for text, level in label_runs(label))
 
 
 def _html(label):
     """A label of a drawing as HTML, with <sup> and <sub>."""
     tags = {0: "{}", 1: "<sup>{}</sup>", -1: "<sub>{}</sub>"}
-    runs = (tags[level].format(_italics(text, sentence=" " in label)) for text, level in _runs(label))
+    runs = (tags[level].format(italics(text, sentence=" " in label)) for text, level in label_runs(label))
     return "".join(runs).replace('<tspan class="i">', "<i>").replace("</tspan>", "</i>")

@@ -8,10 +8,12 @@ that the palette has for it.
 """
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from html import escape, unescape
 from importlib.resources import files
+from typing import Protocol
 from xml.etree import ElementTree
 
 from latex2mathml.converter import convert_to_element
@@ -32,6 +34,14 @@ BUTTONS = {
 }
 
 
+class Several(Protocol):
+    """A tuple of SVGs that says how they stand beside each other, as `lstm_cell.Pictures` does."""
+
+    def html(self) -> str: ...
+
+    def __iter__(self) -> Iterator[str]: ...
+
+
 @dataclass(frozen=True)
 class Frame:
     """One step: an SVG with a description (or None), LaTeX (one text or a list of lines, "" for none), a sentence.
@@ -40,7 +50,7 @@ class Frame:
     The sentence is plain text in which $...$ is LaTeX; \\$ is a dollar sign. Lines are aligned at their &.
     """
 
-    drawing: str | tuple | None
+    drawing: str | Several | None
     equation: str | list[str]
     sentence: str
 
@@ -122,13 +132,13 @@ def _stepper_html(frames, title):
     )
 
 
-def drawing_html(drawing):
-    return drawing.html() if isinstance(drawing, tuple) else drawing or ""
+def drawing_html(drawing: str | Several | None) -> str:
+    return drawing or "" if drawing is None or isinstance(drawing, str) else drawing.html()
 
 
 @cache
 def _script():
-    return files(__package__).joinpath("player.js").read_text(encoding="utf-8")
+    return files("byhand").joinpath("player.js").read_text(encoding="utf-8")
 
 
 def equation_html(equation):

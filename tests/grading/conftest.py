@@ -4,7 +4,7 @@ import shutil
 import pytest
 from classes import UNIT, fresh, run
 
-from byhand.teaching.cli import main
+from byhand.cli import main
 
 
 @pytest.fixture

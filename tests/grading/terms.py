@@ -4,10 +4,10 @@ import random
 
 from classes import ROOT
 
+from byhand.course import find_units
 from byhand.grading.families import FAMILIES
 from byhand.grading.roster import Person, Roster
 from byhand.grading.term import Line, Mark, Term, called
-from byhand.teaching.course import find_units
 
 FIRST = "Ada Zoë Søren 小龙 Мария فاطمة दीपा Γιώργος 지우 נועה Thùy Ọlá Emmy Grace José Łucja さくら O'Neil Jean-Luc Ayşe".split()
 LAST = "Lovelace Müller Kierkegaard 李 Иванова الزهراء शर्मा Παπαδόπουλος 김 כהן Nguyễn Adébáyọ̀ Noether Hopper García Wiśniewska 田中 Connor Picard Yılmaz".split()

@@ -14,11 +14,12 @@ from classes import ESSAY, UNIT, Answers, clean_environment, run
 from nbformat.v4 import new_code_cell, new_markdown_cell
 from nbgrader.api import Gradebook
 from test_grade import become_ordinary
+from warm import warm
 
+from byhand.course import Unit
 from byhand.grading import feedback, grade, record
 from byhand.grading.grade import Grading
 from byhand.grading.work import Conditions
-from byhand.teaching.course import Unit
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("accidents")]
 BYHAND = Path(sys.executable).parent / "byhand"
@@ -41,12 +42,19 @@ def hand_in(root, student, notebook, **files):
     return folder
 
 
-def graded(root, *options, code=0, **how):
+def graded(root, *options, code=0):
+    ended, said = warm(root, ["byhand", "grade", UNIT, *options], clean_environment(root))
+    assert ended == code and "Traceback" not in said, said
+    return said
+
+
+def graded_by_an_ordinary_user(root):
+    """Root may read everything; this user may not."""
     done = subprocess.run(
-        [BYHAND, "grade", UNIT, *options], cwd=root, env=clean_environment(root), capture_output=True, text=True, **how
-    )
-    assert done.returncode == code and "Traceback" not in done.stderr, done.stdout + done.stderr
-    return done.stdout + done.stderr
+        [BYHAND, "grade", UNIT], cwd=root, env=clean_environment(root), capture_output=True, text=True,
+        preexec_fn=become_ordinary,
+    )  # fmt: skip
+    assert done.returncode == 0 and "Traceback" not in done.stderr, done.stdout + done.stderr
 
 
 def verdict(root, student):
@@ -92,7 +100,7 @@ def test_files_that_must_not_be_read_are_named(course):
     (hand_in(course, "cleo", answers.solved()) / "exercises.ipynb").chmod(0)
     (hand_in(course, "dora", answers.solved()) / "exercises.ipynb").parent.chmod(0)
     try:
-        graded(course, preexec_fn=become_ordinary)  # root may read everything
+        graded_by_an_ordinary_user(course)
     finally:
         (course / "classroom/submitted/dora" / UNIT).chmod(0o755)
     assert verdict(course, "honest")["score"] == verdict(course, "bert")["score"] == 46
@@ -302,5 +310,5 @@ def test_of_several_causes_the_first_is_named(course):
 
 def test_no_folder_of_an_ordinary_user_is_in_the_way(course):
     hand_in(course, "bert", Answers(course).solved())
-    graded(course, preexec_fn=become_ordinary)
+    graded_by_an_ordinary_user(course)
     assert verdict(course, "bert")["score"] == 46

@@ -5,11 +5,11 @@ import pytest
 from classes import EXERCISES, UNIT, copy_course
 from nbformat.v4 import new_code_cell
 
+from byhand.course import Unit
 from byhand.grading.alike import OWN, find_alike, fingerprint
 from byhand.grading.insight import gain_insight
 from byhand.grading.sheet import Sheet
 from byhand.grading.verdicts import write_verdict
-from byhand.teaching.course import Unit
 
 RIGHT = dict(points=4.0, max_points=4.0, right=True, mistake=None, hint=None, failure=None, fingerprint=None)
 

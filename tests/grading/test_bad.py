@@ -12,7 +12,7 @@ from collections import Counter
 import nbformat
 import pytest
 from bad import HONEST, POINTS, SECRET, SUITE, UNIT, Scene, hand_in, listening, odd
-from classes import run
+from classes import run_as_typed
 from nbgrader.api import Gradebook, MissingEntry
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("bad")]
@@ -39,7 +39,7 @@ def graded(built_course, root, bads, *options):
         for timeout, students in ((TIMEOUT, late), (PLENTY, {bad.student for bad in bads} - late)):
             named = [f"--student={student}" for student in sorted({*students, HONEST})]
             command = ["byhand", "grade", UNIT, "--again", f"--timeout={timeout}", *named, *options]
-            said += run(root, *command, BYHAND_TEST_SECRET=SECRET)
+            said += run_as_typed(root, *command, BYHAND_TEST_SECRET=SECRET)
         return (
             root,
             {b.student: b.succeeded(Scene(root, b.student, listener.connections)) for b in bads if b.succeeded},

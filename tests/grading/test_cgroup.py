@@ -3,6 +3,7 @@
 The hierarchy of most tests is a folder with files of the same names: what is written into them is what the kernel would get.
 """
 
+import errno
 import os
 import subprocess
 import sys
@@ -11,7 +12,7 @@ import pytest
 
 from byhand.grading import cgroup
 from byhand.grading.kernel import Ended, Server
-from byhand.grading.sandbox import Limits
+from byhand.grading.limits import Limits
 from byhand.grading.server import Request
 
 MOUNTS = "25 1 0:22 / /proc rw - proc proc rw\n{}"
@@ -117,6 +118,25 @@ def test_what_the_kernel_is_asked_for(tmp_path, monkeypatch):
     assert group.ran_out_of_memory()
     group.close()
     assert (made / "cgroup.kill").read_text() == "1"
+
+
+def test_a_group_goes_when_what_was_killed_in_it_has_gone(tmp_path, monkeypatch):
+    """What `cgroup.kill` kills takes a moment to go, and until then the kernel says that the group is busy."""
+    answers = [OSError(errno.EBUSY, "busy"), OSError(errno.EBUSY, "busy"), None]
+    (tmp_path / f"submission-{os.getpid()}").mkdir()
+    group = object.__new__(cgroup.Group)
+    group._name, group._above = f"submission-{os.getpid()}", os.open(tmp_path, os.O_PATH)
+    group._write = lambda name, value: None
+    real = os.rmdir
+
+    def rmdir(name, **where):
+        if answer := answers.pop(0):
+            raise answer
+        real(name, **where)
+
+    monkeypatch.setattr(os, "rmdir", rmdir)
+    group.close()
+    assert answers == [] and list(tmp_path.iterdir()) == []
 
 
 # Memory that no look at processes shows: buffers of sockets, which nobody reads.

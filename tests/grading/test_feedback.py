@@ -8,9 +8,9 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 from byhand.checking import collect_all, judge_all
 from byhand.checking.exercise import load_checks
 from byhand.checking.mistakes import load_mistakes
+from byhand.course import Unit
 from byhand.grading import feedback
 from byhand.grading.marking import wrong_kinds
-from byhand.teaching.course import Unit
 from byhand.teaching.misconceptions import Answers, Variant
 from byhand.teaching.notebooks import read_source
 

@@ -21,15 +21,15 @@ from byhand.checking.mistakes import Known
 from byhand.grading import feedback, leavings, sandbox
 from byhand.grading.clean import taken_in
 from byhand.grading.kernel import Ended
+from byhand.grading.limits import LONGEST_REMARK, Limits
 from byhand.grading.markdown import harmless, is_harmless
 from byhand.grading.paper import Paper, ReleaseCell, _asked
 from byhand.grading.restore import Damaged, restored
 from byhand.grading.run import Run
-from byhand.grading.sandbox import Limits
 from byhand.grading.submission import Submission, good_id, laid_over, read_submission
 from byhand.grading.verdicts import read_verdict, verdict_path, write_verdict
 from byhand.grading.wire import WireError, comparable, decode_outcome, encode_arguments, encode_outcome
-from byhand.grading.work import LONGEST, failed
+from byhand.grading.work import failed
 
 TIMES = int(os.environ.get("BYHAND_FUZZ", 0))
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("fuzz")]
@@ -130,7 +130,7 @@ def test_a_notebook(data):
         notebook = restored(data, CELLS).notebook
     except Damaged as damage:
         says = str(damage)
-        assert taken_in(says, LONGEST) and "\n" not in says
+        assert taken_in(says, LONGEST_REMARK) and "\n" not in says
         return
     check_notebook(notebook)
     html = feedback._full(notebook, "05-simple-rnn", "ada", SCORES, {})

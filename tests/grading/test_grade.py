@@ -270,9 +270,7 @@ def test_a_full_disk_is_a_sentence_and_afterwards_the_same_command_goes_on(cours
 
 
 def test_a_gradebook_that_another_program_writes_is_waited_for_and_then_named(course):
-    impatient = (
-        "import sys, byhand.grading.record as r; r.PATIENCE = 1; from byhand.teaching.cli import main; sys.exit(main())"
-    )
+    impatient = "import sys, byhand.grading.record as r; r.PATIENCE = 1; from byhand.cli import main; sys.exit(main())"
     with contextlib.closing(sqlite3.connect(course / "classroom/gradebook.db", isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         done = subprocess.run(
@@ -314,7 +312,7 @@ import multiprocessing, subprocess
 sys.modules["fcntl"] = sys.modules["resource"] = None
 del os.fork
 import byhand.grading.made_up, byhand.grading.report, byhand.teaching.build, byhand.teaching.handout, byhand.teaching.verify
-from byhand.teaching.cli import main
+from byhand.cli import main
 sys.exit(main(["grade", "05-simple-rnn", *sys.argv[1:]]))
 """
     for option in ("--workers=1", "--no-sandbox"):

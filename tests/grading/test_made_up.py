@@ -7,9 +7,9 @@ from classes import UNIT, copy_course
 
 from byhand.checking import visible_report
 from byhand.checking.exercise import load_checks
+from byhand.cli import main
+from byhand.course import CourseError, Unit
 from byhand.grading.made_up import BAD, MadeUpClass, make_class
-from byhand.teaching.cli import main
-from byhand.teaching.course import CourseError, Unit
 
 
 @pytest.fixture

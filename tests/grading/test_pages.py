@@ -4,11 +4,11 @@ import pytest
 from book_visit import RULES, violations
 from classes import ROOT, UNIT
 
+from byhand.course import Unit
 from byhand.grading.alike import Likeness, Pair, Passage
 from byhand.grading.alike_page import alike_page
 from byhand.grading.model_answers import model_answers
 from byhand.grading.model_answers_page import page as answers_page
-from byhand.teaching.course import Unit
 
 pytestmark = pytest.mark.slow
 

@@ -8,18 +8,20 @@ import pytest
 import yaml
 from classes import EXERCISES, UNIT, copy_course
 
+from byhand.cli import main
+from byhand.course import Unit
 from byhand.grading.insight import gain_insight
 from byhand.grading.lesson_sections import lesson_sections
 from byhand.grading.made_up import MadeUpClass
 from byhand.grading.report_table import unlisted_yaml
 from byhand.grading.sheet import Sheet
-from byhand.teaching.cli import main
-from byhand.teaching.course import Unit
 
 HINT = "Count the terms of a in the equation."
 RIGHT = dict(points=4.0, max_points=4.0, right=True, mistake=None, hint=None, failure=None, fingerprint=None)
 WRONG = RIGHT | dict(points=0.0, right=False, failure="h: largest difference at index [0, 1]: yours 1, torch 2")
-UNWRITTEN = WRONG | dict(failure="Not written yet: replace `raise NotImplementedError()` by your answer.")
+UNWRITTEN = WRONG | dict(
+    unwritten=True, failure="Not written yet: replace `raise NotImplementedError()` by your answer."
+)
 
 
 def marks(*projections):

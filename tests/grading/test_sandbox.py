@@ -12,7 +12,7 @@ import pytest
 
 from byhand.grading import landlock, seccomp
 from byhand.grading.kernel import Ended, Server
-from byhand.grading.sandbox import Limits
+from byhand.grading.limits import Limits
 from byhand.grading.server import Request
 
 HEADERS = {"x86_64": "/usr/include/x86_64-linux-gnu/asm/unistd_64.h", "aarch64": "/usr/include/asm-generic/unistd.h"}

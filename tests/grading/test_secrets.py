@@ -18,12 +18,12 @@ from classes import ROOT, copy_course, run
 from byhand.checking import _seed
 from byhand.checking.exercise import Exercise, load_checks, make_problems
 from byhand.checking.seed import BYTES, ensure_seed, fresh, of_unit, random_state, read_seed
+from byhand.course import Unit
 from byhand.grading.kernel import Ended, Server
+from byhand.grading.limits import Limits
 from byhand.grading.paper import WITHHELD, Paper, ReleaseCell, with_problems
-from byhand.grading.sandbox import Limits
 from byhand.grading.server import Request
 from byhand.grading.sheet import Sheet
-from byhand.teaching.course import Unit
 
 TOKEN = "token-of-an-instructor-" + "fedcba98" * 4
 
@@ -143,14 +143,15 @@ def test_the_instructors_keys_stay_behind():
     """In a process of its own, with a key in its session keyring, as a login has it."""
     code = """
 import ctypes
-from byhand.grading import kernel, server, sandbox
+from byhand.grading import kernel, server
+from byhand.grading.limits import Limits
 libc = ctypes.CDLL(None)
 assert libc.syscall(250, 1, None) > 0  # a session keyring
 key = libc.syscall(248, b"user", b"byhand-test", b"key-of-an-instructor", 20, -3)
 assert key > 0 and libc.syscall(250, 10, -3, b"user", b"byhand-test", 0) == key, "no keys here"
 look = "import ctypes; print(ctypes.CDLL(None).syscall(250, 10, -3, b'user', b'byhand-test', 0))"
 its = kernel.Server()
-with its.start(server.Request({}, "unit", (), sandbox.Limits(), sandboxed=False)) as one:
+with its.start(server.Request({}, "unit", (), Limits(), sandboxed=False)) as one:
     print(*(m["text"] for m in one.run(look, 20) if m["kind"] == "stream"))
 its.close()
 """

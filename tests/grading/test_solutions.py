@@ -13,10 +13,10 @@ from classes import EXERCISES, ROOT, UNIT, copy_course
 from nbgrader.api import Gradebook
 
 from byhand.checking import _loaded
+from byhand.course import Unit, find_units
 from byhand.grading import model_answers_page
 from byhand.grading.model_answers import Model, model_answers
 from byhand.stepper import mathml
-from byhand.teaching.course import Unit, find_units
 from byhand.teaching.misconceptions import load_variants
 
 

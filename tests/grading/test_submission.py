@@ -54,7 +54,7 @@ def test_a_name_that_is_no_text_is_left_out(folder):
 
 
 def test_too_much_beside_the_notebook_is_left_out(folder, monkeypatch):
-    monkeypatch.setattr(submission, "LARGEST", 100)
+    monkeypatch.setattr(submission, "LARGEST_FILES", 100)
     (folder / "a.bin").write_bytes(b"a" * 60)
     (folder / "b.bin").write_bytes(b"b" * 60)
     (folder / "c.bin").write_bytes(b"c" * 101)
@@ -110,7 +110,7 @@ def test_a_notebook_that_stays_large_is_refused(folder, monkeypatch, content):
 def test_reading_a_large_notebook_has_a_limit_of_memory(monkeypatch):
     many = json.dumps({"cells": [], "metadata": [[]] * 3_000_000}).encode()
     assert submission.without_outputs(many)
-    monkeypatch.setattr(submission, "MEMORY", 100 << 20)
+    monkeypatch.setattr(submission, "READING_MEMORY", 100 << 20)
     assert submission.without_outputs(many) == b""
 
 

@@ -14,13 +14,13 @@ from classes import UNIT, copy_course
 from nbgrader.api import Gradebook
 from terms import made_up_term
 
+from byhand.course import CourseError, Unit
 from byhand.grading.export import canvas, moodle, plain
 from byhand.grading.families import family
 from byhand.grading.roster import Person, Roster, add_files, read_roster
 from byhand.grading.term import Line, Mark, Term
 from byhand.grading.term_page import term_page, term_table
 from byhand.grading.verdicts import write_verdict
-from byhand.teaching.course import CourseError, Unit
 
 OTHER = "06-why-lstm"
 

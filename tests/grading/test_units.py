@@ -11,7 +11,7 @@ import pytest
 from classes import PATIENT, ROOT, copy_course, fresh, run
 from nbgrader.api import Gradebook
 
-from byhand.teaching.course import Unit, find_units
+from byhand.course import Unit, find_units
 
 pytestmark = pytest.mark.slow
 UNITS = [unit.name for unit in find_units(ROOT)]

@@ -15,9 +15,9 @@ from playwright.sync_api import expect
 from test_lab import page  # noqa: F401 - a fixture
 from waiting import LONG, until
 
+from byhand.course import CourseError, Unit, find_units
 from byhand.grading import written, written_html
 from byhand.grading.written import Agreement, Answer, Mark, agreement, next_answer, read_question
-from byhand.teaching.course import CourseError, Unit, find_units
 
 TO_OPEN = 4000 * LONG  # milliseconds, for the first page of a server, which starts a process that lays all answers out
 ESSAYS = {
@@ -94,7 +94,7 @@ def test_a_text_that_takes_too_long_is_shown_as_it_is(monkeypatch):
 
 
 def test_the_kernel_ends_what_takes_too_long(monkeypatch):
-    monkeypatch.setattr(written_html, "SECONDS", 0)
+    monkeypatch.setattr(written_html, "TEXT_SECONDS", 0)
     text = "*a* $x$ " * 100_000
     assert written_html.all_html([(text, {})]) == [f"<pre>{text}</pre>"]
 

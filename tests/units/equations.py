@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
-from byhand.teaching.course import Unit
+from byhand.course import Unit
 from byhand.teaching.notebooks import read_source
 from byhand.teaching.plain import equation_numbers
 

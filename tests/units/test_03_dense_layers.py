@@ -14,7 +14,7 @@ from equations import ROOT, labels, printed
 
 from byhand.checking import graded_report, visible_report
 from byhand.checking.exercise import load_checks
-from byhand.teaching.course import Unit
+from byhand.course import Unit
 from byhand.teaching.execute import executed, executed_solution
 from byhand.teaching.misconceptions import Answers, Variant
 from byhand.teaching.notebooks import read_source

@@ -8,7 +8,7 @@ import pytest
 import torch
 from equations import ROOT, labels, module, printed
 
-from byhand.teaching.course import Unit
+from byhand.course import Unit
 from byhand.teaching.execute import executed, executed_solution
 
 UNIT = "06-why-lstm"

@@ -10,8 +10,8 @@ from equations import ROOT, labels, module, printed
 
 from byhand.checking import graded_report
 from byhand.checking.exercise import load_checks
+from byhand.course import Unit
 from byhand.lstm_cell import forward_numbers
-from byhand.teaching.course import Unit
 from byhand.teaching.execute import executed, executed_solution
 from byhand.teaching.misconceptions import Answers
 from byhand.teaching.notebooks import read_source

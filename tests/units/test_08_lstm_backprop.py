@@ -8,8 +8,8 @@ import torch
 from equations import ROOT, labels, module, printed
 
 from byhand.checking.exercise import load_checks
+from byhand.course import Unit
 from byhand.lstm_cell import forward_numbers
-from byhand.teaching.course import Unit
 from byhand.teaching.execute import executed, executed_solution
 from byhand.teaching.misconceptions import Answers, load_variants
 from byhand.teaching.notebooks import read_source

@@ -12,7 +12,7 @@ from byhand.checking import graded_report
 from byhand.checking.collect import collect
 from byhand.checking.exercise import load_checks
 from byhand.checking.judge import unpack
-from byhand.teaching.course import Unit
+from byhand.course import Unit
 from byhand.teaching.execute import executed, executed_solution
 from byhand.teaching.misconceptions import Answers
 from byhand.teaching.notebooks import read_source

@@ -9,8 +9,8 @@ import torch
 from equations import ROOT, labels, module, printed
 from torch.distributions import Bernoulli, Categorical, Independent, Normal, kl_divergence
 
+from byhand.course import Unit
 from byhand.digits import binary_digits
-from byhand.teaching.course import Unit
 from byhand.teaching.execute import executed, executed_solution
 from byhand.teaching.misconceptions import Answers
 from byhand.teaching.notebooks import read_source

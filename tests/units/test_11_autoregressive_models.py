@@ -12,8 +12,8 @@ from equations import ROOT, labels, printed
 
 from byhand.checking import graded_report, visible_report
 from byhand.checking.exercise import load_checks
+from byhand.course import Unit
 from byhand.digits import binary_digits
-from byhand.teaching.course import Unit
 from byhand.teaching.execute import executed, executed_solution
 from byhand.teaching.misconceptions import Answers, Variant, load_variants
 from byhand.teaching.notebooks import read_source, solution_regions

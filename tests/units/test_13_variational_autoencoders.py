@@ -9,7 +9,7 @@ import torch
 from equations import ROOT, labels, printed
 from torch.distributions import Bernoulli, Normal, kl_divergence
 
-from byhand.teaching.course import Unit
+from byhand.course import Unit
 from byhand.teaching.execute import executed, executed_solution
 
 UNIT = "13-variational-autoencoders"

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from equations import ROOT, labels, module, printed
 
 from byhand.checking.exercise import load_checks
-from byhand.teaching.course import Unit
+from byhand.course import Unit
 from byhand.teaching.execute import executed, executed_solution
 from byhand.teaching.misconceptions import Answers
 from byhand.teaching.notebooks import read_source

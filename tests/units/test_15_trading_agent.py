@@ -12,7 +12,7 @@ import torch
 from equations import ROOT, labels, printed
 
 from byhand.checking.exercise import load_checks
-from byhand.teaching.course import Unit
+from byhand.course import Unit
 from byhand.teaching.execute import executed, executed_solution
 from byhand.teaching.misconceptions import Answers
 from byhand.teaching.notebooks import read_source

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from equations import ROOT, labels, module, printed
 
-from byhand.teaching.course import Unit
+from byhand.course import Unit
 from byhand.teaching.execute import executed, executed_solution
 from byhand.teaching.misconceptions import Answers
 from byhand.teaching.notebooks import read_source

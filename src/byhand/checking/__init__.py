@@ -31,16 +31,16 @@ def check(name: str, function: Callable, points: float | None = None) -> float |
     """
     if not callable(function):
         raise TypeError(f"check needs your function itself: check({name!r}, {name}), without brackets after the name.")
-    checks = _checks()
+    checks, folder = _checks(), Path.cwd()
     if points is None:
         report = visible_report(name, checks, function)
-        progress.record(checks.folder, name, report.right)
+        progress.record(folder, name, report.right)
     else:
-        report = graded_report(name, checks, function, points, of_unit(_seed(), checks.folder.name))
+        report = graded_report(name, checks, function, points, of_unit(_seed(), folder.name))
     _show(report)
     if points is None and not report.right and os.environ.get("NBGRADER_EXECUTION") == "validate":
         raise NotRight(report)
-    return None if points is None else report.points[0]
+    return None if points is None else report.earned
 
 
 class NotRight(Exception):
@@ -218,8 +218,9 @@ def _show(report: Report) -> None:
         from IPython import get_ipython
         from IPython.display import display
     except ImportError:
-        get_ipython = None
-    if get_ipython and get_ipython() is not None:
-        display(report)
-    else:
         print(repr(report))
+        return
+    if get_ipython() is None:
+        print(repr(report))
+    else:
+        display(report)

@@ -218,6 +218,7 @@ def _load(path: Path, **beside: ModuleType) -> ModuleType:
     """Run a module of a unit; `beside` are modules of the same unit that it may import by these names."""
     name = module_name(path.parent, path.stem)
     spec = importlib.util.spec_from_file_location(name, path)
+    assert spec and spec.loader  # there is one for every file of Python
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # so that a problem that holds an object of its own can be pickled
     before = {key: sys.modules.get(key) for key in beside}

@@ -113,7 +113,7 @@ def _about_terms(rows: Sequence[Row], found: Mapping[str, Any], solved: Solved) 
     for row in rows:
         if not row.right and row.name in solved.terms and row.error is not None:
             array, _ = as_numbers(found[row.name])
-            if says := about_terms(row.name, array, solved.terms[row.name]):
+            if array is not None and (says := about_terms(row.name, array, solved.terms[row.name])):
                 return says
     return ""
 

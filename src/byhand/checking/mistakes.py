@@ -24,6 +24,7 @@ from byhand.checking.judge import as_numbers, unpack
 
 PROJECTIONS = 3
 MATCH = 1e-7  # of the result's norm; rounding differs between machines by far less, mistakes by far more
+NAN, INFINITY = 7.2360679775, 11.0901699437  # in their place: numbers that no result is by chance
 LARGEST = 1e100  # beyond it only the sign of an entry counts, so that a norm stays finite
 
 
@@ -88,7 +89,7 @@ def fingerprint(exercise: Exercise, outcome: Outcome) -> dict[str, Any]:
 
 def _project(array: np.ndarray) -> list[float]:
     """Sums of the entries with weights from a closed formula, so that no version of numpy changes them."""
-    flat = np.clip(np.nan_to_num(array.ravel(), nan=7.0, posinf=11.0, neginf=-11.0), -LARGEST, LARGEST)
+    flat = np.clip(np.nan_to_num(array.ravel(), nan=NAN, posinf=INFINITY, neginf=-INFINITY), -LARGEST, LARGEST)
     scale = float(np.linalg.norm(flat)) or 1.0
     position = np.arange(1, flat.size + 1)
     weights = [np.cos(0.7 + (k + 1) * 1.618033988749895 * position) for k in range(PROJECTIONS - 1)]
@@ -183,15 +184,18 @@ def _of_one_result(exercise: Exercise, known: Known, there: Sequence[Derived], w
     """The hint for the first wrong result by which a derived mistake is known, whatever else is wrong too.
 
     Several mistakes may give this result the same numbers and another one different ones. Then nothing is said; nor where
-    it is all zeros, which have many causes. Of two mistakes made at once it is the one that changes this result.
+    it is all zeros or a whole number, which have many causes. Of two mistakes made at once it is the one that changes this
+    result.
     """
     for place, name in enumerate(exercise.results):
-        if name not in wrong or not isinstance(wrong[name], Mapping) or not wrong[name]["projections"][-1]:
+        if name not in wrong or not isinstance(wrong[name], Mapping) or _says_little(wrong[name]):
             continue
         alike = [
             d
             for d in there
-            if not isinstance(d.wrong[place], bool | None) and _same_number(d.wrong[place], wrong[name])
+            if (number := d.wrong[place]) is not None
+            and not isinstance(number, bool)
+            and _same_number(number, wrong[name])
         ]
         says = {json.dumps(known.hints[d.hint]) for d in alike}
         if len(says) == 1 and all(
@@ -202,6 +206,11 @@ def _of_one_result(exercise: Exercise, known: Known, there: Sequence[Derived], w
             if len(hints) == 1:
                 return hints
     return []
+
+
+def _says_little(mark: Mapping[str, Any]) -> bool:
+    norm = mark["projections"][-1]
+    return not norm or (not mark["shape"] and float(norm).is_integer())
 
 
 def _same(listed: Mapping[str, Any], wrong: Mapping[str, Any]) -> bool:

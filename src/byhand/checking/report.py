@@ -41,6 +41,11 @@ class Report:
         return self.verdict.right
 
     @property
+    def earned(self) -> float:
+        """The points that it earns; 0 where it is no graded one."""
+        return self.points[0] if self.points else 0.0
+
+    @property
     def summary(self) -> str:
         if self.right:
             names = ", ".join(row.name for row in self.verdict.rows)

@@ -4,8 +4,3 @@
 notebook through it, whatever happens; `marking` compares what came back with torch's answers; `grade` does this for a class
 and `record` writes it down.
 """
-
-import sys
-
-# jsonschema would load this to check formats, of which notebooks have none, and it takes seconds.
-sys.modules.setdefault("rfc3987_syntax", None)

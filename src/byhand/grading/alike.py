@@ -11,21 +11,22 @@ from __future__ import annotations
 import io
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
 from pathlib import Path
 
 import nbformat
+import numpy as np
 from copydetect import CodeFingerprint, compare_files
 
+from byhand.course import CourseError, Unit
 from byhand.grading.bounded import bounded
 from byhand.grading.clean import taken_in
 from byhand.grading.insight import UNREAD, Insight
 from byhand.grading.paper import NOTEBOOK
 from byhand.grading.sheet import Sheet
-from byhand.teaching.course import CourseError, Unit
 
 K = {"code": 25, "prose": 60}  # characters that two must share: of code without names and spaces, of prose as it is
 SHARE, FEWEST, MANIEST = (
@@ -184,7 +185,8 @@ def _pair(a: str, b: str, prints: Mapping[str, Prints], insight: Insight) -> Pai
         if not one.hashes & other.hashes:
             continue
         # The share that copydetect gives is of what is left after the leaving out, and of a short rest it is always much.
-        one.token_coverage, other.token_coverage = max(1, one.token_coverage), max(1, other.token_coverage)
+        for mark in (one, other):
+            mark.token_coverage = np.maximum(1, mark.token_coverage)
         shared, _, slices = compare_files(one, other)
         passages.append(
             Passage(part, int(shared), (one.raw_code, other.raw_code), (_slices(slices[0]), _slices(slices[1])))
@@ -193,7 +195,7 @@ def _pair(a: str, b: str, prints: Mapping[str, Prints], insight: Insight) -> Pai
     return Pair((a, b), tuple(sorted(passages, key=lambda p: -p.shared)), wrong)
 
 
-def _slices(found: Sequence) -> tuple[tuple[int, int], ...]:
+def _slices(found: np.ndarray) -> tuple[tuple[int, int], ...]:
     """Where the passages lie, in order, those that touch put together."""
     merged: list[tuple[int, int]] = []
     for start, end in sorted((int(s), int(e)) for s, e in zip(*found, strict=True)):

@@ -9,7 +9,9 @@ looks; and it shares processor time between submissions. Version 2 of the interf
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +19,7 @@ GRADER = "grader"  # the group of the grader's own processes: one that is divide
 SUBMISSION = "submission-"
 NEEDED, USEFUL = {"memory", "pids"}, {"cpu"}
 PROC = Path("/proc")
+DYING = 5  # seconds that processes may take to go once they are killed
 
 
 def take_over() -> Path | None:
@@ -95,11 +98,18 @@ class Group:
             return dict(line.split() for line in file).get("oom_kill", "0") != "0"
 
     def close(self) -> None:
-        """End what is left in the group, and take it away."""
+        """End what is left in the group, and take it away, as soon as what was killed is gone."""
         with contextlib.suppress(OSError):
             self._write("cgroup.kill", 1)  # from Linux 5.14
-        with contextlib.suppress(OSError):
-            os.rmdir(self._name, dir_fd=self._above)
+        end = time.monotonic() + DYING
+        while time.monotonic() < end:
+            try:
+                os.rmdir(self._name, dir_fd=self._above)
+            except OSError as error:
+                if error.errno == errno.EBUSY:
+                    time.sleep(0.01)
+                    continue
+            return
 
     def _write(self, name: str, value: int) -> None:
         with os.fdopen(os.open(name, os.O_WRONLY, dir_fd=self._folder), "w") as file:

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
 from multiprocessing import get_context
 
+from byhand.course import CourseError
 from byhand.grading import feedback
 from byhand.grading.sandbox import die_with_parent
-from byhand.teaching.course import CourseError
 
 REACH = 10  # seconds to look for a scheduler
 

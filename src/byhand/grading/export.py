@@ -14,12 +14,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from byhand.course import CourseError, Unit
 from byhand.grading.clean import for_spreadsheet
 from byhand.grading.insight import count, shortened
 from byhand.grading.roster import File, Person
 from byhand.grading.term import Line, Term, called
 from byhand.grading.verdicts import write_whole
-from byhand.teaching.course import CourseError, Unit
 from byhand.teaching.notebooks import read_source
 
 # The columns of Canvas that stand before the assignments, in its order.
@@ -176,7 +176,7 @@ def _unit_of(term: Term, sheet: File, people: Sequence[tuple[Mapping[str, str], 
     """The unit whose submissions have this worksheet's numbers; Moodle gives new ones for each assignment. Else by the file's name."""
     numbers = {row["Identifier"].split()[-1] for row, _ in people if row["Identifier"].strip()}
     fits = {unit: sum(mark.student in numbers for mark in term.of_unit(unit.name)) for unit in term.units}
-    best = max(term.units, key=fits.get)
+    best = max(term.units, key=fits.__getitem__)
     if fits[best]:
         return best
     name = re.sub(r"[\W_]+", " ", sheet.name.lower())

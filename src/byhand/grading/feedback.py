@@ -26,12 +26,14 @@ from traitlets.config import Config
 
 from byhand.grading.bounded import TooMuch, bounded
 from byhand.grading.clean import without_control
+from byhand.grading.limits import MOST_PARTS, PAGE
 from byhand.grading.paper import NOTEBOOK
 from byhand.grading.told import told_html, told_lines
+from byhand.grading.verdicts import ExerciseVerdict
 
 BEFORE = '<div class="panel-body">'  # of nbgrader's template: where the notebook begins
-LAYING_OUT = dict(seconds=10, memory=1 << 30)
-MOST_PARTS = 1000
+
+Attachments = dict[str, dict[str, str]]  # name -> kind -> data, base64
 
 
 def page(
@@ -39,7 +41,7 @@ def page(
     unit: str,
     student: str,
     scores: dict[str, Any],
-    exercises: Mapping[str, Any] = MappingProxyType({}),
+    exercises: Mapping[str, ExerciseVerdict] = MappingProxyType({}),
 ) -> tuple[str, float]:
     """The page as HTML, and the seconds it took. `scores` is what `record.scores` returns, `exercises` what the verdict has.
 
@@ -48,14 +50,16 @@ def page(
     """
     began = time.monotonic()
     try:
-        html = bounded(_full, notebook, unit, student, scores, dict(exercises), **LAYING_OUT)
+        html = bounded(_full, notebook, unit, student, scores, dict(exercises), **PAGE)
     except Exception as error:
         why = str(error) if isinstance(error, TooMuch) else type(error).__name__
         html = plain(notebook, unit, student, scores, why, exercises)
     return html, time.monotonic() - began
 
 
-def _full(notebook: NotebookNode, unit: str, student: str, scores: dict[str, Any], exercises: Mapping[str, Any]) -> str:
+def _full(
+    notebook: NotebookNode, unit: str, student: str, scores: dict[str, Any], exercises: Mapping[str, ExerciseVerdict]
+) -> str:
     for cell in notebook.cells:
         meta = cell.metadata.get("nbgrader", {})
         if meta.get("solution"):
@@ -78,7 +82,7 @@ def plain(
     student: str,
     scores: dict[str, Any],
     why: str,
-    exercises: Mapping[str, Any] = MappingProxyType({}),
+    exercises: Mapping[str, ExerciseVerdict] = MappingProxyType({}),
 ) -> str:
     """Scores, what was wrong, comments and cells, with nothing laid out."""
     told = "".join(
@@ -128,7 +132,7 @@ class Renderer(IPythonRenderer):
 class _Pages(HTMLExporter):
     """nbconvert's exporter for many notebooks that are nearly the same: what all share is converted once.
 
-    nbconvert reads the finished page once more to give pictures an alt text; ours have one (see `run.Outputs`).
+    nbconvert reads the finished page once more to give pictures an alt text; ours have one (see `outputs`).
     """
 
     def __init__(self, **kw: Any) -> None:
@@ -152,7 +156,7 @@ class _Pages(HTMLExporter):
             return self._html(source, attachments)
         return self._part("text", source, self._html)
 
-    def _html(self, source: str, attachments: Mapping = MappingProxyType({})) -> str:
+    def _html(self, source: str, attachments: Attachments | None = None) -> str:
         renderer = Renderer(escape=False, allow_harmful_protocols=False, attachments=attachments)
         return MarkdownWithMath(renderer=renderer).render(source)
 

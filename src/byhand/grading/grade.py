@@ -10,24 +10,26 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import nbformat
-import sqlalchemy
-from nbgrader.api import InvalidEntry
+from nbgrader.api import Gradebook, InvalidEntry
+from sqlalchemy.exc import OperationalError
 from tqdm import tqdm
 
+from byhand.checking.seed import Seed
+from byhand.course import CourseError, Unit
 from byhand.grading import feedback, record, verdicts, work
-from byhand.grading.paper import read_paper, seed_of, with_problems
+from byhand.grading.paper import Paper, read_paper, seed_of, with_problems
 from byhand.grading.restore import released
 from byhand.grading.sandbox import SandboxError
 from byhand.grading.submission import LEFT_OUT, UNWRITTEN, Submission, good_id, read_submission, twins
+from byhand.grading.verdicts import SubmissionVerdict
 from byhand.grading.work import Conditions, Graded
-from byhand.teaching.course import CourseError, Unit
 
 AHEAD = 3  # tasks for each worker that are under way or wait; the rest of the class stays on disk
 ATTEMPTS = 3  # when a worker process dies, for example because the machine has no memory left
@@ -61,9 +63,15 @@ class Grading:
     workers: int
     executors: Callable[[], contextlib.AbstractContextManager[Executor]]
     with_feedback: bool = True
-    verdicts: list[dict[str, Any]] = field(default_factory=list)
+    verdicts: list[SubmissionVerdict] = field(default_factory=list)
+    # What it is graded with, from when it is called.
+    book: Gradebook = field(init=False, repr=False)
+    paper: Paper = field(init=False, repr=False)
+    seed: Seed = field(init=False, repr=False)
+    blanks: int = field(init=False, repr=False)
+    twins: Mapping[str, str] = field(init=False, repr=False)
 
-    def __call__(self, students: Sequence[str] = (), again: bool = False) -> list[dict[str, Any]]:
+    def __call__(self, students: Sequence[str] = (), again: bool = False) -> list[SubmissionVerdict]:
         """Grade what has changed since it was graded, or all `again`; `students` alone, where they are named.
 
         Raises CourseError, before anything is changed, where something is wrong with the course; what a student has
@@ -78,7 +86,8 @@ class Grading:
             self.blanks = sum(UNWRITTEN.decode() in c.source for c in self.paper.cells if c.solution)
             todo = [student for student, folder in folders.items() if again or not self._is_done(student, folder)]
             marked = [s for s in folders if s not in todo and self.with_feedback and self._marked_since(s)]
-            for attempt in range(1, ATTEMPTS + 1):
+            attempt = 1
+            while True:
                 try:
                     if todo or marked:
                         self._run(folders, todo, marked)
@@ -88,12 +97,13 @@ class Grading:
                         raise CourseError(
                             f"Worker processes are killed again and again: try fewer --workers. {GO_ON}"
                         ) from None
+                    attempt += 1
                 except SandboxError as error:
                     raise CourseError(
                         f"There can be no sandbox here ({error}), so nothing is graded. It needs Linux with user "
                         "namespaces; --no-sandbox runs the students' code with all your rights."
                     ) from None
-                except (sqlalchemy.exc.OperationalError, InvalidEntry) as error:  # nbgrader wraps some of them
+                except (OperationalError, InvalidEntry) as error:  # nbgrader wraps some of them
                     says = str(getattr(error, "orig", error)).rpartition("OperationalError) ")[2]
                     raise CourseError(f"The gradebook cannot be written ({says}). {GO_ON}") from None
                 except OSError as error:
@@ -102,8 +112,11 @@ class Grading:
     def _run(self, folders: dict[str, Path], todo: list[str], marked: list[str]) -> None:
         """Do all jobs. What has been done leaves `todo` and `marked`."""
         work.server(self.paper)  # starts while the problems are made
-        label = dict(desc=self.unit.name, unit="submission", disable=not sys.stderr.isatty())
-        with self.executors() as executor, tqdm(total=len(todo) + len(marked), **label) as bar:
+        total, silent = len(todo) + len(marked), not sys.stderr.isatty()
+        with (
+            self.executors() as executor,
+            tqdm(total=total, desc=self.unit.name, unit="submission", disable=silent) as bar,
+        ):
             tried = executor.submit(work.try_out, self.paper, self.conditions)
             if todo:
                 self.paper = with_problems(self.paper, self.unit, self.seed)
@@ -141,6 +154,7 @@ class Grading:
             )
         for student in marked:
             verdict = verdicts.read_verdict(self.unit.root, self.unit.name, student)
+            assert verdict  # or it would have to be graded
             if self._late(student) != verdict.get("late"):
                 record.punish(self.unit.root, self.book, self.unit.name, student)
                 verdict["late"] = self._late(student)
@@ -169,10 +183,14 @@ class Grading:
     def _marked_since(self, student: str) -> bool:
         """Whether a human has given other points or time since the feedback was written, or it is not all there."""
         verdict = verdicts.read_verdict(self.unit.root, self.unit.name, student)
-        return good_id(student) and (
-            verdict.get("feedback") != _digest(self._scores(student))
-            or verdict.get("late", 0) != self._late(student)
-            or not record.feedback_is_there(self.unit.root, self.unit.name, student)
+        return (
+            bool(verdict)
+            and good_id(student)
+            and (
+                verdict.get("feedback") != _digest(self._scores(student))
+                or verdict.get("late", 0) != self._late(student)
+                or not record.feedback_is_there(self.unit.root, self.unit.name, student)
+            )
         )
 
     def _late(self, student: str) -> float:
@@ -210,7 +228,7 @@ class Grading:
         record.write_autograded(self.unit.root, self.paper, submission, graded)
         record.write_grades(self.unit.root, self.book, self.paper, submission, graded)
 
-    def _feedback(self, verdict: dict[str, Any], notebook: nbformat.NotebookNode) -> Job:
+    def _feedback(self, verdict: SubmissionVerdict, notebook: nbformat.NotebookNode) -> Job:
         student = verdict["student"]
         scores = self._scores(student)
 
@@ -231,7 +249,7 @@ class Grading:
             task, then, lambda error: (feedback.plain(*task[1:5], type(error).__name__, verdict["exercises"]), 0.0)
         )
 
-    def _finish(self, verdict: dict[str, Any]) -> None:
+    def _finish(self, verdict: SubmissionVerdict) -> None:
         seconds = verdict["seconds"]
         seconds["total"] = sum(s for name, s in seconds.items() if name != "total")
         verdict["seconds"] = {name: round(s, 4) for name, s in seconds.items()}
@@ -241,7 +259,7 @@ class Grading:
 
 def _is_everybodys(error: Exception) -> bool:
     """Whether an error is none of the submission's over which it came up: a full disk, a gradebook that is locked."""
-    if isinstance(error, sqlalchemy.exc.OperationalError):
+    if isinstance(error, OperationalError):
         return True
     if isinstance(error, InvalidEntry):  # nbgrader wraps some of them
         return "OperationalError" in str(error)

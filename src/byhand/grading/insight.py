@@ -10,11 +10,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from byhand.checking.mistakes import same_mark
+from byhand.course import CourseError, Unit
 from byhand.grading.sheet import Sheet
-from byhand.grading.verdicts import verdict_in
-from byhand.teaching.course import CourseError, Unit
+from byhand.grading.verdicts import ExerciseVerdict, SubmissionVerdict, verdict_in
 
-UNWRITTEN = "Not written yet"  # how the failure of an exercise that was left as released begins
 UNREAD = {"damaged", "refused", "failed"}  # statuses that say nothing of the answers
 # The ways in which an answer can stand, in the order in which a bar shows them.
 KINDS = ("right", "known", "unlisted", "follows", "unwritten")
@@ -60,12 +59,12 @@ class Standing:
 @dataclass(frozen=True)
 class Insight:
     unit: Unit
-    verdicts: tuple[Mapping[str, Any], ...]
+    verdicts: tuple[SubmissionVerdict, ...]
     standings: tuple[Standing, ...]
     unread: tuple[str, ...] = ()  # students whose verdict another version has written
 
     @property
-    def read(self) -> list[Mapping[str, Any]]:
+    def read(self) -> list[SubmissionVerdict]:
         """The verdicts on submissions that could be read."""
         return [v for v in self.verdicts if v["status"] not in UNREAD]
 
@@ -100,7 +99,7 @@ class Insight:
         return statistics.median(v["score"] for v in self.read)
 
 
-def load_verdicts(unit: Unit) -> tuple[list[dict[str, Any]], list[str]]:
+def load_verdicts(unit: Unit) -> tuple[list[SubmissionVerdict], list[str]]:
     """The verdicts of `byhand grade`, by student, and the files that are none of this version. Raises CourseError where
     there is no verdict."""
     folder = unit.root / "classroom" / "verdicts" / unit.name
@@ -155,11 +154,11 @@ def _uses(solution: Mapping[str, str]) -> dict[str, set[str]]:
     return uses
 
 
-def _way(exercise: str, answer: Mapping[str, Any], follows: bool) -> Way:
+def _way(exercise: str, answer: ExerciseVerdict, follows: bool) -> Way:
     where = answer["failure"] or ""
     if answer["right"]:
         return Way(exercise, "right")
-    if where.startswith(UNWRITTEN):
+    if answer.get("unwritten"):
         return Way(exercise, "unwritten")
     if answer["mistake"]:
         return Way(exercise, "known", answer["mistake"], answer["hint"] or "", where)

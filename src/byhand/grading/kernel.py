@@ -16,17 +16,15 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+from byhand.grading.limits import GRACE, LARGEST_MESSAGE, START
 from byhand.grading.sandbox import SandboxError
 from byhand.grading.server import Request
 from byhand.grading.wire import line
 
-START = 120  # seconds that a process may take until it is ready, the warm parent included
-GRACE = 2  # seconds that an interrupted cell may take to end
-LARGEST = 16 << 20  # bytes of one message
 # Of the grader's environment, what the warm parent gets: no token, no seed.
 NEEDED = ("PATH", "HOME", "TMPDIR", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PYTHONPATH", "MPLCONFIGDIR")
 # One thread: a fork takes no others along.
-SET = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+SET: dict[str, str] = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 SET["MPLBACKEND"] = "module://matplotlib_inline.backend_inline"
 
 
@@ -176,7 +174,7 @@ class Kernel:
             if not data:
                 raise Ended(self._how_it_ended())
             self._buffer += data
-            if len(self._buffer) > LARGEST:
+            if len(self._buffer) > LARGEST_MESSAGE:
                 raise self.kill("a message of its own, larger than any that it should send")
         text = bytes(self._buffer[:end])
         del self._buffer[: end + 1]

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 
 from nbformat import NotebookNode
 
-OUTPUT_BYTES, OUTPUTS = 2 << 20, 2000  # of all cells together, pictures as base64
-ADDED_BYTES, ADDED_CELLS = 1 << 20, 3000  # of what the student has added
-ANSWER_BYTES = 100_000  # of one answer
+from byhand.grading.limits import ADDED_BYTES, ADDED_CELLS, ANSWER_BYTES, OUTPUT_BYTES, OUTPUTS
+
 EACH = 200  # bytes that an output or a cell takes besides what it says
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from byhand.teaching.course import Unit
+from byhand.course import Unit
 from byhand.teaching.notebooks import read_source
 
 _SHORTEST = 12  # an equation with fewer signs than this says nothing about where it belongs

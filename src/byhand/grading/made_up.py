@@ -17,9 +17,9 @@ from nbformat.v4 import new_code_cell
 
 from byhand.checking.exercise import load_checks
 from byhand.checking.mistakes import Known, load_mistakes, recognise
+from byhand.course import CourseError, Unit
 from byhand.grading.insight import count, shortened
 from byhand.grading.sheet import Sheet
-from byhand.teaching.course import CourseError, Unit
 from byhand.teaching.known import tried
 from byhand.teaching.misconceptions import Answers, Variant
 from byhand.teaching.notebooks import read_source
@@ -139,7 +139,12 @@ class MadeUpClass:
                 except SyntaxError:
                     continue
                 known = mistakes.get(name, Known())
-                if case is not None and not verdict.trouble and not recognise(checks[name], known, case, wrong):
+                if (
+                    case is not None
+                    and verdict
+                    and not verdict.trouble
+                    and not recognise(checks[name], known, case, wrong)
+                ):
                     found.append(slip)
                     break
             if len(found) == 2:

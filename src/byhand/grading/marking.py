@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 from nbformat import NotebookNode, from_dict
 
@@ -16,9 +15,9 @@ from byhand.checking.judge import Verdict
 from byhand.checking.mistakes import Known
 from byhand.checking.report import Report
 from byhand.grading.clean import taken_in
+from byhand.grading.limits import LONGEST_HINT
 from byhand.grading.paper import Paper
-
-LONGEST_HINT = 2000
+from byhand.grading.verdicts import ExerciseVerdict, Told
 
 
 @dataclass
@@ -26,14 +25,14 @@ class Marks:
     """What is known of a notebook's exercises so far: name -> what the report needs of it."""
 
     paper: Paper
-    exercises: dict[str, dict[str, Any]] = field(default_factory=dict)
+    exercises: dict[str, ExerciseVerdict] = field(default_factory=dict)
     _seen: dict[str, list[Verdict]] = field(default_factory=dict)  # on the public problems, by exercise
 
     def __post_init__(self) -> None:
         for name, asked in self.paper.exercises.items():
             self.exercises[name] = {
                 "points": 0.0, "max_points": asked.points, "right": False, "mistake": None, "hint": None,
-                "failure": "Its check did not run.", "fingerprint": None, "told": [], "begin": None,
+                "failure": "Its check did not run.", "fingerprint": None, "told": [], "begin": None, "unwritten": False,
             }  # fmt: skip
 
     def visible(
@@ -57,7 +56,9 @@ class Marks:
         if hits := recognised(asked.exercise, verdicts, listed, asked.known):
             entry["mistake"], entry["hint"] = hits[0].id, hits[0].text
         if case is not None:
-            unwritten = listed[case].failure and listed[case].failure.unwritten
+            failure = listed[case].failure
+            unwritten = failure is not None and failure.unwritten
+            entry["unwritten"] = unwritten and not verdicts[case].problem.kind
             entry["fingerprint"] = None if unwritten else wrong_marks(asked.exercise, listed[case], verdicts[case])
         return report
 
@@ -70,7 +71,7 @@ class Marks:
         seen = self._seen.get(name) or judge_all(asked.exercise, asked.solved[False], nothing)
         verdicts = judge_all(asked.exercise, solved, listed)
         report = marked(name, asked.exercise, seen, verdicts, listed, asked.points)
-        entry["points"] = report.points[0]
+        entry["points"] = report.earned
         if not report.right and entry["right"]:
             entry["failure"] = _one_line(f"With {report.verdict.problem.label}: {_trouble(report.verdict)}")
         entry["right"] = entry["right"] and report.right
@@ -86,7 +87,7 @@ def wrong_kinds(
     known: Known,
     follows: bool = False,
     fresh: bool = False,
-) -> list[dict[str, Any]]:
+) -> list[Told]:
     """Each kind of problem on which an answer is wrong: what is special about it, what is wrong, and the hints that the check
     has for it.
 
@@ -97,10 +98,11 @@ def wrong_kinds(
     wrong = [number for number, verdict in enumerate(verdicts) if not verdict.right]
     listed = {mistake.id for mistake in known.listed}
     claims = {mistake.id for mistake in known.listed if mistake.claims}
-    told = []
+    told: list[Told] = []
     for case in wrong[:1] if wrong[:1] == [0] else wrong:
-        before = [SimpleNamespace(right=True)] * case  # so that it is asked what the check would say next
-        hints = recognised(exercise, [*before, *verdicts[case:]], outcomes, known)
+        # With those before it right, so that it is asked what the check would say next.
+        mended = [Verdict(verdict.problem, ()) for verdict in verdicts[:case]]
+        hints = recognised(exercise, [*mended, *verdicts[case:]], outcomes, known)
         if case != wrong[0]:  # a hint that speaks of other results was written for answers that are right until here
             hints = [hint for hint in hints if hint.id not in claims]
         if follows:
@@ -125,13 +127,12 @@ def _trouble(verdict: Verdict) -> str:
 
 def _troubles(verdict: Verdict) -> str:
     """The first thing that is wrong, and the names of all others."""
-    first, *others = [row for row in verdict.rows if not row.right] or [None]
-    if verdict.trouble or first is None:
+    wrong = [row for row in verdict.rows if not row.right]
+    if verdict.trouble or not wrong:
         return verdict.trouble
-    said, more = (
-        first.told.rstrip(".") or "missing",
-        f". Not right either: {', '.join(row.name for row in others)}" if others else "",
-    )
+    first, *others = wrong
+    said = first.told.rstrip(".") or "missing"
+    more = f". Not right either: {', '.join(row.name for row in others)}" if others else ""
     return f"{first.name}: {said}{more}."
 
 
@@ -151,4 +152,4 @@ def points_output(points: float) -> NotebookNode:
 
 def output(kind: str, **content: Any) -> NotebookNode:
     """An output, without nbformat's check of each."""
-    return from_dict({"output_type": kind, **content})
+    return cast(NotebookNode, from_dict({"output_type": kind, **content}))  # of a dict it makes a node

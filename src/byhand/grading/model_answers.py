@@ -12,9 +12,9 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from nbgrader.api import MissingEntry
 
+from byhand.course import CourseError, Unit
 from byhand.grading import record
 from byhand.grading.lesson_sections import Place, lesson_sections
-from byhand.teaching.course import CourseError, Unit
 from byhand.teaching.misconceptions import Variant, load_variants
 from byhand.teaching.notebooks import (
     BEGIN,
@@ -79,7 +79,7 @@ def model_answers(unit: Unit) -> ModelAnswers:
         if cell.cell_type == "markdown":
             text = to_plain(text, numbers, references)
         if not title:
-            title = re.match(r"# (.*)", text)[1]
+            title = text.partition("\n")[0].removeprefix("# ")
             text = text.replace(f"# {title}", f"# {title}, with answers\n\n{ABOUT.format(unit=unit.name)}", 1)
         if cell.cell_type == "markdown" and meta.get("solution"):
             answer = _between(text, BEGIN, END)
@@ -171,10 +171,9 @@ def deadline(unit: Unit) -> datetime.datetime | None:
         return None
     with record.open_gradebook(unit.root) as book:
         try:
-            due = book.find_assignment(unit.name).duedate
+            return record.due(book.find_assignment(unit.name))
         except MissingEntry:
             return None
-    return due and due.replace(tzinfo=datetime.UTC)
 
 
 def write_solutions(unit: Unit, now: datetime.datetime) -> list[Path]:

@@ -79,7 +79,7 @@ def html_of(markdown: str) -> str:
 
 
 def _formula(block: str | None, inline: str | None) -> str:
-    latex, number = re.sub(r"\\arg(?![A-Za-z])", r"\\operatorname{arg}", block or inline), ""
+    latex, number = re.sub(r"\\arg(?![A-Za-z])", r"\\operatorname{arg}", block or inline or ""), ""
     if tag := re.search(r"\\tag\{([\d.]+)\}", latex):
         latex, number = latex.replace(tag[0], ""), f' <span class="quiet">({tag[1]})</span>'
     try:

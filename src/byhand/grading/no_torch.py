@@ -49,7 +49,7 @@ class StandIn(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         module.__getattr__ = _thing
         if module.__name__ == NAME:  # what the check asks for while an answer runs; here there is nothing to refuse
             dispatch = types.ModuleType(f"{NAME}.utils._python_dispatch")
-            dispatch.TorchDispatchMode = contextlib.nullcontext
+            vars(dispatch)["TorchDispatchMode"] = contextlib.nullcontext
             sys.modules[dispatch.__name__] = dispatch
 
 

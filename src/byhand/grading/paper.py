@@ -20,8 +20,8 @@ import nbformat
 from byhand.checking.exercise import PUBLIC_SEED, Checks, Exercise, Solved, load_checks, module_name
 from byhand.checking.mistakes import Known, load_mistakes
 from byhand.checking.seed import Seed, ensure_seed, of_unit
+from byhand.course import CourseError, Unit
 from byhand.grading import wire
-from byhand.teaching.course import CourseError, Unit
 
 NOTEBOOK = "exercises"
 SKIP = "skip-execution"

@@ -3,31 +3,34 @@
 from __future__ import annotations
 
 import contextlib
+import datetime
 import logging
 import secrets
 import shutil
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import nbformat
-import sqlalchemy
+import sqlalchemy.exc
+from nbconvert.exporters.exporter import ResourcesDict
 from nbgrader import utils
 from nbgrader.api import Assignment, Base, BaseCell, Gradebook, MissingEntry, Notebook, SubmittedNotebook
 from nbgrader.preprocessors import AssignLatePenalties
 from sqlalchemy.orm import with_polymorphic
-from traitlets.config import Config, PyFileConfigLoader
+from traitlets.config.loader import Config, PyFileConfigLoader
 
+from byhand.course import CourseError, Unit
 from byhand.grading.clean import taken_in
 from byhand.grading.paper import NOTEBOOK, Paper, ReleaseCell
 from byhand.grading.submission import Submission, laid_over
 from byhand.grading.verdicts import write_whole
 from byhand.grading.work import Graded
-from byhand.teaching.course import CourseError, Unit
 
 STAMP, SECRET = "timestamp.txt", "submission_secret.txt"  # what nbgrader's exchange puts beside a notebook
 PATIENCE = 60  # seconds to wait for another program that is writing into the gradebook
+ASSIGNMENT_NAME = Assignment.__table__.c.name  # the column: nbgrader's class has a value of that name, for its objects
 
 
 @contextlib.contextmanager
@@ -157,11 +160,17 @@ def _cells_at_once(book: Gradebook, unit: str) -> list[BaseCell]:
     they are there. What is known of all else is forgotten: other programs write into the gradebook too."""
     book.db.expire_all()
     cells = with_polymorphic(BaseCell, "*")
-    return book.db.query(cells).join(cells.notebook).join(Notebook.assignment).filter(Assignment.name == unit).all()
+    return book.db.query(cells).join(cells.notebook).join(Notebook.assignment).filter(ASSIGNMENT_NAME == unit).all()
 
 
 def seconds_late(notebook: SubmittedNotebook) -> float:
     return float(notebook.assignment.total_seconds_late)
+
+
+def due(assignment: Assignment) -> datetime.datetime | None:
+    """When it is to be handed in; None where it has no date."""
+    date = cast("datetime.datetime | None", assignment.duedate)
+    return date and date.replace(tzinfo=datetime.UTC)
 
 
 def punish(root: Path, book: Gradebook, unit: str, student: str) -> None:
@@ -170,18 +179,20 @@ def punish(root: Path, book: Gradebook, unit: str, student: str) -> None:
     config = Config(PyFileConfigLoader("nbgrader_config.py", str(root)).load_config())
     url = str(book.engine.url)
     of_nbgrader = {"notebook": NOTEBOOK, "assignment": unit, "student": student, "db_url": url}
-    AssignLatePenalties(config=config).preprocess(nbformat.v4.new_notebook(), {"nbgrader": of_nbgrader})
+    AssignLatePenalties(config=config).preprocess(nbformat.v4.new_notebook(), ResourcesDict(nbgrader=of_nbgrader))
     book.db.expire_all()
 
 
 def scores(notebook: SubmittedNotebook) -> dict[str, Any]:
     """What the feedback shows: scores and comments, those of humans too."""
+    # To a type checker nbgrader's columns are columns, and not what a row has there.
+    score, penalty = cast(float, notebook.score), cast("float | None", notebook.late_submission_penalty) or 0
     return {
         "grades": {grade.name: (grade.score, grade.max_score) for grade in notebook.grades},
         "comments": {comment.name: comment.comment for comment in notebook.comments},
-        "score": notebook.score - (notebook.late_submission_penalty or 0),
+        "score": score - penalty,
         "max_score": notebook.max_score,
-        "late_penalty": notebook.late_submission_penalty or 0,
+        "late_penalty": penalty,
     }
 
 

@@ -9,23 +9,22 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
+from typing import Any, cast
 from urllib.parse import unquote
 
 import nbformat
 from nbformat import NotebookNode
 
 from byhand.grading.clean import taken_in
+from byhand.grading.limits import LARGEST_PICTURES, LONGEST_TEXT
 from byhand.grading.markdown import as_text, harmless
 from byhand.grading.paper import SKIP, ReleaseCell
 
 KINDS = ("code", "markdown", "raw")
 PICTURES = ("image/png", "image/jpeg", "image/gif")  # that may be pasted into a text
-LARGEST_PICTURES = 1 << 20  # characters of base64 of all pictures in texts together
 # A picture in Markdown whose address is a file's, and what each ending says of it.
 SHOWN = re.compile(r"(!\[[^\[\]\n]*\]\()([^():\s]+)(?=[)\s])")
 ENDINGS = {".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".gif": "image/gif"}
-LONGEST_TEXT = 50_000  # characters of a cell of text
 FEW = 20  # letters and digits, with which a text may be an answer
 
 
@@ -80,7 +79,7 @@ def released(cells: Sequence[ReleaseCell], notice: str) -> NotebookNode:
 def make_cell(kind: str, source: str, metadata: dict[str, Any]) -> NotebookNode:
     """A cell, without nbformat's check of each, which takes longer than all the rest. `_with_ids` completes it."""
     more = {"outputs": [], "execution_count": None} if kind == "code" else {}
-    return nbformat.from_dict({"id": "", "cell_type": kind, "source": source, "metadata": metadata, **more})
+    return _node({"id": "", "cell_type": kind, "source": source, "metadata": metadata, **more})
 
 
 def _with_ids(notebook: NotebookNode) -> NotebookNode:
@@ -116,7 +115,11 @@ def _parse(data: bytes) -> dict[str, Any]:
 def _new(cells: list[NotebookNode]) -> NotebookNode:
     kernel = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}}
     metadata = {**kernel, "language_info": {"name": "python", "pygments_lexer": "ipython3"}}
-    return nbformat.from_dict({"nbformat": 4, "nbformat_minor": 5, "metadata": metadata, "cells": cells})
+    return _node({"nbformat": 4, "nbformat_minor": 5, "metadata": metadata, "cells": cells})
+
+
+def _node(content: dict[str, Any]) -> NotebookNode:
+    return cast(NotebookNode, nbformat.from_dict(content))  # of a list it would make a list
 
 
 def _well_formed(parsed: dict[str, Any], beside: Mapping[str, bytes]) -> NotebookNode:

@@ -12,10 +12,11 @@ import shutil
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
+from byhand.course import CourseError
 from byhand.grading.clean import taken_in
-from byhand.teaching.course import CourseError
 
 # What a column is, by the names that it has in files of Moodle, Canvas, nbgrader and others; in small letters.
 COLUMNS = {
@@ -87,10 +88,10 @@ class Roster:
     people: tuple[Person, ...] = ()
     files: tuple[File, ...] = ()
 
-    def __post_init__(self) -> None:
+    @cached_property
+    def _of(self) -> dict[str, Person]:
         counts = Counter(one for person in self.people for one in person.ids)
-        found = {one: person for person in self.people for one in person.ids if counts[one] == 1}
-        object.__setattr__(self, "_of", found)
+        return {one: person for person in self.people for one in person.ids if counts[one] == 1}
 
     def find(self, student: str) -> Person | None:
         """Whom the folder `classroom/submitted/STUDENT` belongs to; None where nobody, or more than one, has this id."""

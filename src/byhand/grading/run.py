@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
 import time
 from collections.abc import Callable
@@ -17,19 +15,12 @@ from byhand.grading import marking
 from byhand.grading.clean import taken_in
 from byhand.grading.kernel import Ended, Kernel
 from byhand.grading.leavings import Budget
+from byhand.grading.limits import LONGEST_MESSAGE, MOST_ENDS, MOST_MESSAGES, Limits
+from byhand.grading.outputs import Outputs
 from byhand.grading.paper import SKIP, Paper
-from byhand.grading.sandbox import Limits
 from byhand.grading.wire import WireError, decode_outcome
 
-MOST_ENDS = 3  # cells of the student's own that end Python, until those that follow are left out
-SHOWN = 20_000  # characters of a cell's printed text that the notebook keeps
-MOST_MESSAGES = 5  # of what went wrong with the process
-LONGEST = 300  # characters of one failure
-EACH = 20  # that a message counts besides what it says
-LEFT_OUT = "... and more, which is left out: the notebook's outputs have become too many ...\n"
 MISSING = re.compile(r"NameError: name '(\w+)' is not defined")
-TEXT, PICTURES = "text/plain", ("image/png", "image/jpeg")
-ALT = {mime: {"alt": "A picture that this cell drew."} for mime in PICTURES}
 
 
 @dataclass
@@ -66,12 +57,12 @@ class Run:
                 test = self._tests.get(cell.metadata.get("nbgrader", {}).get("grade_id"))
                 named = "nbgrader" in cell.metadata
                 if not named and self._ends == MOST_ENDS:
-                    self._note(
+                    self.note(
                         "What the student added was not run any more after its cells had ended Python three times."
                     )
-                elif self._ready(before, named):
+                elif kernel := self._ready(before, named):
                     began = time.monotonic()
-                    alive = self._cell(cell, test)
+                    alive = self._cell(kernel, cell, test)
                     self._spend(time.monotonic() - began, "checks" if test else "own_cells")
                     if alive and not test:
                         before.append(cell)
@@ -82,7 +73,7 @@ class Run:
             if self._kernel:
                 self._kernel.close()
 
-    def _ready(self, before: list[NotebookNode], named: bool) -> bool:
+    def _ready(self, before: list[NotebookNode], named: bool) -> Kernel | None:
         """A process that has run what came before; a new one where the last one ended.
 
         When the notebook's time is used up, what the student has added is left out, and the cells of the release have some
@@ -92,15 +83,15 @@ class Run:
             before[:] = [cell for cell in before if "nbgrader" in cell.metadata]
         while self._kernel is None and self._rest(named) > 0:
             began = time.monotonic()
-            self._kernel = self.start()
+            kernel = self._kernel = self.start()
             self._spend(time.monotonic() - began, "setup", counts=False)
             began = time.monotonic()
             for cell in list(before):
                 again = NotebookNode({**cell, "outputs": []})
-                if self._kernel and not self._cell(again, None):
+                if self._kernel and not self._cell(kernel, again, None):
                     before.remove(cell)
             self._spend(time.monotonic() - began, "own_cells")
-        return self._kernel is not None and self._rest(named) > 0
+        return self._kernel if self._rest(named) > 0 else None
 
     def _rest(self, named: bool) -> float:
         return self._left + (2 * self.limits.cell if named else 0)
@@ -110,34 +101,34 @@ class Run:
         if counts:
             self._left -= seconds
             if self._left <= 0:
-                self._trouble(
+                self.trouble(
                     "timed out",
                     f"The notebook took more than {self.limits.total:g} s in all; what was added to it did not run any more.",
                 )
 
-    def _cell(self, cell: NotebookNode, test: str | None) -> bool:
+    def _cell(self, kernel: Kernel, cell: NotebookNode, test: str | None) -> bool:
         """Run one cell. False where the process ended over it."""
         show = Outputs(cell, self.limits.output, self.budget)
-        checks = Checks(self, show, test)
+        checks = Checks(self, kernel, show, test)
         self._count += 1
         cell["execution_count"] = self._count
         try:
-            for message in self._kernel.run(
+            for message in kernel.run(
                 cell.source, min(self.limits.cell, max(self._rest("nbgrader" in cell.metadata), 0.1)), check=bool(test)
             ):
                 if message.get("kind") == "interrupted":
                     reason = "wrote without end" if show.full else f"took more than {self.limits.cell:g} s"
-                    self._trouble("timed out", f"{self._where(cell)} {reason} and was stopped.")
+                    self.trouble("timed out", f"{self._where(cell)} {reason} and was stopped.")
                     checks.missing = Failure("Timeout", f"no answer within {self.limits.cell:g} s", "")
                 elif not checks.take(message) and show.take(message, bool(test), checks.secret):
-                    self._kernel.interrupt_now()
+                    kernel.interrupt_now()
                 if message.get("kind") == "error" and message.get("ename") == "MemoryError":
-                    self._trouble("out of memory", f"{self._where(cell)} asked for more memory than there is.")
+                    self.trouble("out of memory", f"{self._where(cell)} asked for more memory than there is.")
         except Ended as end:
-            self._kernel.close()
+            kernel.close()
             self._kernel = None
             status, says = self._how(end)
-            self._trouble(status, f"{self._where(cell)} {says}.")
+            self.trouble(status, f"{self._where(cell)} {says}.")
             show.error("Stopped", says)
             checks.missing = Failure("Stopped", says, "")
         checks.finish()
@@ -159,13 +150,13 @@ class Run:
                 return "died", f"ended Python with exit code {code}"
         return "died", "ended Python"
 
-    def _trouble(self, status: str, message: str) -> None:
+    def trouble(self, status: str, message: str) -> None:
         if self.status == "graded":
             self.status = status
         if message not in self.messages and len(self.messages) < MOST_MESSAGES:
             self.messages.append(message)
 
-    def _note(self, note: str) -> None:
+    def note(self, note: str) -> None:
         if note not in self.notes:
             self.notes.append(note)
 
@@ -192,8 +183,8 @@ class Run:
 class Checks:
     """What `check` sends while one cell runs. Only the test cell of an exercise counts for it."""
 
-    def __init__(self, run: Run, show: Outputs, test: str | None) -> None:
-        self.run, self.show, self.test = run, show, test
+    def __init__(self, run: Run, kernel: Kernel, show: Outputs, test: str | None) -> None:
+        self.run, self.kernel, self.show, self.test = run, kernel, show, test
         self.missing = Failure("Stopped", "the cell ended before there was an answer", "")
         self.open: dict[str, Any] | None = None
         self.reported: set[bool] = set()
@@ -208,7 +199,7 @@ class Checks:
                 uses = [n for n in uses if isinstance(n, str)]
                 self.open = {"name": name, "graded": graded, "uses": uses, "outcomes": {}}
                 # Only the test itself is told the graded problems.
-                self.run._kernel.answer(problems=asked.given[graded and name == self.test], ask=ask)
+                self.kernel.answer(problems=asked.given[graded and name == self.test], ask=ask)
                 return True
             case {"kind": "outcome", "number": int(number), "outcome": sent, **more}:
                 if self.open is not None:
@@ -219,13 +210,15 @@ class Checks:
                             sent, before[number] if 0 <= number < len(before) else {}, more.get("after")
                         )
                     except Exception as error:
-                        says = taken_in(error if isinstance(error, WireError) else type(error).__name__, LONGEST)
-                        raise self.run._kernel.kill(f"a result that cannot be read ({says})") from None
+                        says = taken_in(
+                            error if isinstance(error, WireError) else type(error).__name__, LONGEST_MESSAGE
+                        )
+                        raise self.kernel.kill(f"a result that cannot be read ({says})") from None
                     if 0 <= number < len(self.run.paper.exercises[self.open["name"]].solved[self.open["graded"]]):
                         self.open["outcomes"].setdefault(number, outcome)
                     if outcome.failure and outcome.failure.kind == "MemoryError":
                         says = f"{self.open['name']} asked for more memory than there is."
-                        self.run._trouble("out of memory", says)
+                        self.run.trouble("out of memory", says)
                 return True
             case {"kind": "checked"}:
                 self.close()
@@ -265,9 +258,14 @@ class Checks:
         says = (
             f"The grader itself failed over what {name} returned; please report this: {type(error).__name__}: {error}"
         )
-        self.run._note(taken_in(says, LONGEST))
+        self.run.note(taken_in(says, LONGEST_MESSAGE))
         if counts:
-            self.run.marks.exercises[name] |= {"right": False, "failure": taken_in(says, LONGEST)}
+            entry = self.run.marks.exercises[name]
+            entry |= {
+                "right": False,
+                "failure": taken_in(says, LONGEST_MESSAGE),
+                "unwritten": False,
+            }
 
     def finish(self) -> None:
         """At the end of the cell. An exercise whose check was not reached has earned nothing."""
@@ -281,86 +279,9 @@ class Checks:
             entry["right"] = False
             entry["failure"] = entry["failure"] or f"{self.missing.kind}: {self.missing.message}"
         if entry["failure"] and (cause := self.run.cause(entry["failure"])):
-            entry |= {"failure": f"{cause} (in a cell before its check)", "fingerprint": None, "cause": True}
-
-
-class Outputs:
-    """The outputs of a cell: text and pictures, of a size that can be read; no HTML and no script of a student's."""
-
-    def __init__(self, cell: NotebookNode, limit: int, budget: Budget) -> None:
-        self.cell, self.limit, self.budget = cell, limit, budget
-        cell["outputs"] = []
-        self.size, self.shown, self.first_error, self.cut = 0, 0, "", False
-
-    @property
-    def full(self) -> bool:
-        return self.size > self.limit
-
-    def append(self, output: NotebookNode) -> None:
-        if self.budget.take(_size(output)):
-            self.cell.outputs.append(output)
-        elif not self.cut:
-            self.cut = True
-            self.cell.outputs.append(marking.output("stream", name="stdout", text=LEFT_OUT))
-
-    def take(self, message: dict[str, Any], test: bool, secret: bool) -> bool:
-        """Keep what the message shows, if it is not `secret`. True where the cell has now written more than it may."""
-        was_full = self.full
-        match message:
-            case {"kind": "stream", "name": "stdout" | "stderr" as name, "text": str(text)}:
-                self.size += len(text) + EACH
-                if not secret:
-                    self._stream(name, text)
-            case {"kind": "display", "data": dict(data)} if not secret:
-                self._data("display_data", data)
-            case {"kind": "result", "data": dict(data)} if not test:
-                self._data("execute_result", data)
-            case {"kind": "error", "ename": str(ename), "evalue": str(evalue), "traceback": list(traceback)}:
-                self.error(ename, evalue, traceback)
-            case {"kind": "clear"}:
-                # What a check has shown stays.
-                self.cell["outputs"] = [o for o in self.cell.outputs if "text/html" in o.get("data", {})]
-        return self.full and not was_full
-
-    def error(self, ename: str, evalue: str, traceback: list[Any] | None = None) -> None:
-        self.size += EACH
-        lines = "\n".join(map(str, traceback or [f"{ename}: {evalue}"])).split("\n")
-        if len(lines) > 100:
-            lines = [*lines[:50], "... and so on ...", *lines[-49:]]
-        shown = taken_in("\n".join(lines)[-SHOWN:], SHOWN, colours=True)
-        ename, evalue = taken_in(ename, 200), taken_in(evalue, 2000)
-        self.first_error = self.first_error or " ".join(f"{ename}: {evalue}".split())[:LONGEST]
-        self.append(marking.output("error", ename=ename, evalue=evalue, traceback=[shown]))
-
-    def _stream(self, name: str, text: str) -> None:
-        if self.shown >= SHOWN or not text:
-            return
-        text = taken_in(text, SHOWN, colours=True)
-        self.shown += len(text)
-        if self.shown >= SHOWN:
-            text = text[:SHOWN] + "\n... and more, which is left out ...\n"
-        last = self.cell.outputs[-1] if self.cell.outputs else None
-        if last is not None and last.output_type == "stream" and last.name == name:
-            if self.budget.take(len(text)):
-                last["text"] += text
-        else:
-            self.append(marking.output("stream", name=name, text=text))
-
-    def _data(self, kind: str, data: dict[str, Any]) -> None:
-        kept = {TEXT: taken_in(data[TEXT], SHOWN, colours=True)} if isinstance(data.get(TEXT), str) else {}
-        self.size += EACH + sum(len(v) for v in data.values() if isinstance(v, str))
-        for mime in PICTURES:
-            if isinstance(data.get(mime), str) and len(data[mime]) < self.limit:
-                try:
-                    base64.b64decode("".join(data[mime].split()), validate=True)
-                except (ValueError, binascii.Error):
-                    continue
-                kept[mime] = data[mime]
-        if kept and not self.full:
-            more = {"execution_count": self.cell["execution_count"]} if kind == "execute_result" else {}
-            self.append(marking.output(kind, data=kept, metadata=ALT, **more))
-
-
-def _size(output: NotebookNode) -> int:
-    """About as many bytes as the notebook's file will have for it."""
-    return sum(len(str(value).encode()) for value in output.values())
+            entry |= {
+                "failure": f"{cause} (in a cell before its check)",
+                "fingerprint": None,
+                "unwritten": False,
+                "cause": True,
+            }

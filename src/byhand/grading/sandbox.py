@@ -18,14 +18,13 @@ import socket
 import struct
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 from byhand.grading import landlock, seccomp
+from byhand.grading.limits import ADDRESSES, Limits
 
 HOME = Path("/disk/student")
-ADDRESSES = 16 << 30  # bytes that a process may reserve beyond the memory it may use: libraries, stacks, arenas
 
 NEWNS, NEWCGROUP, NEWUTS, NEWIPC = 0x20000, 0x2000000, 0x4000000, 0x8000000
 NEWUSER, NEWPID, NEWNET = 0x10000000, 0x20000000, 0x40000000
@@ -42,18 +41,6 @@ SYSTEM = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Limits:
-    """What one submission may use. Sizes in bytes, times in seconds."""
-
-    cell: float = 30  # a cell
-    total: float = 120  # all cells together
-    memory: int = 2 << 30  # all its processes together
-    disk: int = 256 << 20
-    processes: int = 64  # threads too
-    output: int = 4 << 20  # what a cell may print
-
-
 class SandboxError(Exception):
     """This machine cannot make a sandbox."""
 
@@ -65,7 +52,8 @@ def enclose(visible: Sequence[str], hidden: Sequence[str], disk: int) -> tuple[i
     so that limits per user are limits per sandbox.
     """
     uid, gid = os.getuid(), os.getgid()
-    student = (uid, gid) if uid else (0x60000000 + os.getpid(),) * 2
+    nobody = 0x60000000 + os.getpid()
+    student = (uid, gid) if uid else (nobody, nobody)
     _unshare(NEWNS | NEWPID | NEWNET | NEWIPC | NEWUTS | NEWCGROUP | (NEWUSER if uid else 0))
     if uid:
         for name, text in (("setgroups", "deny"), ("uid_map", f"{uid} {uid} 1"), ("gid_map", f"{gid} {gid} 1")):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
-import importlib
+import importlib.util
 import json
 import math
 import os
@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from byhand.grading import cgroup, sandbox, student
+from byhand.grading.limits import Limits
 
 # What a notebook with a plot or an error loads, but for pyplot itself, which looks at the IPython it is imported in.
 USUAL = (
@@ -46,7 +47,7 @@ class Request:
     files: dict[str, bytes]
     folder: str
     exercises: tuple[str, ...]
-    limits: sandbox.Limits
+    limits: Limits
     sandboxed: bool = True
     torch: bool = False
     hidden: tuple[str, ...] = ()
@@ -127,7 +128,7 @@ def keep(
     os._exit(0)
 
 
-def _group(groups: Path | None, limits: sandbox.Limits) -> cgroup.Group | None:
+def _group(groups: Path | None, limits: Limits) -> cgroup.Group | None:
     """The control group of a submission, where there are some. What lies on its disk lies in memory."""
     try:
         return cgroup.Group(groups, limits.memory + limits.disk, limits.processes) if groups else None
@@ -136,18 +137,23 @@ def _group(groups: Path | None, limits: sandbox.Limits) -> cgroup.Group | None:
 
 
 def become_student(
-    shell: student.Shell, request: Request, user, scratch: str | None, group: cgroup.Group | None, channel_fd: int
+    shell: student.Shell,
+    request: Request,
+    user: tuple[int, int] | None,
+    scratch: str | None,
+    group: cgroup.Group | None,
+    channel_fd: int,
 ) -> None:
+    """In a sandbox as `user`, or without one in the folder `scratch`."""
     os.dup2(channel_fd, CHANNEL_FD)
     student.CHANNEL.open(CHANNEL_FD)
+    layers: list[str] = []
     try:
         if group:
             group.enter()
         if user:
             layers = sandbox.enter(user, request.files, request.folder, request.limits)
-            home, tmp = str(sandbox.HOME), "/tmp"
-        else:
-            layers, home, tmp = [], scratch, scratch
+        elif scratch:
             sandbox.write_files(request.files, Path(scratch, request.folder))
             os.chdir(Path(scratch, request.folder))
             os.setpgid(0, 0)
@@ -159,7 +165,11 @@ def become_student(
         if user:
             os.environ.clear()
             os.environ.update(
-                PATH=f"{sys.prefix}/bin:/usr/bin:/bin", HOME=home, TMPDIR=tmp, LANG="C.UTF-8", USER="student"
+                PATH=f"{sys.prefix}/bin:/usr/bin:/bin",
+                HOME=str(sandbox.HOME),
+                TMPDIR="/tmp",
+                LANG="C.UTF-8",
+                USER="student",
             )
         os.environ.update(request.env)
         sandbox.limit_memory(request.limits)

@@ -8,7 +8,7 @@ import nbformat
 from nbformat import NotebookNode
 
 from byhand.checking.exercise import load_checks
-from byhand.teaching.course import Unit
+from byhand.course import Unit
 from byhand.teaching.misconceptions import Variant, load_variants
 from byhand.teaching.notebooks import BEGIN, END, read_source, solution_regions, with_solution
 

@@ -17,13 +17,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from byhand.checking.seed import Seed
+from byhand.course import CourseError, Unit
 from byhand.grading import sandbox
 from byhand.grading.grade import find_submissions
+from byhand.grading.limits import Limits
 from byhand.grading.paper import NOTEBOOK, Paper
 from byhand.grading.submission import Submission, laid_over, read_submission
 from byhand.grading.verdicts import read_verdict
 from byhand.grading.work import Conditions
-from byhand.teaching.course import CourseError, Unit
 
 CONFIG = """c = get_config()
 c.CourseDirectory.course_id = "byhand"
@@ -39,11 +40,11 @@ def differences(
     """For `count` submissions that were graded without trouble: the student, and a line for each score that differs."""
     folders = find_submissions(unit)
     verdicts = {student: read_verdict(unit.root, unit.name, student) for student in folders}
-    graded = sorted(student for student, verdict in verdicts.items() if verdict and verdict["status"] == "graded")
-    for student in random.sample(graded, min(count, len(graded))):
+    graded = {student: verdict for student, verdict in verdicts.items() if verdict and verdict["status"] == "graded"}
+    for student in random.sample(sorted(graded), min(count, len(graded))):
         submission = read_submission(folders[student], student, paper.digest)
         stock = stock_scores(unit, paper, submission, conditions, seed)
-        exercises = verdicts[student]["exercises"].items()
+        exercises = graded[student]["exercises"].items()
         ours = {f"{name}-check": e["points"] for name, e in exercises if e["max_points"]}
         yield (
             student,
@@ -55,7 +56,7 @@ def stock_scores(
     unit: Unit, paper: Paper, submission: Submission, conditions: Conditions, seed: Seed
 ) -> dict[str, float | None]:
     """The scores that stock nbgrader gives. Raises CourseError where it fails."""
-    handed_in = laid_over(laid_over(paper.files, submission.files), {f"{NOTEBOOK}.ipynb": submission.notebook})
+    handed_in = laid_over(laid_over(paper.files, submission.files), {f"{NOTEBOOK}.ipynb": submission.notebook or b""})
     files = {f"classroom/source/{unit.name}/{name}": content for name, content in paper.files.items()}
     files |= {f"classroom/submitted/student/{unit.name}/{name}": content for name, content in handed_in.items()}
     files["classroom/gradebook.db"] = _empty_gradebook(unit.root)
@@ -107,7 +108,7 @@ def main() -> None:
     sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 
 
-def _grade(root: Path, unit: str, limits: sandbox.Limits) -> None:
+def _grade(root: Path, unit: str, limits: Limits) -> None:
     config = CONFIG.format(root=str(root / "classroom"), seconds=int(limits.cell))
     (root / "nbgrader_config.py").write_text(config)
     programs = Path(sys.executable).parent

@@ -36,10 +36,8 @@ from traitlets.config import Config
 
 import byhand
 from byhand.grading import wire
+from byhand.grading.limits import LARGEST_OUTPUT, LONGEST_QUOTE, MOST_LINES
 from byhand.grading.no_torch import stand_in
-
-LARGEST_OUTPUT = 3 << 20  # bytes of a picture or a text that a cell shows
-MOST_LINES = 200  # of a traceback
 
 collecting = sys.modules["byhand.checking.collect"]  # `byhand.checking.collect` is its function
 
@@ -137,7 +135,7 @@ def _bundle(data: dict) -> dict:
 
 
 class Publisher(DisplayPublisher):
-    def publish(self, data, metadata=None, *, transient=None, update=False, **_):
+    def publish(self, data, metadata=None, source=None, *, transient=None, update=False, **_):
         flush()
         if not update:
             CHANNEL.send(kind="display", data=_bundle(data))
@@ -161,11 +159,12 @@ class Shell(InteractiveShell):
 
     displayhook_class = Type(Hook)
     display_pub_class = Type(Publisher)
+    kernel: types.SimpleNamespace  # which ipykernel's shell has
 
     def _showtraceback(self, etype, evalue, stb):
         flush()
-        lines = [str(line)[: wire.LONGEST] for line in stb[-MOST_LINES:]]
-        CHANNEL.send(kind="error", ename=etype.__name__, evalue=str(evalue)[: wire.LONGEST], traceback=lines)
+        lines = [str(line)[:LONGEST_QUOTE] for line in stb[-MOST_LINES:]]
+        CHANNEL.send(kind="error", ename=etype.__name__, evalue=str(evalue)[:LONGEST_QUOTE], traceback=lines)
 
     def enable_gui(self, gui=None):
         pass
@@ -195,7 +194,7 @@ def as_in_a_notebook(shell: Shell) -> None:
     shell.db = {}  # where %cd and %bookmark look
     shell.kernel = types.SimpleNamespace(shell=shell, implementation="ipython", banner="")
     for name in SILENT:
-        shell.register_magic_function(lambda line: None, "line", name)
+        shell.magics_manager.register_function(lambda line: None, "line", name)
 
 
 def nobody_there(prompt=""):
@@ -293,8 +292,8 @@ def prepare() -> Shell:
     as_in_a_notebook(shell)
     try:
         raise NotImplementedError  # formatting the first traceback loads much
-    except NotImplementedError:
-        shell.InteractiveTB.structured_traceback(*sys.exc_info())
+    except NotImplementedError as error:
+        shell.InteractiveTB.structured_traceback(type(error), error, error.__traceback__)
     return shell
 
 
@@ -335,7 +334,7 @@ def serve(shell: Shell, exercises: tuple[str, ...], torch: bool, layers: list[st
         except KeyboardInterrupt:
             pass
         except Exception as error:  # of IPython itself, over what the student's code has left of it
-            CHANNEL.send(kind="error", ename=type(error).__name__, evalue=str(error)[: wire.LONGEST], traceback=[])
+            CHANNEL.send(kind="error", ename=type(error).__name__, evalue=str(error)[:LONGEST_QUOTE], traceback=[])
         finally:
             signal.signal(signal.SIGINT, signal.SIG_IGN)
         flush()

@@ -13,21 +13,25 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from byhand.grading.bounded import PATIENCE
+from byhand.grading.limits import (
+    LARGEST_FILES,
+    LARGEST_NOTEBOOK,
+    LARGEST_READ,
+    LONGEST_ID,
+    LONGEST_NAME,
+    MOST_FILES,
+    MOST_FOLDERS,
+    MOST_NOTES,
+    PATIENCE,
+    READING_MEMORY,
+    READING_SECONDS,
+)
 from byhand.grading.paper import NOTEBOOK
 
-LARGEST_NOTEBOOK = 20 << 20  # bytes
-LARGEST_READ = 200 << 20  # bytes of a notebook that may get small enough without its outputs
-LARGEST = 50 << 20  # bytes of all other files together
-MOST_FILES = 500
-MOST_FOLDERS = 200
-LONGEST_NAME = 400  # bytes, with the folders
-MOST_NOTES = 10  # of files that are named because they were left out
 # What computers leave behind by themselves, and files that are other ones' shadows on a Mac.
 LEFT_OUT = re.compile(r"\.ipynb_checkpoints|__pycache__|\.DS_Store|__MACOSX|\._.*|Thumbs\.db|desktop\.ini", re.I)
 A_NOTEBOOK = re.compile(r"\.ipynb(\.txt|\.json)?", re.I)  # some browsers add an ending
 UNWRITTEN = b"raise NotImplementedError()"  # what stands for an answer in the release
-MEMORY, SECONDS = 1 << 30, 20  # of processor time, for reading a large notebook
 READ_AND_WRITE = """
 import json, sys
 try:
@@ -45,7 +49,6 @@ if len(text) <= int(sys.argv[2]):
     sys.stdout.write(text)
 """
 IN_IDS = " .@+-_',\N{RIGHT SINGLE QUOTATION MARK}"  # besides letters, their marks, and digits, of any script
-LONGEST_ID = 100
 
 
 @dataclass(frozen=True)
@@ -131,8 +134,8 @@ def _read(folder: Path, student: str, digest: hashlib._Hash, blanks: int, twin: 
                 pass
             elif _is_notebook(relative) and len(notebooks) < MOST_FILES:
                 notebooks[relative] = kind.st_size
-            elif len(files) == MOST_FILES or total + kind.st_size > LARGEST:
-                why = f"is beyond {MOST_FILES} files, or beyond {LARGEST >> 20} MB together"
+            elif len(files) == MOST_FILES or total + kind.st_size > LARGEST_FILES:
+                why = f"is beyond {MOST_FILES} files, or beyond {LARGEST_FILES >> 20} MB together"
             elif len(folders | above) > MOST_FOLDERS:
                 why = f"is beyond {MOST_FOLDERS} folders"
             else:
@@ -197,7 +200,7 @@ def _why_not(relative: str, kind: os.stat_result) -> str:
         return "is a link to another place"
     if not stat.S_ISREG(kind.st_mode):
         return "is no ordinary file"
-    largest = LARGEST_READ if _is_notebook(relative) else LARGEST
+    largest = LARGEST_READ if _is_notebook(relative) else LARGEST_FILES
     if kind.st_size > largest:
         return f"is larger than {largest >> 20} MB"
     try:
@@ -208,13 +211,14 @@ def _why_not(relative: str, kind: os.stat_result) -> str:
 
 
 def without_outputs(notebook: bytes) -> bytes:
-    """A large notebook without its saved outputs; b"" where it stays large or cannot be read in `MEMORY` and `SECONDS`.
+    """A large notebook without its saved outputs; b"" where it stays large or cannot be read within the limits.
 
     JSON can take fifty times its size as objects, so a process of its own reads it.
     """
-    command = [sys.executable, "-I", "-S", "-c", READ_AND_WRITE, str(MEMORY), str(LARGEST_NOTEBOOK), str(SECONDS)]
+    limits = map(str, (READING_MEMORY, LARGEST_NOTEBOOK, READING_SECONDS))
+    command = [sys.executable, "-I", "-S", "-c", READ_AND_WRITE, *limits]
     try:
-        return subprocess.run(command, input=notebook, capture_output=True, timeout=PATIENCE * SECONDS).stdout
+        return subprocess.run(command, input=notebook, capture_output=True, timeout=PATIENCE * READING_SECONDS).stdout
     except subprocess.TimeoutExpired:
         return b""
 

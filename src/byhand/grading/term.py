@@ -8,15 +8,15 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from nbgrader.api import Assignment, Grade, Gradebook, GradeCell, SubmittedAssignment, SubmittedNotebook
+from nbgrader.api import Assignment, Grade, Gradebook, GradeCell, Student, SubmittedAssignment, SubmittedNotebook
 from sqlalchemy import func
 
+from byhand.course import CourseError, Unit
 from byhand.grading import record
 from byhand.grading.families import family
 from byhand.grading.insight import UNREAD
 from byhand.grading.roster import Person, Roster, read_roster
-from byhand.grading.verdicts import verdict_in
-from byhand.teaching.course import CourseError, Unit
+from byhand.grading.verdicts import SubmissionVerdict, verdict_in
 
 STEADY = 0.15  # a change of the share of points that is none yet
 FALLS = 0.2  # and one that is worth a word
@@ -149,7 +149,8 @@ def read_term(units: list[Unit], now: datetime.datetime) -> Term:
     roster = read_roster(root)
     found, opened, most = [], set(), {}
     with record.open_gradebook(root) as book:
-        names = {s.id: " ".join(filter(None, (s.first_name, s.last_name))) for s in book.students}
+        people = book.db.query(Student.id, Student.first_name, Student.last_name)
+        names = {student: " ".join(filter(None, parts)) for student, *parts in people}
         released = {assignment.name: assignment for assignment in book.assignments}
         for unit in units:
             verdicts = {
@@ -171,8 +172,8 @@ def read_term(units: list[Unit], now: datetime.datetime) -> Term:
                 most[unit.name] = max(most.get(unit.name, 0.0), mark.max_points)
             if unit.name in most:
                 found.append(unit)
-                due = released[unit.name].duedate if unit.name in released else None
-                if due and due.replace(tzinfo=datetime.UTC) > now:
+                due = record.due(released[unit.name]) if unit.name in released else None
+                if due and due > now:
                     opened.add(unit.name)
     if not found:
         raise CourseError("Nothing has been graded yet: run byhand grade UNIT first.")
@@ -195,28 +196,31 @@ def _marks(book: Gradebook, unit: str) -> dict[str, Mark]:
     summed = func.sum(Grade.score), func.sum(GradeCell.max_score), func.max(Grade.needs_manual_grade)
     asked = (
         book.db.query(
-            SubmittedAssignment, *summed, func.max(func.coalesce(SubmittedNotebook.late_submission_penalty, 0.0))
+            SubmittedAssignment,
+            SubmittedAssignment.student_id,
+            *summed,
+            func.max(func.coalesce(SubmittedNotebook.late_submission_penalty, 0.0)),
         )
         .join(Assignment, SubmittedAssignment.assignment_id == Assignment.id)
         .join(SubmittedNotebook, SubmittedNotebook.assignment_id == SubmittedAssignment.id)
         .join(Grade, Grade.notebook_id == SubmittedNotebook.id)
         .join(GradeCell, Grade.cell_id == GradeCell.id)
-        .filter(Assignment.name == unit)
+        .filter(record.ASSIGNMENT_NAME == unit)
         .group_by(SubmittedAssignment.id)
     )
     return {
-        one.student_id: Mark(
-            max(0.0, round(points - off, 2)), most, late=float(one.total_seconds_late), waiting=bool(waits)
-        )
-        for one, points, most, waits, off in asked
+        student: Mark(max(0.0, round(points - off, 2)), most, late=float(one.total_seconds_late), waiting=bool(waits))
+        for one, student, points, most, waits, off in asked
     }
 
 
-def _with_verdict(mark: Mark | None, verdict: Mapping | None) -> Mark:
+def _with_verdict(mark: Mark | None, verdict: SubmissionVerdict | None) -> Mark:
+    """What is known of what somebody handed in, from one of them or both."""
+    if verdict is None:
+        assert mark  # nothing else says that there is anything
+        return mark
     if mark is None:  # handed in under an id that the gradebook cannot take
         return Mark(verdict["score"], verdict["max_score"], verdict["status"])
-    if verdict is None:
-        return mark
     kinds = set()
     for entry in verdict["exercises"].values():
         derived = entry["mistake"] and entry["mistake"].startswith("derived-")

@@ -10,12 +10,12 @@ from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
+from byhand.course import Unit
 from byhand.grading.clean import for_spreadsheet, without_control
 from byhand.grading.html_page import document
 from byhand.grading.insight import count
 from byhand.grading.term import STEADY, Line, Mark, Term, called, number
 from byhand.grading.verdicts import write_whole
-from byhand.teaching.course import Unit
 
 SHADES = (0.25, 0.5, 0.7, 0.85)  # of a share of points, from pale to full
 ARROWS = {"rising": "\u2197", "steady": "\u2192", "falling": "\u2198", "": ""}

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from html import escape
-from typing import Any
 
 from byhand.grading.clean import without_control
+from byhand.grading.verdicts import ExerciseVerdict
 
 _STYLE = """<style>
 .byhand-told{padding:.2em 1.2em .8em;line-height:1.45}
@@ -20,7 +20,7 @@ _STYLE = """<style>
 Lines = list[tuple[str, str]]  # each a kind, "" or "hint", and a sentence
 
 
-def told_html(exercises: Mapping[str, Mapping[str, Any]], grades: Mapping[str, tuple[float, float]]) -> str:
+def told_html(exercises: Mapping[str, ExerciseVerdict], grades: Mapping[str, tuple[float, float]]) -> str:
     """A part of the page for all exercises of a verdict, with the points that the gradebook has now; "" where there are none."""
     parts = []
     for name, entry in exercises.items():
@@ -33,20 +33,20 @@ def told_html(exercises: Mapping[str, Mapping[str, Any]], grades: Mapping[str, t
     return f'{_STYLE}<div class="byhand-told"><h4>Exercise by exercise</h4>{"".join(parts)}</div>\n' if parts else ""
 
 
-def _head(name: str, entry: Mapping[str, Any], grades: Mapping[str, tuple[float, float]]) -> str:
+def _head(name: str, entry: ExerciseVerdict, grades: Mapping[str, tuple[float, float]]) -> str:
     verdict = "\u2713 right" if entry["right"] else "\u2717 not right"
     points = grades.get(f"{name}-check")
     return f"{verdict}, {points[0]:g} of {points[1]:g} points" if points else f"{verdict}, optional"
 
 
-def told_lines(entry: Mapping[str, Any]) -> Lines:
+def told_lines(entry: ExerciseVerdict) -> Lines:
     """What is said of one exercise, in sentences."""
     if entry["right"]:
         return []
     lines: Lines = []
     told = entry.get("told") or []  # a verdict of an earlier version has none
-    if entry.get("begin"):
-        lines.append(("", f"It uses your {entry['begin']}, which is not right: begin there."))
+    if begin := entry.get("begin"):
+        lines.append(("", f"It uses your {begin}, which is not right: begin there."))
     if told and told[0]["fresh"]:
         lines.append(("", "The check in your notebook finds it right. With the other numbers of grading it is not:"))
     if not told or entry.get("cause"):

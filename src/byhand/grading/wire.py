@@ -16,11 +16,7 @@ import numpy as np
 
 from byhand.checking.collect import Failure, Outcome, _same
 from byhand.grading.clean import taken_in
-
-DEEPEST = 8  # lists in lists in lists
-LONGEST = 2000  # characters of a text that a report may quote
-NAME, SAID = 80, 300  # characters of a name, and of a warning
-LARGEST = 16 << 20  # bytes of an array; what an exercise asks for is a thousand times smaller
+from byhand.grading.limits import DEEPEST, LARGEST_ARRAY, LONGEST_QUOTE, LONGEST_WARNING, LONGEST_WORD
 
 
 class WireError(ValueError):
@@ -35,10 +31,10 @@ def encode(value: Any, depth: int = 0) -> Any:
     if kind is int:
         return value if abs(value) < 2**63 else {"array": ["O", []]}
     if kind is str:
-        return {"text": value[:LONGEST]}
+        return {"text": value[:LONGEST_QUOTE]}
     if isinstance(value, (np.ndarray, np.generic)):
         array = np.asarray(value).view(np.ndarray)
-        if array.nbytes > LARGEST:  # also where it takes no memory, as a view of one number
+        if array.nbytes > LARGEST_ARRAY:  # also where it takes no memory, as a view of one number
             return {"object": [f"array of shape {array.shape}", "numpy"]}
         if array.dtype.kind not in "biufc" or array.dtype.itemsize > 16:
             return {"array": [array.dtype.kind, list(array.shape)]}
@@ -58,7 +54,7 @@ def decode(sent: Any) -> Any:
         return sent
     match sent:
         case {"text": str(text)}:
-            return taken_in(text, LONGEST)
+            return taken_in(text, LONGEST_QUOTE)
         case {"array": [str(kind), list()]}:
             return np.empty(0, object) if kind == "O" else np.empty(0, "U1")
         case {"array": [str(kind), list(shape), str(data)], **more}:
@@ -74,7 +70,7 @@ def decode(sent: Any) -> Any:
             except (TypeError, ValueError) as error:
                 raise WireError(f"no dict: {error}") from None
         case {"object": [str(name), str(module)]}:
-            return _named(taken_in(name, NAME) or "object", taken_in(module, NAME))()
+            return _named(taken_in(name, LONGEST_WORD) or "object", taken_in(module, LONGEST_WORD))()
     raise WireError("a value of no known kind")
 
 
@@ -104,8 +100,8 @@ def encode_outcome(outcome: Outcome) -> dict:
         returned, failure = None, Failure(type(error).__name__, str(error), "")
     return {
         "returned": returned,
-        "failure": failure and [str(t)[:LONGEST] for t in (failure.kind, failure.message, failure.where)],
-        "warned": [str(w)[:LONGEST] for w in outcome.warned],
+        "failure": failure and [str(t)[:LONGEST_QUOTE] for t in (failure.kind, failure.message, failure.where)],
+        "warned": [str(w)[:LONGEST_QUOTE] for w in outcome.warned],
     }
 
 
@@ -115,7 +111,7 @@ def encode_arguments(values: Mapping[str, Any]) -> dict[str, Any]:
     for name, value in values.items():
         try:
             sent[name] = encode(value)
-            if len(json.dumps(sent[name])) > LARGEST // 16:
+            if len(json.dumps(sent[name])) > LARGEST_ARRAY // 16:
                 raise ValueError("too large")
         except Exception as error:
             sent[name] = {"object": [type(error).__name__, ""]}
@@ -151,8 +147,11 @@ def decode_outcome(sent: Any, before: Mapping[str, Any], after: Any) -> Outcome:
         case {"returned": returned, "failure": None | [str(), str(), str()] as failure, "warned": list(warned)}:
             if not all(isinstance(t, str) for t in warned):
                 raise WireError("an outcome with no text where text should be")
-            failed = Failure(*(taken_in(t, LONGEST) for t in failure)) if failure else None
-            warnings = tuple(taken_in(t, SAID) for t in warned[:5])
+            failed = None
+            if failure:
+                kind, message, where = (taken_in(t, LONGEST_QUOTE) for t in failure)
+                failed = Failure(kind, message, where)
+            warnings = tuple(taken_in(t, LONGEST_WARNING) for t in warned[:5])
             return Outcome(decode(returned), failed, changed(before, after), warnings)
     raise WireError("no outcome")
 

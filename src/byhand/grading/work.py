@@ -6,7 +6,6 @@ import time
 import traceback
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 from nbformat import NotebookNode
 
@@ -14,17 +13,18 @@ from byhand.grading.bounded import TooMuch, bounded
 from byhand.grading.clean import taken_in
 from byhand.grading.kernel import Ended, Kernel, Server
 from byhand.grading.leavings import trimmed
+from byhand.grading.limits import LONGEST_REMARK, MOST_REMARKS, Limits
 from byhand.grading.markdown import harmless
 from byhand.grading.marking import Marks, points_output
 from byhand.grading.paper import Paper
 from byhand.grading.restore import ENDINGS, Damaged, Restored, released, restored
 from byhand.grading.run import Run
-from byhand.grading.sandbox import Limits, SandboxError
+from byhand.grading.sandbox import SandboxError
 from byhand.grading.server import Request
 from byhand.grading.submission import Submission, laid_over
+from byhand.grading.verdicts import SubmissionVerdict
 
 READING = dict(seconds=5, memory=1 << 30)  # for making a notebook of what was handed in
-LONGEST, MOST_NOTES = 1000, 20  # characters of what is said of a submission, and how many remarks
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Graded:
     `texts`: there is text of the student's that answers no question by its place."""
 
     notebook: NotebookNode
-    verdict: dict[str, Any]
+    verdict: SubmissionVerdict
     texts: bool = False
 
 
@@ -123,7 +123,7 @@ def _grade(paper: Paper, submission: Submission, conditions: Conditions) -> Grad
 
 
 def _not_run(paper: Paper, submission: Submission, status: str, message: str) -> Graded:
-    message = taken_in(message, LONGEST)
+    message = taken_in(message, LONGEST_REMARK)
     notice = f"**Not graded by machine.** {harmless(message)} Every exercise has 0 points for now."
     notebook = released(paper.cells, notice)
     for cell in notebook.cells:
@@ -132,16 +132,16 @@ def _not_run(paper: Paper, submission: Submission, status: str, message: str) ->
     return Graded(notebook, _verdict(paper, submission, status, message, Marks(paper), submission.notes))
 
 
-def _verdict(paper: Paper, submission: Submission, status: str, message: str, marks: Marks, notes) -> dict[str, Any]:
+def _verdict(paper: Paper, submission: Submission, status: str, message: str, marks: Marks, notes) -> SubmissionVerdict:
     return {
         "student": submission.student,
         "unit": paper.unit,
         "digest": submission.digest,
         "status": status,
-        "message": taken_in(message, LONGEST),
+        "message": taken_in(message, LONGEST_REMARK),
         "score": round(sum(e["points"] for e in marks.exercises.values()), 2),
         "max_score": paper.points,
         "exercises": marks.exercises,
         "seconds": dict.fromkeys(("setup", "own_cells", "checks", "record", "feedback", "total"), 0.0),
-        "notes": [taken_in(note, LONGEST) for note in dict.fromkeys(notes)][:MOST_NOTES],
+        "notes": [taken_in(note, LONGEST_REMARK) for note in dict.fromkeys(notes)][:MOST_REMARKS],
     }

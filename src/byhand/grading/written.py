@@ -19,11 +19,11 @@ from typing import Any
 
 from nbgrader.api import MissingEntry, SubmittedNotebook
 
+from byhand.course import CourseError, Unit
 from byhand.grading.paper import NOTEBOOK
 from byhand.grading.record import autograded_path, open_gradebook
 from byhand.grading.submission import good_id
 from byhand.grading.verdicts import read_verdict, write_whole
-from byhand.teaching.course import CourseError, Unit
 from byhand.teaching.notebooks import BEGIN, END, read_source
 
 STEPS = (0.0, 0.5, 1.0)  # what a line of the rubric can be given, of its point
@@ -120,7 +120,7 @@ def read_answers(unit: Unit, question: Question, key: str | None = None) -> list
                 continue  # left as it was released
             source, attachments = _written(unit, student, question)
             answer = Answer(
-                submitted.id, student, source, attachments, _notes(unit, student, question), grade.manual_score
+                str(submitted.id), student, source, attachments, _notes(unit, student, question), grade.manual_score
             )
             answer.marks = {marker: mark for marker, mark in kept.items() if mark.answer == answer.digest}
             found.append(answer)

@@ -11,19 +11,17 @@ import resource
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from html import escape
 
 from nbconvert.filters.markdown_mistune import MarkdownWithMath
 
-from byhand.grading.feedback import Renderer
+from byhand.grading.feedback import Attachments, Renderer
+from byhand.grading.limits import TEXT_MEMORY, TEXT_SECONDS
 from byhand.grading.markdown import harmless
 from byhand.stepper import mathml
 
-SECONDS = 10  # of processor time, for one text
-MEMORY = 1 << 30
-
-Text = tuple[str, Mapping]  # Markdown and its attachments
+Text = tuple[str, Attachments]  # Markdown and its attachments
 
 
 class WithMathML(Renderer):
@@ -39,14 +37,15 @@ class WithMathML(Renderer):
     def block_math(self, body: str) -> str:
         return self._formula(body, "block", f"$${body}$$")
 
-    multiline_math = block_math
+    def multiline_math(self, text: str) -> str:
+        return self.block_math(text)
 
     def latex_environment(self, name: str, body: str) -> str:
         whole = rf"\begin{{{name}}}{body}\end{{{name}}}"
         return self._formula(whole, "block", whole)
 
 
-def html(source: str, attachments: Mapping) -> str:
+def html(source: str, attachments: Attachments) -> str:
     renderer = WithMathML(escape=False, allow_harmful_protocols=False, attachments=attachments)
     return MarkdownWithMath(renderer=renderer).render(harmless(source, attachments))
 
@@ -63,8 +62,9 @@ def all_html(texts: Sequence[Text]) -> list[str]:
 
 def _some(texts: Sequence[Text]) -> list[str]:
     """As many as can be had, from the first one on."""
-    command = [sys.executable, "-P", "-m", __name__, str(SECONDS)]
+    command = [sys.executable, "-P", "-m", __name__, str(TEXT_SECONDS)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdin and process.stdout  # they are pipes
         with contextlib.suppress(BrokenPipeError):  # it was killed before it had read all
             process.stdin.write(json.dumps(texts))
             process.stdin.close()
@@ -72,7 +72,7 @@ def _some(texts: Sequence[Text]) -> list[str]:
 
 
 def _serve(seconds: int) -> None:
-    resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
+    resource.setrlimit(resource.RLIMIT_DATA, (TEXT_MEMORY, TEXT_MEMORY))
     for text in json.load(sys.stdin):
         _, most = resource.getrlimit(resource.RLIMIT_CPU)
         resource.setrlimit(

@@ -18,9 +18,9 @@ from jupyter_server.base.handlers import JupyterHandler
 from jupyter_server.utils import url_path_join
 from tornado import web
 
+from byhand.course import CourseError, Unit, find_root, find_units
 from byhand.grading import written, written_html
 from byhand.grading.html_page import style
-from byhand.teaching.course import CourseError, Unit, find_root, find_units
 
 HERE = Path(__file__).parent
 READING = 600  # seconds for which an answer that a marker has opened is left to that marker

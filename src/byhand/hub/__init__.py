@@ -10,7 +10,7 @@ import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
-from byhand.teaching.course import CourseError
+from byhand.course import CourseError
 
 TEMPLATE = Path(__file__).parent / "template"
 OWN = ("hub.toml", "people.csv")  # what whoever runs the server writes into; kept where they are there already

@@ -15,8 +15,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from byhand.course import CourseError
 from byhand.hub import Person, find_proxy, read_people, read_settings
-from byhand.teaching.course import CourseError
 
 LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # none that is mistaken for another
 FIRST_OF_PEOPLE = 1000  # smaller numbers belong to the system

@@ -7,25 +7,28 @@
 from __future__ import annotations
 
 import importlib.metadata
+import os
 import re
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import nbformat
 from nbformat import NotebookNode
 from nbformat.v4 import new_output
 
+from byhand.course import CourseError, Unit, find_units
 from byhand.teaching.browser import FOLDER, build_browser, graded_exercises
-from byhand.teaching.course import CourseError, Unit, find_units
 from byhand.teaching.execute import executed
 from byhand.teaching.mend import mend_site
 from byhand.teaching.notebooks import read_source
 from byhand.teaching.opening import with_figures
 from byhand.teaching.plain import equation_numbers, number_for_book
 from byhand.teaching.pyodide import NoPyodide, pyodide_files
+from byhand.teaching.sliders import live_notebook
 
 # What a page asks of MathJax: the TeX-to-HTML component, its fonts, and the extensions that it loads on first use.
 MATHJAX = ("tex-chtml.js", "output/chtml/fonts/woff-v2/", "input/tex/extensions/")
@@ -34,6 +37,14 @@ MATHJAX_NOT = ("all-packages.js", "mhchem.js", "bussproofs.js", "physics.js")  #
 LIVE = """\
 <p class="byhand-live">In JupyterLab there are sliders here: see \
 <a href="../../how-to-use.html#run-it-live">how to run it live</a>.</p>"""
+LIVE_HERE = """\
+<p class="byhand-live">There are sliders here. <a href="../../browser/notebooks/index.html?path=course/{unit}/sliders.ipynb">Run them live</a> \
+in this browser, with nothing installed, or <a href="../../how-to-use.html#run-it-live">in the whole lesson</a>.</p>"""
+LIVE_NOT_HERE = """\
+<p class="byhand-live">There are sliders here. They need scipy or torch, which the browser does not have here: see \
+<a href="../../how-to-use.html#run-it-live">how to run it live</a> on a machine that has it.</p>"""
+
+KERNELS = 4  # at once, where there are as many processors: each holds torch and a lesson's data
 
 PICTURES = {".svg", ".png", ".jpg", ".gif"}
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
@@ -50,6 +61,15 @@ SOLVE_HERE = """\
 NOT_IN_A_BROWSER = {
     "08-lstm-backprop": " The comparison with torch's own LSTM needs torch, which no browser has; all checks work.",
     "15-trading-agent": " The trading at the end needs torch, which no browser has; all checks work.",
+    "17-few-labels": " The comparison on digits at the end needs scikit-learn, which is not here; all checks work.",
+}
+# Where a cell trains for more than two minutes in a browser, by book/browser-times.txt: a smaller run.
+LONG_IN_A_BROWSER = {
+    "08-lstm-backprop": " The training at the end takes more than two minutes here; with <code>(0,)</code> in the place of <code>(0, 1, 2)</code> it \
+trains one network, in a third of the time.",
+    "12-pixel-models": " The training at the end takes more than two minutes here; <code>train(…, seed=0, steps=300)</code> takes a third, and learns less.",
+    "20-reading-without-cutting": " The training at the end takes more than two minutes here; 300 and 200 steps in the place of 600 and 400 take half, \
+and it reads less well.",
 }
 
 STATEMENT_ONLY = """\
@@ -70,7 +90,7 @@ def build_book(root: Path, browser: bool = False, pyodide: Path | None = None, p
     """
     build = Path(root).resolve() / "book" / "_build"
     try:
-        browser = browser and bool(pyodide_files(build.parents[1] / ".cache" / "pyodide", pyodide))
+        browser = browser and bool(pyodide_files(build.parents[1] / ".cache" / "pyodide", pyodide, public))
     except NoPyodide as error:
         print(f"The book is built without the exercises in the browser. {error}", file=sys.stderr)
         browser = False
@@ -107,18 +127,27 @@ def _staged(root: Path, browser: bool) -> Iterator[tuple[str, bytes]]:
         yield "contributing.md", contributing.read_bytes()
     for name, path in _mathjax():
         yield f"_extra/mathjax/{name}", path.read_bytes()
-    for unit in find_units(root):
-        for name, content in _unit_pages(unit, browser).items():
+    units = find_units(root)
+    for unit, lesson in zip(units, _executed_lessons(units), strict=True):
+        for name, content in _unit_pages(unit, lesson, browser).items():
             yield f"units/{unit.name}/{name}", content
 
 
-def _unit_pages(unit: Unit, browser: bool) -> dict[str, bytes]:
+def _executed_lessons(units: list[Unit]) -> Iterator[NotebookNode]:
+    """The lessons with their outputs, in order; those that must run first run side by side, each in a kernel of its own."""
+    paths = [_existing(unit.course / "lesson.ipynb") for unit in units]
+    with ThreadPoolExecutor(min(os.cpu_count() or 1, KERNELS)) as pool:
+        for unit, lesson in zip(units, pool.map(executed, paths), strict=True):
+            _progress(f"running the lessons: {unit.name}")
+            yield lesson
+
+
+def _unit_pages(unit: Unit, lesson: NotebookNode, browser: bool) -> dict[str, bytes]:
     """The executed lesson, the statement of the exercises, and the pictures that they show, by their names."""
-    lesson, exercises = (_existing(unit.course / name) for name in ("lesson.ipynb", "exercises.ipynb"))
+    exercises = _existing(unit.course / "exercises.ipynb")
     lesson_source, exercises_source = (read_source(path).notebook for path in (unit.lesson, unit.exercises))
     numbers = equation_numbers(lesson_source, unit.name)
-    _progress(f"running the lesson of {unit.name}")
-    read = with_source_text(without_widgets(executed(lesson)), lesson_source, numbers, unit.name)
+    read = with_source_text(without_widgets(lesson, _live(unit, browser)), lesson_source, numbers, unit.name)
     solve = with_source_text(nbformat.read(exercises, as_version=4), exercises_source, numbers, unit.name)
     link_symbols(read, unit.name)
     pages = {
@@ -154,10 +183,17 @@ def link_symbols(lesson: NotebookNode, unit: str) -> None:
     raise CourseError(f"The lesson of {unit} does not say **Time:** in its opening.")
 
 
-def without_widgets(notebook: NotebookNode) -> NotebookNode:
+def _live(unit: Unit, browser: bool) -> str:
+    """What a page says in the place of sliders."""
+    if not browser:
+        return LIVE
+    return LIVE_HERE.format(unit=unit.name) if live_notebook(unit) else LIVE_NOT_HERE
+
+
+def without_widgets(notebook: NotebookNode, live: str = LIVE) -> NotebookNode:
     """The notebook without widget views and states, which on a page need a kernel and the html-manager.
 
-    An output that has nothing else to show but the widget's name gives way to a sentence that says how to have it
+    An output that has nothing else to show but the widget's name gives way to `live`, which says how to have it
     live; a picture or HTML beside the view stays.
     """
     notebook.metadata.pop("widgets", None)
@@ -166,7 +202,7 @@ def without_widgets(notebook: NotebookNode) -> NotebookNode:
             views = [output for output in cell.outputs if WIDGET_VIEW in output.get("data", {})]
             cell.outputs = [output for output in cell.outputs if _drop_view(output)]
             if views and not _is_progress(views):
-                cell.outputs.append(new_output("display_data", {"text/html": LIVE}))
+                cell.outputs.append(new_output("display_data", {"text/html": live}))
     return notebook
 
 
@@ -192,7 +228,8 @@ def statement(notebook: NotebookNode, unit: str, here: list[str]) -> NotebookNod
     if notebook.cells[0].cell_type != "markdown" or not title.startswith("# "):
         raise CourseError(f"The exercises of {unit} must open with a title, `# …`, in a Markdown cell.")
     note = SOLVE_HERE if here else STATEMENT_ONLY
-    says = note.format(unit=unit, exercises=" ".join(here), note=NOT_IN_A_BROWSER.get(unit, ""))
+    more = NOT_IN_A_BROWSER.get(unit, "") + LONG_IN_A_BROWSER.get(unit, "")
+    says = note.format(unit=unit, exercises=" ".join(here), note=more)
     notebook.cells[0].source = f"{title}\n\n{says}\n{rest}"
     return notebook
 
@@ -243,6 +280,7 @@ def _run_jupyter_book(build: Path) -> None:
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     lines = []
     with process:
+        assert process.stdout  # it is a pipe
         for line in process.stdout:
             lines.append(re.sub(r"\x1b\[[0-9;]*m", "", line).rstrip())
             if step := re.match(r"(reading sources|writing output)\.\.\. \[ *(\d+%)\] (\S+)", lines[-1]):

@@ -6,6 +6,7 @@ The site lies in `browser/` of the book and asks no other host for anything. Jup
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -13,14 +14,30 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from byhand.teaching.course import CourseError, Unit, find_units
-from byhand.teaching.pyodide import PUBLIC, WIDGETS, plain_wheels, pyodide_files, site_lock, stand_ins, widgets
+import nbformat
+
+from byhand.course import CourseError, Unit, find_units
+from byhand.teaching.pyodide import PUBLIC, WIDGETS, edited, plain_wheels, pyodide_files, site_lock, stand_ins, widgets
+from byhand.teaching.sliders import live_notebook
 
 FOLDER = "browser"
+WHEELS = (
+    "wheels"  # the folder of the course's own packages where Pyodide is elsewhere: a folder `pyodide` has to be whole
+)
 STORAGE = "Backprop by Hand"  # the name of the store in the browser, which the book's pages read too
 KERNEL = "@jupyterlite/pyodide-kernel-extension"
 # What Python begins with. The first ones JupyterLite's kernel asks for by these names, or looks for them on its index.
 PACKAGES = ("micropip", "piplite", "ssl", "sqlite3", "ipykernel", "comm", "pyodide_kernel", "jedi", "ipython")
+# In the kernel: what decides which packages a cell needs, and what stands in its place.
+LOADS = (
+    "from pyodide_js import loadPackagesFromImports as _load_packages_from_imports\n",
+    "from .in_kernel import load_packages_from_imports as _load_packages_from_imports\n",
+)
+# A kernel that starts before the service worker is there goes without the files beside the notebook: it has to wait for it.
+START = re.compile(r"create:async \w+=>\{(?=const.{1,150}?null==(?P<worker>\w+)\?void 0:(?P=worker)\.enabled)")
+WAITS = r"\g<0>navigator.serviceWorker&&await \g<worker>?.ready.then(()=>navigator.serviceWorker.ready).catch(()=>{});"
+# The service worker takes every request through itself, which keeps the browser from keeping Pyodide compiled. It is for files alone.
+ALL = "shouldDrop(t,a)||(n=maybeFromCache(e))"
 NOT_HERE = {"lesson.md", "lesson.ipynb"}
 
 
@@ -30,20 +47,23 @@ def build_browser(root: Path, build: Path, source: Path | None = None, public: b
 
     Raises NoPyodide where they are not to be had, CourseError where JupyterLite cannot be built.
     """
-    files = pyodide_files(root / ".cache" / "pyodide", source)
+    files = pyodide_files(root / ".cache" / "pyodide", source, public)
     stage, site = build / "lite", build / "html" / FOLDER
     shutil.rmtree(stage, ignore_errors=True)
     for name, content in course_files(root).items():
         _write(stage / "content" / "course" / name, content)
     wheels = plain_wheels(root) | _kernel_wheels() | stand_ins()
+    python = stage / "static" / "pyodide"
     for name, path in files.items():
-        if name != WIDGETS and not public:
-            _write(stage / "static" / "pyodide" / name, path.read_bytes())
+        if name != WIDGETS:
+            _write(python / name, path.read_bytes())
+    if public:
+        loader = Path(__file__).with_name("public.js").read_text(encoding="utf-8")
+        _write(python / "pyodide.js", _replaced(loader, "PUBLIC_ADDRESS", PUBLIC).encode())
     for name, content in wheels.items():
-        _write(stage / "static" / "pyodide" / name, content)
-    lock = json.dumps(site_lock(wheels, PUBLIC if public else "")).encode()
-    _write(stage / "static" / "pyodide" / "pyodide-lock.json", lock)
-    _write(stage / "jupyter-lite.json", json.dumps(_settings(public)).encode())
+        _write(python / name, content)
+    _write(python / "pyodide-lock.json", json.dumps(site_lock(wheels, PUBLIC if public else "")).encode())
+    _write(stage / "jupyter-lite.json", json.dumps(_settings()).encode())
     _write(stage / "overrides.json", json.dumps(OVERRIDES).encode())
     _write(
         stage / "jupyter_lite_config.json",
@@ -56,7 +76,7 @@ def build_browser(root: Path, build: Path, source: Path | None = None, public: b
 
 
 def _finish(root: Path, site: Path) -> None:
-    """Add what JupyterLite does not have: the state of loading in words, an icon, and the names of all exercises."""
+    """Add what JupyterLite does not have: the state of loading in words, an icon, the names of all exercises, and patience."""
     shutil.copy(Path(__file__).with_name("loading.js"), site / "loading.js")
     for page in site.glob("*/index.html"):
         text = page.read_text(encoding="utf-8")
@@ -64,8 +84,21 @@ def _finish(root: Path, site: Path) -> None:
         extra += '<script src="../loading.js"></script>' * (page.parent.name == "notebooks")
         text = text.replace("<html>", '<html lang="en">', 1).replace("</head>", f"  {extra}\n  </head>", 1)
         page.write_text(text, encoding="utf-8")
+    scripts = {
+        path: path.read_text(encoding="utf-8") for path in (site / "extensions" / KERNEL / "static").glob("*.js")
+    }
+    [(path, text)] = [(path, text) for path, text in scripts.items() if START.search(text)]
+    path.write_text(START.sub(WAITS, text), encoding="utf-8")
+    worker = (site / "service-worker.js").read_text(encoding="utf-8")
+    (site / "service-worker.js").write_text(_replaced(worker, ALL, f"!enableCache||{ALL}"), encoding="utf-8")
     names = {unit.name: graded_exercises(unit) for unit in find_units(root)}
     (site / "exercises.json").write_text(json.dumps(names), encoding="utf-8")
+
+
+def _replaced(text: str, before: str, after: str) -> str:
+    if before not in text:
+        raise CourseError(f"JupyterLite has changed: {before!r} is gone.")
+    return text.replace(before, after)
 
 
 def graded_exercises(unit: Unit) -> list[str]:
@@ -77,11 +110,13 @@ def graded_exercises(unit: Unit) -> list[str]:
 
 
 def course_files(root: Path) -> dict[str, bytes]:
-    """What the notebooks have beside them: `course/` without the lessons, by path."""
+    """The notebooks and what they have beside them: `course/` with the lessons' sliders in the place of lessons, by path."""
     files = {"start.md": (root / "course" / "start.md").read_bytes()}
     for unit in find_units(root):
         for path in (unit.course / "exercises.ipynb", *_beside(unit)):
             files[f"{unit.name}/{path.relative_to(unit.course).as_posix()}"] = path.read_bytes()
+        if live := live_notebook(unit):
+            files[f"{unit.name}/sliders.ipynb"] = nbformat.writes(live).encode()
     return files
 
 
@@ -101,13 +136,15 @@ def _kernel() -> Path:
 def _kernel_wheels() -> dict[str, bytes]:
     """The wheels that come with JupyterLite's kernel: itself, and stand-ins for what no browser needs."""
     index = _kernel() / "static" / "pypi"
-    return {path.name: path.read_bytes() for path in sorted(index.glob("*.whl")) if "-3.6.999-" not in path.name}
+    wheels = {path.name: path.read_bytes() for path in sorted(index.glob("*.whl")) if "-3.6.999-" not in path.name}
+    [kernel] = [name for name in wheels if name.startswith("pyodide_kernel-")]
+    ours = {"pyodide_kernel/in_kernel.py": Path(__file__).with_name("in_kernel.py").read_bytes()}
+    return wheels | {kernel: edited(wheels[kernel], "pyodide_kernel/kernel.py", *LOADS, ours)}
 
 
-def _settings(public: bool) -> dict[str, Any]:
-    address = f"{PUBLIC}pyodide.js" if public else "./static/pyodide/pyodide.js"
+def _settings() -> dict[str, Any]:
     options: dict[str, Any] = {"packages": [*PACKAGES, "numpy", "byhand", "latex2mathml"]}
-    kernel = {"pyodideUrl": address, "disablePyPIFallback": True, "loadPyodideOptions": options}
+    kernel = {"pyodideUrl": "./static/pyodide/pyodide.js", "disablePyPIFallback": True, "loadPyodideOptions": options}
     return {
         "jupyter-lite-schema-version": 0,
         "jupyter-config-data": {

@@ -8,12 +8,12 @@ from pathlib import Path
 from zipfile import BadZipFile
 
 import nbformat
-from traitlets.config import Config, PyFileConfigLoader
+from traitlets.config.loader import Config, PyFileConfigLoader
 
 from byhand.checking.exercise import AGAIN, Solved, load_checks
 from byhand.checking.seed import ensure_seed
 from byhand.checking.stored import FILE, answers_bytes, same_answers
-from byhand.teaching.course import CourseError, Unit
+from byhand.course import CourseError, Unit
 from byhand.teaching.known import find_mistakes, mistakes_bytes, same_mistakes
 from byhand.teaching.notebooks import lint_exercises, notebook_bytes, read_source
 from byhand.teaching.plain import equation_numbers, load_references, to_plain

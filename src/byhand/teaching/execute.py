@@ -13,10 +13,11 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from nbformat import NotebookNode
 
-from byhand.teaching.course import CourseError, Unit, find_root
+from byhand.course import CourseError, Unit, find_root
 from byhand.teaching.notebooks import notebook_bytes, read_source
 
 TIMEOUT = 300  # seconds a cell may take
+NOT_STUDENTS = {"teaching", "grading", "hub", "cli.py", "course.py"}  # of the package: nothing that a notebook imports
 
 
 def executed(path: Path) -> NotebookNode:
@@ -30,7 +31,7 @@ def executed(path: Path) -> NotebookNode:
     cached.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(
         cached.with_suffix(".lock")
-    ):  # whoever else wants the same notebook waits for it, and does not run it too
+    ):  # who else wants the same notebook waits for it, and does not run it too
         if not cached.exists():
             half = cached.with_suffix(".part")
             nbformat.write(run(path), half)
@@ -75,9 +76,7 @@ def run(path: Path) -> NotebookNode:
 def _key(path: Path, root: Path) -> str:
     """Everything that the outputs depend on: the notebook, its unit's files, the package, the pinned versions."""
     beside = [p for p in path.parent.rglob("*") if p.suffix in {".py", ".json", ".txt", ".csv"}]
-    package = [
-        p for p in (root / "src/byhand").rglob("*") if p.is_file() and not {"teaching", "grading"} & set(p.parts)
-    ]
+    package = [p for p in (root / "src/byhand").rglob("*") if p.is_file() and not NOT_STUDENTS & set(p.parts)]
     locks = [root / "requirements" / name for name in ("student.txt", "torch.txt")]
     digest = hashlib.sha256(sys.version.encode())
     for file in [path, *locks, *sorted(beside), *sorted(package)]:

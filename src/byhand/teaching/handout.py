@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from byhand.teaching.course import CourseError
+from byhand.course import CourseError
 from byhand.update import MANIFEST, manifest
 
 # What students do not get: the answers, and what is for those who change the course.

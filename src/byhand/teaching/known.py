@@ -34,7 +34,7 @@ from byhand.checking.mistakes import (
     same_mark,
     written_known,
 )
-from byhand.teaching.course import CourseError, Unit
+from byhand.course import CourseError, Unit
 from byhand.teaching.misconceptions import Answers, Variant, load_variants
 from byhand.teaching.mutants import mutants
 from byhand.teaching.notebooks import read_source, solution_regions
@@ -136,14 +136,14 @@ def _derived(
     exercise = checks[name]
     hints: list[Any] = []
     found: dict[tuple, Derived] = {}
-    known = {(m.case, _key(exercise, m.wrong)) for m in listed}
+    known = {(m.case, _key(exercise, m.wrong, _shapes(checks, name, m.case))) for m in listed}
     for region_of, hint in (
         *_pairs(region, variants.misconceptions, listed),
         *_changed(exercise, name, solved, region, variants),
     ):
         with contextlib.suppress(_Unusable):
             case, wrong = _numbers(checks, solved, name, region_of)
-            key = (case, tuple(tuple(n) if isinstance(n, list) else n for n in wrong))
+            key = (case, _hashable(wrong))
             if key not in found and key not in known:
                 if hint not in hints:
                     hints.append(hint)
@@ -151,9 +151,17 @@ def _derived(
     return hints, list(found.values())
 
 
-def _key(exercise: Exercise, wrong: Mapping[str, Any]) -> tuple | None:
+def _shapes(checks: Checks, name: str, case: int) -> dict[str, tuple[int, ...]]:
+    return {key: np.shape(value) for key, value in checks.solved(name)[case].answer.items()}
+
+
+def _key(exercise: Exercise, wrong: Mapping[str, Any], shapes: Mapping[str, Any]) -> tuple | None:
     marks = compact(exercise, {k: m for k, m in wrong.items() if k != "arguments"})
-    return marks and tuple(_short(marks, wrong, exercise, {}))
+    return None if marks is None else _hashable(_short(marks, wrong, exercise, shapes))
+
+
+def _hashable(numbers: Sequence[Any]) -> tuple:
+    return tuple(tuple(n) if isinstance(n, list) else n for n in numbers)
 
 
 def _short(marks: Mapping[str, float], wrong: Mapping[str, Any], exercise: Exercise, shapes: Mapping[str, Any]) -> list:
@@ -174,7 +182,7 @@ def _short(marks: Mapping[str, float], wrong: Mapping[str, Any], exercise: Exerc
 
 
 class _Unusable(Exception):
-    """A derived answer that says nothing: it is right, fails, does not end, or is wrong by next to nothing."""
+    """A derived answer that says nothing: it is right, fails, does not end, gives zeros, or is wrong by next to nothing."""
 
 
 def _numbers(checks: Checks, solved: Answers, name: str, region: str) -> tuple[int, list[float | None]]:
@@ -188,11 +196,13 @@ def _numbers(checks: Checks, solved: Answers, name: str, region: str) -> tuple[i
             raise
         except Exception:  # it cannot be defined, or breaks what it is called by
             raise _Unusable from None
-    if case is None or verdict.trouble:
+    if case is None or verdict is None or verdict.trouble:
         raise _Unusable
     numbers = {k: mark for k, mark in wrong.items() if k != "arguments"}
     marks = compact(exercise, numbers)
-    shapes = {key: np.shape(value) for key, value in checks.solved(name)[case].answer.items()}
+    if marks and not any(numbers[key]["projections"][-1] for key in marks):  # zeros have many causes
+        raise _Unusable
+    shapes = _shapes(checks, name, case)
     rows = [row for row in verdict.rows if not row.right and row.shape == tuple(shapes.get(row.name, ()))]
     # Where each entry is measured against itself, a zero that is missed gives an error as large as it likes.
     bounds = {row.name: math.inf if row.name in exercise.elementwise else 1e12 for row in rows}
@@ -246,10 +256,11 @@ def _pairs(
 ) -> Iterator[tuple[str, list[str]]]:
     """Two listed mistakes at once, where both edits fit, with the ids of the hints that stay true."""
     claims = {m.id: m.claims for m in listed}
-    for a, b in combinations([v for v in misconceptions if v.edit], 2):
-        once = region.replace(*a.edit)
-        if once.count(b.edit[0]) == 1 and (ids := [v.id for v in (a, b) if not claims[v.id]]):
-            yield once.replace(*b.edit), ids
+    edits = [(v.id, v.edit) for v in misconceptions if v.edit]
+    for (a, (old, new)), (b, (also_old, also_new)) in combinations(edits, 2):
+        once = region.replace(old, new)
+        if once.count(also_old) == 1 and (ids := [one for one in (a, b) if not claims[one]]):
+            yield once.replace(also_old, also_new), ids
 
 
 def mistakes_bytes(mistakes: Mapping[str, Known]) -> bytes:

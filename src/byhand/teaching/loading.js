@@ -1,6 +1,9 @@
 // In the notebook's window: what is being loaded, in words, and then what the next cells will want, while the first is read.
 (() => {
-  const WARM = `import matplotlib.pyplot, ipywidgets, tqdm.auto
+  const WARM = `def byhand_warm(): # a function, since a student's own tqdm must stay what it is
+    import matplotlib.pyplot, ipywidgets, tqdm.auto
+byhand_warm()
+del byhand_warm
 get_ipython().Completer.use_jedi = False`;
   const READING = 8000; // milliseconds in which nobody has written an answer yet, but a check may be run
   const FIRST = 60; // seconds after which it is said that something is slow

@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 from nbformat import NotebookNode
 
-from byhand.teaching.course import CourseError, Unit
+from byhand.course import CourseError, Unit
 from byhand.teaching.notebooks import read_source, solution_regions, with_solution
 
 
@@ -49,7 +49,8 @@ def load_variants(unit: Unit) -> Variants:
     try:
         listed = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
     except yaml.YAMLError as error:
-        line = error.problem_mark.line + 1 if getattr(error, "problem_mark", None) else 1
+        mark = getattr(error, "problem_mark", None)
+        line = mark.line + 1 if mark else 1
         raise CourseError(f"{path}:{line}: not YAML: {getattr(error, 'problem', error)}.") from None
     regions = solution_regions(read_source(unit.exercises).notebook)
     wrong, right, names = [], [], {}

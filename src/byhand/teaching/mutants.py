@@ -12,8 +12,10 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, TypeGuard
 
 MOST = 900  # mutants of one exercise
+ELSE = "something else"  # in a sentence: a variable that a student cannot know
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ def mutants(region: str, words: Mapping[str, str], results: Sequence[str], argum
     loaded = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)}
     stored = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
     variables = [*arguments, *sorted((stored & loaded) - set(arguments))]
-    namer = _Namer(words, results, arguments, tuple(variables))
+    namer = _Namer(words, results, arguments, tuple(variables), _positions(tree))
     found: dict[str, str] = {}
     for changed, hint in (*_expressions(tree, namer), *_statements(tree, namer)):
         if hint:
@@ -57,6 +59,7 @@ class _Namer:
     results: Sequence[str] = ()
     arguments: Sequence[str] = ()
     variables: Sequence[str] = ()  # the arguments, and what the solution itself computes
+    positions: frozenset[str] = frozenset()  # those that say where something stands, or how often
 
     def call(self, name: str) -> str:
         """What to call a variable; '' where a student cannot know it."""
@@ -71,7 +74,8 @@ class _Namer:
             case ast.Return(value=ast.Tuple(elts=elements)) if len(elements) == len(self.results):
                 targets = _of(part, zip(self.results, elements, strict=True)) or list(self.results)
             case ast.Return(value=ast.Dict(keys=keys, values=values)):
-                named = [(k.value, v) for k, v in zip(keys, values, strict=True) if isinstance(k, ast.Constant)]
+                constants = [(k.value, v) for k, v in zip(keys, values, strict=True) if isinstance(k, ast.Constant)]
+                named = [(key, v) for key, v in constants if isinstance(key, str)]
                 targets = _of(part, named) or list(self.results)
             case ast.Return(value=ast.Call(func=ast.Name(id="dict"), keywords=keywords)):
                 targets = _of(part, [(k.arg, k.value) for k in keywords if k.arg]) or list(self.results)
@@ -115,6 +119,18 @@ def _of(part: ast.AST | None, named: Iterable[tuple[str, ast.AST]]) -> list[str]
     return [name for name, value in named if part is not None and any(node is part for node in ast.walk(value))]
 
 
+def _positions(tree: ast.Module) -> frozenset[str]:
+    """The variables by which something is looked up, cut or counted."""
+    found: list[ast.expr] = []
+    for node in ast.walk(tree):
+        match node:
+            case ast.Subscript(slice=where):
+                found.append(where)
+            case ast.Call(func=ast.Name(id="range"), args=bounds):
+                found += bounds
+    return frozenset(n.id for where in found for n in ast.walk(where) if isinstance(n, ast.Name))
+
+
 def _stored(target: ast.expr) -> list[str]:
     """The variables that an assignment sets."""
     match target:
@@ -147,12 +163,14 @@ def _expressions(tree: ast.Module, namer: _Namer) -> Iterator[tuple[ast.Module, 
                     _Replace(old, new).visit(there)
                     yield changed, _sentence(says, place)
                     if alike[ast.unparse(part)] > 1 and not isinstance(part, (ast.Name, ast.Constant)):
-                        yield _ReplaceAll(ast.unparse(part), new).visit(copy.deepcopy(tree)), _sentence(says, place)
+                        everywhere = copy.deepcopy(tree)
+                        _ReplaceAll(ast.unparse(part), new).visit(everywhere)
+                        yield everywhere, _sentence(says, place)
 
 
 def _sentence(says: str, place: str) -> str:
     """The sentence; '' where it would name neither a place nor anything that a student knows."""
-    if not place and "{place}" in says and not re.search(r" with \w| stands? where ", says):
+    if not place and "{place}" in says and (ELSE in says or not re.search(r" with \w| stands? where ", says)):
         return ""
     if not place and "{place}" in says:
         place, says = "somewhere", says.replace("{place},", "{place}")  # a variable's name keeps its small letter
@@ -269,7 +287,7 @@ def _products(node: ast.expr, namer: _Namer) -> Changes:
             )
 
 
-def _is_transpose(node: ast.expr) -> bool:
+def _is_transpose(node: ast.expr) -> TypeGuard[ast.Attribute]:
     return isinstance(node, ast.Attribute) and node.attr == "T"
 
 
@@ -394,8 +412,11 @@ def _axes(keywords: Sequence[ast.keyword]) -> list[int]:
             match keyword.value:
                 case ast.Constant(value=int(axis)):
                     return [axis]
-                case ast.Tuple(elts=elements) if all(isinstance(e, ast.Constant) for e in elements):
-                    return [e.value for e in elements]
+                case ast.Tuple(elts=elements):
+                    constants = [e.value for e in elements if isinstance(e, ast.Constant)]
+                    axes = [value for value in constants if isinstance(value, int)]
+                    if len(axes) == len(elements):
+                        return axes
     return []
 
 
@@ -414,7 +435,7 @@ def _renamed(call: ast.Call, name: str) -> ast.Call:
     new = copy.deepcopy(call)
     if isinstance(new.func, ast.Attribute):
         new.func.attr = name
-    else:
+    elif isinstance(new.func, ast.Name):
         new.func.id = name
     return new
 
@@ -526,15 +547,15 @@ def _conditions(node: ast.expr, namer: _Namer) -> Changes:
 
 
 def _others(node: ast.expr, namer: _Namer) -> Changes:
-    """Another argument of the function where one stands; zeros where it stands."""
+    """Another argument of the function where one stands; zeros where it stands, unless it is a position or a number of times."""
     if not isinstance(node, ast.Name) or not isinstance(node.ctx, ast.Load) or node.id not in namer.variables:
         return
     here = namer.call(node.id)
     for other in namer.variables:
         if other != node.id and (here or namer.call(other)):
-            there = namer.call(other) or "something else"
-            yield ast.Name(other, ast.Load()), f"{{place}}, {there} stands where {here or 'something else'} belongs"
-    if here:
+            there = namer.call(other) or ELSE
+            yield ast.Name(other, ast.Load()), f"{{place}}, {there} stands where {here or ELSE} belongs"
+    if here and node.id not in namer.positions:
         yield _parsed(f"np.zeros_like({node.id})"), f"{{place}}, zeros stand where {here} belongs"
 
 
@@ -575,7 +596,8 @@ def _statements(tree: ast.Module, namer: _Namer) -> Iterator[tuple[ast.Module, s
             f"Nothing is accumulated{': ' + ', '.join(dict.fromkeys(names)) if names else ''}: each round replaces what was there.",
         )
     for which, cut in CUTS:
-        changed = _CutAll(cut).visit(copy.deepcopy(tree))
+        changed = copy.deepcopy(tree)
+        _CutAll(cut).visit(changed)
         if ast.dump(changed) != ast.dump(tree):
             yield (
                 changed,
@@ -589,7 +611,8 @@ def _statements(tree: ast.Module, namer: _Namer) -> Iterator[tuple[ast.Module, s
             yield changed, _sentence(says, namer.place(node) if isinstance(node, ast.stmt) else "")
 
 
-def _changes_of(node: ast.AST) -> Iterator[tuple[Callable[[ast.Module, ast.AST], None], str]]:
+def _changes_of(node: ast.AST) -> Iterator[tuple[Callable[[ast.Module, Any], None], str]]:
+    """Changes of a tree at the copy of this very node, which is of the kind that each of them is for."""
     if isinstance(node, ast.AugAssign):
         yield _assign, "{place}, each round replaces what was there: nothing is accumulated"
         yield _leave_out, "{place}, a step is missing"

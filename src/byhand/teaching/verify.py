@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
 from nbformat import NotebookNode
 
-from byhand.checking import graded_report
-from byhand.checking.exercise import Checks, load_checks
+from byhand.checking import collect_all, graded_report, judge_all, share
+from byhand.checking.exercise import Checks, Exercise, Solved, load_checks
+from byhand.checking.judge import Verdict
 from byhand.checking.mistakes import Known, recognise
-from byhand.teaching.course import Unit
+from byhand.course import Unit
 from byhand.teaching.known import tried
 from byhand.teaching.misconceptions import Answers, Variant, Variants, load_variants
 from byhand.teaching.notebooks import read_source, solution_regions, with_solution
@@ -42,29 +43,41 @@ def verify(
             yield from _verify_right(checks, solved, name, alternative)
         for misconception in own.misconceptions:
             yield from _verify_wrong(checks, solved, name, misconception, mistakes[name])
-        if points := _earned(checks, Answers(released, unit.course), name, None, seed=SEEDS[0]):
+        if points := next(_earned(checks, Answers(released, unit.course), name, None)):
             yield f"{unit.name}/{name}: the blank stub earns {points:g} points."
     there = {path: path.read_bytes() for path in unit.course.rglob("*") if path.is_file() and path.suffix in _SHOWN}
     yield from _leaks({**there, **generated}, solved.notebook, variants)
 
 
-def _earned(checks: Checks, answers: Answers, name: str, variant: Variant | None, seed: int) -> float:
-    report = graded_report(name, checks, answers.function(name, variant), 1.0, seed)
-    return report.points[0]
+def _earned(checks: Checks, answers: Answers, name: str, variant: Variant | None) -> Iterator[float]:
+    """The share of the points that is earned with one of the seeds after another, as the graded check gives it."""
+    exercise, function = checks[name], answers.function(name, variant)
+    public = checks.solved(name)
+    seen = _judged(exercise, public[:1], function)
+    if not share(exercise, seen, seen):  # what no other problem can change, and most of what is wrong
+        yield from (0.0 for _ in SEEDS)
+        return
+    seen += _judged(exercise, public[1:], function)
+    for seed in SEEDS:
+        yield round(share(exercise, seen, _judged(exercise, checks.solved(name, seed), function)), 2)
+
+
+def _judged(exercise: Exercise, solved: Sequence[Solved], function: Callable) -> list[Verdict]:
+    return judge_all(exercise, solved, collect_all(exercise, [s.problem for s in solved], function))
 
 
 def _verify_right(checks: Checks, answers: Answers, name: str, variant: Variant | None) -> Iterator[str]:
     label = f"{name}/{variant.id}" if variant else f"{name}, the solution"
-    for seed in SEEDS:
-        report = graded_report(name, checks, answers.function(name, variant), 1.0, seed)
-        if report.points[0] != 1.0:
+    for seed, earned in zip(SEEDS, _earned(checks, answers, name, variant), strict=True):
+        if earned != 1.0:
+            report = graded_report(name, checks, answers.function(name, variant), 1.0, seed)
             yield f"{label} is right but does not pass with seed {seed}:\n{report!r}"
             return
 
 
 def _verify_wrong(checks: Checks, answers: Answers, name: str, variant: Variant, known: Known) -> Iterator[str]:
     case, wrong, verdict = tried(checks, name, answers.function(name, variant))
-    if case is None:
+    if case is None or verdict is None:
         yield f"{name}/{variant.id} is wrong but passes the visible check."
         return
     if verdict.trouble.startswith("Not written yet"):
@@ -72,15 +85,16 @@ def _verify_wrong(checks: Checks, answers: Answers, name: str, variant: Variant,
     hints = [hint.id for hint in recognise(checks[name], known, case, wrong)]
     if hints != [variant.id]:
         yield f"{name}/{variant.id} is met with {', '.join(hints) or 'no hint'} instead of its own hint."
-    earned = _earned(checks, answers, name, variant, seed=SEEDS[0])
+    shares = _earned(checks, answers, name, variant)
+    earned = next(shares)
     if earned == 1.0:
         yield f"{name}/{variant.id} is wrong but earns full marks on fresh problems."
     if earned:
-        others = [_earned(checks, answers, name, variant, seed) for seed in SEEDS[1:]]
+        others = list(shares)
         if set(others) != {earned}:
-            shares = ", ".join(f"{share:.3f}" for share in (earned, *others))
+            listed = ", ".join(f"{one:.3f}" for one in (earned, *others))
             yield (
-                f"{name}/{variant.id}: what it earns depends on the seed ({shares} of the points). Write what a check must see "
+                f"{name}/{variant.id}: what it earns depends on the seed ({listed} of the points). Write what a check must see "
                 "over what is drawn; `python benchmarks/luck.py` names the kinds of problem on which it differs."
             )
 

@@ -20,8 +20,8 @@ from classes import POINTS, UNIT
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell
 
+from byhand.course import Unit
 from byhand.grading.sheet import Sheet
-from byhand.teaching.course import Unit
 
 # Stands in the class's seed, in the honest student's notes, and in the grader's environment.
 SECRET = "13579bdf02468ace" * 4

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from byhand.hub import find_proxy, read_people, read_settings
 
-c = get_config()  # noqa: F821 - JupyterHub puts it here
+c = get_config()  # noqa: F821 # pyright: ignore[reportUndefinedVariable] - JupyterHub puts it here
 
 HERE = Path(__file__).resolve().parent
 BIN = Path(sys.executable).parent
@@ -103,4 +103,4 @@ c.JupyterHub.default_url = first_page
 
 # What a school sets otherwise stands in a file of its own, which `byhand hub` leaves alone.
 if (HERE / "local_config.py").is_file():
-    load_subconfig("local_config.py", path=str(HERE))  # noqa: F821 - traitlets puts it here
+    load_subconfig("local_config.py", path=str(HERE))  # noqa: F821 # pyright: ignore[reportUndefinedVariable] - traitlets puts it here

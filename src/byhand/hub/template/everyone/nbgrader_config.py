@@ -4,7 +4,7 @@ import os
 import sys
 from pathlib import Path
 
-c = get_config()  # noqa: F821 - nbgrader puts it here
+c = get_config()  # noqa: F821 # pyright: ignore[reportUndefinedVariable] - nbgrader puts it here
 
 c.CourseDirectory.course_id = "byhand"
 c.Exchange.root = os.environ["BYHAND_EXCHANGE"]

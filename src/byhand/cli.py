@@ -12,7 +12,7 @@ from pathlib import Path
 # The problems of the checks are tiny; more threads than one would only get in each other's way.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-from byhand.teaching.course import CourseError, find_root, find_units
+from byhand.course import CourseError, find_root, find_units
 from byhand.update import Changes, UpdateError, update
 
 
@@ -94,7 +94,7 @@ def main(argv: list[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return 2
     except ModuleNotFoundError as error:
-        package = error.name.partition(".")[0]
+        package = (error.name or "").partition(".")[0]
         if package not in _NOT_FOR_STUDENTS:
             raise
         print(f"{args.command} needs {package}: run python setup_course.py install all.", file=sys.stderr)
@@ -285,7 +285,7 @@ def _grade(args: argparse.Namespace) -> int:
         )
     from byhand.grading import executors
     from byhand.grading.grade import Grading, no_folders
-    from byhand.grading.sandbox import Limits
+    from byhand.grading.limits import Limits
     from byhand.grading.work import Conditions
 
     root = find_root()
