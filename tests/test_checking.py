@@ -5,7 +5,6 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from byhand.teaching.course import find_root, find_units
 
 from byhand.checking import check, graded_report, share, visible_report
 from byhand.checking.collect import collect
@@ -13,6 +12,7 @@ from byhand.checking.exercise import Checks, Edge, Exercise, load_checks, make_p
 from byhand.checking.judge import judge
 from byhand.checking.mistakes import Derived, Known, Mistake, fingerprint, recognise
 from byhand.checking.terms import Terms, about_terms, logit
+from byhand.course import find_root, find_units
 
 
 def make(rng, T, N, H, scale=1.0):
