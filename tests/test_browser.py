@@ -24,9 +24,8 @@ from byhand.teaching.sliders import PLAYER, live_notebook
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.xdist_group(
-        "book"
-    ),  # that of all tests which need the built site: a worker of its own would build it once more
+    # that of all tests which need the built site: a worker of its own would build it once more
+    pytest.mark.xdist_group("book"),
 ]
 
 UNITS = find_units(find_root())

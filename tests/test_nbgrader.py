@@ -136,9 +136,8 @@ def test_nobody_is_told_the_seed(feedback_given):
 def test_grading_again_gives_the_same_scores_and_keeps_marks_given_by_hand(graded_class):
     before = scores(graded_class)
     mark(graded_class, "essay", 2.5)
-    run(
-        graded_class, "nbgrader", "autograde", UNIT, "--force", "--student=[eh]*"
-    )  # three, two with fractions of points
+    # three, two with fractions of points
+    run(graded_class, "nbgrader", "autograde", UNIT, "--force", "--student=[eh]*")
     assert scores(graded_class) == before
     with gradebook(graded_class) as book:
         assert book.find_grade("written", "exercises", UNIT, "essay").score == 2.5

@@ -369,6 +369,7 @@ _COMMANDS = {
     "hub": _hub,
 }
 _NOT_FOR_STUDENTS = {"nbgrader", "jupytext", "cloudpickle", "copydetect", "sphinx"}  # not in requirements/student.txt
+# what is wrong with a class, or with what was typed, is exit code 2
 _OF_A_CLASS = {
     "class",
     "grade",
@@ -378,4 +379,4 @@ _OF_A_CLASS = {
     "export",
     "solutions",
     "mark",
-}  # what is wrong with a class, or with what was typed, is exit code 2
+}

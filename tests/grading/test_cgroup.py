@@ -68,9 +68,8 @@ def test_a_group_of_the_graders_own_is_divided(own, monkeypatch):
     assert cgroup.take_over() == own
     assert (own / "grader/cgroup.procs").read_text() == str(os.getppid())
     assert (own / "cgroup.subtree_control").read_text() == "+cpu +memory +pids"
-    monkeypatch.setattr(
-        cgroup, "find", lambda proc: own / "grader"
-    )  # where another parent of students' processes starts
+    # where another parent of students' processes starts
+    monkeypatch.setattr(cgroup, "find", lambda proc: own / "grader")
     (own / "cgroup.subtree_control").write_text("cpu memory pids\n")
     assert cgroup.take_over() == own
 

@@ -364,9 +364,8 @@ def test_the_values_on_paper():
     assert (f"{o:.4f}", f"{t:.4f}") == ("0.2689", "0.4621")
     slot, route = o * (1 - t**2), t * p * o * (1 - o)
     assert [f"{v:.2f}" for v in (slot, route, slot + route)] == ["0.21", "-0.18", "0.03"]
-    assert all(
-        abs(100 * v - round(100 * v)) < 0.2 for v in (slot, route, slot + route)
-    )  # far from where rounding turns
+    # far from where rounding turns
+    assert all(abs(100 * v - round(100 * v)) < 0.2 for v in (slot, route, slot + route))
 
 
 @pytest.mark.slow

@@ -127,12 +127,10 @@ def test_the_equation_holds(label, run):
 
 def test_the_prose_states_what_the_lesson_prints():
     outputs = printed(executed(ROOT / "course" / UNIT / "lesson.ipynb"))
-    assert (
-        "c = [ 1.0188 -0.7571]   o = [0.8828 0.8528]   y = [ 0.6792 -0.5453]" in outputs
-    )  # "holds 1.0188", "from 0.68"
-    assert (
-        "f = [0.9534 0.9874]" in outputs and "f = [0.9241 0.2689]" in outputs
-    )  # "stays open, at 0.95"; 92 and 27 per cent
+    # "holds 1.0188", "from 0.68"
+    assert "c = [ 1.0188 -0.7571]   o = [0.8828 0.8528]   y = [ 0.6792 -0.5453]" in outputs
+    # "stays open, at 0.95"; 92 and 27 per cent
+    assert "f = [0.9534 0.9874]" in outputs and "f = [0.9241 0.2689]" in outputs
     assert "o = [0.3146 0.8474]   y = [ 0.2029 -0.5199]" in outputs  # "to 0.20", "has shut to 0.31"
     assert "bias 1: f = 0.7311, half is lost after   2.2 steps, left after 100: 2.5e-14" in outputs
     assert "bias 5: f = 0.9933, half is lost after 103.2 steps, left after 100: 0.51" in outputs

@@ -372,9 +372,8 @@ def test_the_lstm_beside_the_exercises_is_the_one_of_unit_08():
 def test_colour_masks_give_a_distribution_over_all_tiny_images_in_two_colours():
     """Two layers over all 256 images of 2 by 2 pixels with 2 values each: the sum is 1, and no value sees itself or a later one."""
     space, rng = answers(UNIT, "colour_mask"), np.random.default_rng(0)
-    world = (
-        np.indices((2,) * 8).reshape(8, -1).T.astype(float)
-    )  # pixel by pixel in reading order, its colours one after the other
+    # pixel by pixel in reading order, its colours one after the other
+    world = np.indices((2,) * 8).reshape(8, -1).T.astype(float)
     w = [rng.normal(size=(2, 2, 3, 3)) * space["colour_mask"](3, kind, 2) for kind in "AB"]
 
     def logits(values):

@@ -434,10 +434,11 @@ def test_shuffling_keeps_days_and_loses_their_order(solution):
     np.testing.assert_allclose(np.sort(days(mixed), axis=0), np.sort(days(table), axis=0))
     np.testing.assert_allclose(mixed.close[-1], table.close[-1])
     assert (days(mixed) != days(table)).any()
+    # the lesson's third question
     for fee_free in (
         lambda x: solution.ubah(x, 0)[-1],
         lambda x: np.prod(x.mean(axis=1)),
-    ):  # the lesson's third question
+    ):
         assert fee_free(days(mixed)) == pytest.approx(fee_free(days(table)))
     with pytest.raises(ValueError, match="missing values"):
         market.shuffled(market.Table(table.times, np.where(table.values > 100, np.nan, table.values), table.names))

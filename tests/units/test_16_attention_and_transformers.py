@@ -445,9 +445,8 @@ def test_the_numbers_in_the_prose():
     assert abs(e1 - 2.0281) < 1e-4 and abs(e2 - 4.1133) < 2e-4
     assert abs(2.0281 / 10.2547 - 0.1978) < 5e-5
     pictures = module(UNIT, "pictures")
-    assert (
-        0.8 < pictures.scaling(64, False)[0] < 0.9 and 0.2 < pictures.scaling(64, True)[0] < 0.28
-    )  # the alt text's quarter
+    # the alt text's quarter
+    assert 0.8 < pictures.scaling(64, False)[0] < 0.9 and 0.2 < pictures.scaling(64, True)[0] < 0.28
     for d in (16, 64, 256):
         assert pictures.scaling(d, True)[1] > pictures.scaling(d, False)[1]
 
@@ -463,9 +462,8 @@ def test_what_the_prose_says_of_the_experiments():
         assert len(part["rows"]) == 3 and min(r["right"] for r in part["rows"]) > 0.85, name
     assert all(row["gap"] < 1e-10 for row in found["cache"])
     longest = {name: np.mean([r["beyond"] for r in rows]) for name, rows in found["lstm"].items() if "copying" in name}
-    assert min(longest.values()) > np.mean(
-        [r["beyond"] for r in two]
-    )  # "on lengths that never occurred it is the better one"
+    # "on lengths that never occurred it is the better one"
+    assert min(longest.values()) > np.mean([r["beyond"] for r in two])
     assert max(r["whole"] for r in found["lstm"]["copying, H = 48"]) < min(r["whole"] for r in two)
     mean = {name: np.mean([r["whole"] for r in rows]) for name, rows in found["sorting"].items() if name != "maps"}
     assert mean["no positions"] < mean["one layer"] < mean["no feed-forward"] < mean["two layers"]

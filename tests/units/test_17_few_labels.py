@@ -242,9 +242,8 @@ def test_views_are_of_their_image_and_stay_images():
     assert a.shape == (200, 64) and 0 <= a.min() and a.max() <= 1
     assert np.array_equal(a, few.views(x[:200], np.random.RandomState(0))) and not np.array_equal(a, b)
     means = few.views(np.repeat(x[:20], 200, axis=0), np.random.RandomState(0)).reshape(20, 200, 64).mean(axis=1)
-    alike = np.corrcoef(means, x[:20])[
-        :20, 20:
-    ]  # the mean of many views is like the image, and like no other of the twenty
+    # the mean of many views is like the image, and like no other of the twenty
+    alike = np.corrcoef(means, x[:20])[:20, 20:]
     assert (alike.argmax(axis=1) == np.arange(20)).all() and np.diag(alike).min() > 0.8
     part = few.labelled(y, 2, seed=0)
     assert np.bincount(y[part]).tolist() == [2] * 10

@@ -402,9 +402,8 @@ def test_degradation_as_the_lesson_and_the_player_tell_it(results):
     for by_depth in results["degradation"].values():
         assert list(by_depth) == ["2", "10", "20", "50"] and all(len(run["loss"]) == 3 for run in by_depth.values())
     mean = {(kind, d): last(results, kind, d).mean() for kind in results["degradation"] for d in (2, 10, 20, 50)}
-    assert (
-        last(results, "plain", 50).min() > last(results, "plain", 2).max()
-    )  # worse on the training images, every seed
+    # worse on the training images, every seed
+    assert last(results, "plain", 50).min() > last(results, "plain", 2).max()
     assert mean["plain", 20] > mean["plain", 10]
     assert 0.1 < ratio(results, "plain", 50) < 1  # smaller, by a factor below ten
     residual = [mean["residual", d] for d in (2, 10, 20, 50)]

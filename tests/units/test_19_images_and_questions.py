@@ -168,11 +168,12 @@ def test_questions_are_the_same_from_every_call_and_their_answers_are_true(world
         allowed = {0: world.COLOURS, 1: world.SHAPES, 2: ("yes", "no"), 3: world.NUMBERS, 4: world.COLOURS}
         assert answer in allowed[a.kinds[n]]
     rng = np.random.RandomState(0)
+    # a red circle top left, blue square beside it, yellow square middle right
     things = [
         (0, 0, 0),
         (1, 2, 1),
         (1, 3, 5),
-    ]  # a red circle top left, blue square beside it, yellow square middle right
+    ]
     asked = {kind: {world.question(kind, things, rng) for _ in range(60)} for kind in world.KINDS}
     said = {(" ".join(q[1]), q[2]) for found in asked.values() for q in found if q}
     assert ("what colour is the circle", "red") in said and ("what shape is the blue thing", "square") in said

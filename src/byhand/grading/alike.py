@@ -29,11 +29,8 @@ from byhand.grading.paper import NOTEBOOK
 from byhand.grading.sheet import Sheet
 
 K = {"code": 25, "prose": 60}  # characters that two must share: of code without names and spaces, of prose as it is
-SHARE, FEWEST, MANIEST = (
-    0.1,
-    5,
-    20,
-)  # a passage that more than this share of the class has is common; within these numbers
+# A passage that more than this share of the class has is common; within these numbers of students.
+SHARE, FEWEST, MANIEST = 0.1, 5, 20
 LEAST = 60  # characters that a pair shares, to be shown
 MOST = 20  # pairs
 LONGEST = 20_000  # characters of an answer that are compared

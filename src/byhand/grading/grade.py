@@ -35,14 +35,8 @@ AHEAD = 3  # tasks for each worker that are under way or wait; the rest of the c
 ATTEMPTS = 3  # when a worker process dies, for example because the machine has no memory left
 GO_ON = "What was graded is recorded; the same command goes on from there."
 
-EVERYBODYS = {
-    errno.ENOSPC,
-    errno.EDQUOT,
-    errno.EROFS,
-    errno.EIO,
-    errno.EMFILE,
-    errno.ENFILE,
-}  # errors, and no student's
+# errors, and no student's
+EVERYBODYS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EMFILE, errno.ENFILE}
 
 
 @dataclass(frozen=True)

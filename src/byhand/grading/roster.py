@@ -37,13 +37,8 @@ COLUMNS = {
     "section": ("section", "group", "groups"),
     "participant": ("identifier",),
 }
-CANVAS = (
-    "Student",
-    "ID",
-    "SIS User ID",
-    "SIS Login ID",
-    "Section",
-)  # and Integration ID, Root Account, where a school has them
+# and Integration ID, Root Account, where a school has them
+CANVAS = ("Student", "ID", "SIS User ID", "SIS Login ID", "Section")
 NOBODY = {"student, test", "test student"}  # Canvas's own
 LONGEST = 200
 
@@ -201,9 +196,8 @@ def _person(file: File, row: Mapping[str, str]) -> Person:
     )
     numbers = [found[kind] for kind in ("number", "email", "login", "canvas", "id") if kind in found]
     numbers += [person.email.partition("@")[0]] if person.email else []
-    numbers += (
-        [found["participant"].split()[-1]] if "participant" in found else []
-    )  # "Participant 1234567", in any language
+    # "Participant 1234567", in any language
+    numbers += [found["participant"].split()[-1]] if "participant" in found else []
     person.ids = {one.casefold() for one in numbers}
     person.rows[file.name] = row
     return person

@@ -75,9 +75,8 @@ def _serve(seconds: int) -> None:
     resource.setrlimit(resource.RLIMIT_DATA, (TEXT_MEMORY, TEXT_MEMORY))
     for text in json.load(sys.stdin):
         _, most = resource.getrlimit(resource.RLIMIT_CPU)
-        resource.setrlimit(
-            resource.RLIMIT_CPU, (int(time.process_time()) + seconds, most)
-        )  # beyond it the kernel ends this
+        # beyond it the kernel ends this
+        resource.setrlimit(resource.RLIMIT_CPU, (int(time.process_time()) + seconds, most))
         print(json.dumps(html(*text)), flush=True)
 
 

@@ -21,9 +21,6 @@ from byhand.teaching.pyodide import PUBLIC, WIDGETS, edited, plain_wheels, pyodi
 from byhand.teaching.sliders import live_notebook
 
 FOLDER = "browser"
-WHEELS = (
-    "wheels"  # the folder of the course's own packages where Pyodide is elsewhere: a folder `pyodide` has to be whole
-)
 STORAGE = "Backprop by Hand"  # the name of the store in the browser, which the book's pages read too
 KERNEL = "@jupyterlite/pyodide-kernel-extension"
 # What Python begins with. The first ones JupyterLite's kernel asks for by these names, or looks for them on its index.
@@ -87,8 +84,11 @@ def _finish(root: Path, site: Path) -> None:
     scripts = {
         path: path.read_text(encoding="utf-8") for path in (site / "extensions" / KERNEL / "static").glob("*.js")
     }
-    [(path, text)] = [(path, text) for path, text in scripts.items() if START.search(text)]
-    path.write_text(START.sub(WAITS, text), encoding="utf-8")
+    starting = {path: START.sub(WAITS, text) for path, text in scripts.items() if START.search(text)}
+    if len(starting) != 1:
+        raise CourseError(f"JupyterLite has changed: {len(starting)} of its scripts start a kernel, and not one.")
+    for path, text in starting.items():
+        path.write_text(text, encoding="utf-8")
     worker = (site / "service-worker.js").read_text(encoding="utf-8")
     (site / "service-worker.js").write_text(_replaced(worker, ALL, f"!enableCache||{ALL}"), encoding="utf-8")
     names = {unit.name: graded_exercises(unit) for unit in find_units(root)}

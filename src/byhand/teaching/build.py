@@ -27,9 +27,8 @@ def build(units: list[Unit], root: Path) -> None:
     """
     classroom = root / "classroom"
     classroom.mkdir(exist_ok=True)
-    ensure_seed(
-        classroom / "seed"
-    )  # stock nbgrader, which would make none, then grades everyone on the same problems too
+    # stock nbgrader, which would make none, then grades everyone on the same problems too
+    ensure_seed(classroom / "seed")
     for unit in units:
         _write(generate(unit, classroom))
         print(f"{unit.name}: built.")

@@ -29,9 +29,8 @@ def executed(path: Path) -> NotebookNode:
     root = find_root(path.parent)
     cached = root / ".cache" / "executed" / f"{_key(path, root)}.ipynb"
     cached.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(
-        cached.with_suffix(".lock")
-    ):  # who else wants the same notebook waits for it, and does not run it too
+    # who else wants the same notebook waits for it, and does not run it too
+    with FileLock(cached.with_suffix(".lock")):
         if not cached.exists():
             half = cached.with_suffix(".part")
             nbformat.write(run(path), half)

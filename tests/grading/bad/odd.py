@@ -123,9 +123,8 @@ def surrogates(desk):
     return desk.solved('print("\\ud800 \\x00 Ωμέγα 学生 \\u202eright to left")')
 
 
-PUBLIC = {
-    float(p.args["c"][0]) for name in CALLERS for p in make_problems(name, CHECKS[name])
-}  # what every student may see
+# what every student may see
+PUBLIC = {float(p.args["c"][0]) for name in CALLERS for p in make_problems(name, CHECKS[name])}
 
 
 def problems_told(scene):
