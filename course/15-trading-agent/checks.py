@@ -61,7 +61,17 @@ def one_day_against_the_next(prices):
     return np.concatenate([prices[2:] / prices[1:-1], np.ones((min(2, len(prices)), prices.shape[1]))])
 
 
-OBSERVERS = {f.__name__: f for f in (trailing, by_the_highest, by_the_lowest, tomorrow, in_three_days, one_against_the_other, one_day_against_the_next)}
+def a_trace_of_the_end(prices):
+    """The first price, and next to nothing of the last day's."""
+    return prices[:, 0] * (1 + 1e-9 * prices[-1, 0])
+
+
+OBSERVERS = {
+    f.__name__: f
+    for f in (
+        trailing, by_the_highest, by_the_lowest, tomorrow, in_three_days, one_against_the_other, one_day_against_the_next, a_trace_of_the_end,
+    )
+}  # fmt: skip
 
 
 def make_prices(rng, T, m):

@@ -26,7 +26,7 @@ def foresight(prices):
     return dict(
         trailing=np.zeros(len(prices)), by_the_highest=later, by_the_lowest=later, tomorrow=later,
         in_three_days=(days < len(prices) - 3).astype(float), one_against_the_other=later,
-        one_day_against_the_next=(days < last - 1).astype(float),
+        one_day_against_the_next=(days < last - 1).astype(float), a_trace_of_the_end=later,
     )  # fmt: skip
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,6 +24,7 @@ from byhand.checking.exercise import Exercise
 from byhand.checking.judge import as_numbers, unpack
 
 PROJECTIONS = 3
+FEW = 8  # whole numbers that another mistake may give too
 MATCH = 1e-7  # of the result's norm; rounding differs between machines by far less, mistakes by far more
 NAN, INFINITY = 7.2360679775, 11.0901699437  # in their place: numbers that no result is by chance
 LARGEST = 1e100  # beyond it only the sign of an entry counts, so that a norm stays finite
@@ -184,8 +186,8 @@ def _of_one_result(exercise: Exercise, known: Known, there: Sequence[Derived], w
     """The hint for the first wrong result by which a derived mistake is known, whatever else is wrong too.
 
     Several mistakes may give this result the same numbers and another one different ones. Then nothing is said; nor where
-    it is all zeros or a whole number, which have many causes. Of two mistakes made at once it is the one that changes this
-    result.
+    it is all zeros or a few whole numbers, which have many causes. Of two mistakes made at once it is the one that changes
+    this result.
     """
     for place, name in enumerate(exercise.results):
         if name not in wrong or not isinstance(wrong[name], Mapping) or _says_little(wrong[name]):
@@ -209,8 +211,8 @@ def _of_one_result(exercise: Exercise, known: Known, there: Sequence[Derived], w
 
 
 def _says_little(mark: Mapping[str, Any]) -> bool:
-    norm = mark["projections"][-1]
-    return not norm or (not mark["shape"] and float(norm).is_integer())
+    square = mark["projections"][-1] ** 2
+    return not square or (math.prod(mark["shape"]) <= FEW and abs(square - round(square)) < 1e-6)
 
 
 def _same(listed: Mapping[str, Any], wrong: Mapping[str, Any]) -> bool:
