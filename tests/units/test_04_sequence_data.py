@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 import pytest
 import torch
+from close import assert_close
 from equations import ROOT, labels, module, printed
 
 from byhand.course import Unit
@@ -437,7 +438,3 @@ def test_another_encoding_is_named(tmp_path):
     with pytest.raises(weather.StationFileError, match="is not written in utf-8-sig: name its encoding"):
         weather.read_station(path, "t in °C")
     assert weather.read_station(path, "t in °C", encoding="latin-1").values[0, 0] == 1
-
-
-def assert_close(mine, theirs):
-    np.testing.assert_allclose(mine, theirs, rtol=1e-10, atol=1e-14)

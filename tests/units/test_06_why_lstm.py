@@ -6,6 +6,7 @@ from functools import cache
 import numpy as np
 import pytest
 import torch
+from close import assert_close
 from equations import ROOT, labels, module, printed
 
 from byhand.course import Unit
@@ -335,8 +336,3 @@ def test_pretraining_makes_the_deep_net_trainable_and_the_rnn_fails():
 
 def lines(out, word):
     return [(line.split(word)[0].strip(), line) for line in out.splitlines() if word in line]
-
-
-def assert_close(mine, theirs):
-    assert np.shape(mine) == np.shape(theirs)
-    np.testing.assert_allclose(mine, theirs, rtol=1e-10, atol=1e-13)

@@ -5,6 +5,7 @@ import re
 import numpy as np
 import pytest
 import torch
+from close import assert_close
 from equations import ROOT, labels, module, printed
 from torch.autograd.functional import jacobian
 
@@ -450,8 +451,3 @@ def test_the_students_network_diverges_without_clipping_and_learns_with_it():
     norms = {name: float(n) for name, n in re.findall(r"^(\w+, [\w ]+[\d.]+) +after 60 steps: (\S+)$", text, re.M)}
     assert norms["RNN, scale 0.8"] < 1e-10 and norms["LSTM, forget bias 0"] < 1e-9
     assert 0.5 < norms["LSTM, forget bias 4"] < 100 and 0.5 < norms["RNN, scale 2.0"] < 100
-
-
-def assert_close(mine, theirs):
-    assert np.shape(mine) == np.shape(theirs)
-    np.testing.assert_allclose(mine, theirs, rtol=1e-10, atol=1e-14)

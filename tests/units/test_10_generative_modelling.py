@@ -6,6 +6,7 @@ from itertools import product
 import numpy as np
 import pytest
 import torch
+from close import assert_close
 from equations import ROOT, labels, module, printed
 from torch.distributions import Bernoulli, Categorical, Independent, Normal, kl_divergence
 
@@ -445,8 +446,3 @@ def test_the_students_mixture_learns_the_digits():
 
 def normal(x, mu, sigma):
     return np.exp(-0.5 * ((x - mu) / sigma) ** 2) / (sigma * np.sqrt(2 * np.pi))
-
-
-def assert_close(mine, theirs):
-    assert np.shape(mine) == np.shape(theirs)
-    np.testing.assert_allclose(mine, theirs, rtol=1e-7 if np.ndim(theirs) == 0 else 1e-10, atol=1e-14)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from close import assert_close
 from equations import ROOT, labels, printed
 
 from byhand.checking import graded_report, visible_report
@@ -456,8 +457,3 @@ def test_the_students_models_beat_the_independent_pixels_and_draw():
     assert "A leak: output 10 depends on pixel 10." in outputs
     drawn, real = re.findall(r"(\S+) pixels from the nearest, (\d+) of 500", outputs)
     assert float(drawn[0]) > float(real[0]) and int(drawn[1]) < int(real[1]) + 10
-
-
-def assert_close(mine, theirs):
-    assert np.shape(mine) == np.shape(theirs)
-    np.testing.assert_allclose(mine, theirs, rtol=1e-10, atol=1e-12)

@@ -6,6 +6,7 @@ import re
 import numpy as np
 import pytest
 import torch
+from close import assert_close
 from equations import ROOT, labels, printed
 from torch.distributions import Bernoulli, Normal, kl_divergence
 
@@ -322,8 +323,3 @@ def test_the_students_vae_learns_the_digits_and_its_bound_climbs_to_the_exact_va
 
 def leaves(*arrays):
     return [torch.tensor(a, requires_grad=True) for a in arrays]
-
-
-def assert_close(mine, theirs):
-    assert np.shape(mine) == np.shape(theirs)
-    np.testing.assert_allclose(mine, theirs, rtol=1e-10, atol=1e-14)

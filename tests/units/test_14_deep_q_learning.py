@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from close import assert_close
 from equations import ROOT, labels, module, printed
 
 from byhand.checking.exercise import load_checks
@@ -311,9 +312,3 @@ def test_the_students_agent_balances_the_pole():
     assert first < 60 and last >= 400
     right, of = (int(v) for v in re.search(r"best action right in (\d+) of (\d+) squares", text).groups())
     assert right >= of - 1 == 10
-
-
-def assert_close(mine, theirs):
-    mine, theirs = np.asarray(mine, dtype=float), np.asarray(theirs, dtype=float)
-    assert mine.shape == theirs.shape
-    np.testing.assert_allclose(mine, theirs, rtol=1e-10, atol=1e-13)

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from close import assert_close
 from equations import ROOT, labels, printed
 
 from byhand.checking.exercise import load_checks
@@ -641,11 +642,6 @@ def test_the_students_agent_finds_the_signal_and_not_the_noise():
     assert "beyond chance: False" in text
     for name in ("UBAH", "UCRP", "EG", "PAMR", "DQN, greedy", "DQN, state-wise"):
         assert re.search(rf"^{name} +\S+ +\S+ +\S+$", text, re.M)
-
-
-def assert_close(mine, theirs):
-    assert np.shape(mine) == np.shape(theirs)
-    np.testing.assert_allclose(np.asarray(mine), np.asarray(theirs), rtol=1e-9, atol=1e-12)
 
 
 def test_where_the_agent_sees_what_it_holds_discount_and_target_policy_matter():

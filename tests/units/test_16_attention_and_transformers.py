@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from close import assert_close
 from equations import ROOT, labels, module, printed
 
 from byhand.checking.exercise import load_checks
@@ -507,9 +508,3 @@ def test_the_students_model_learns():
     readers = re.findall(r"seed \d: (\S+)% right on pairs that never\s+occurred, (\S+)% with", text)
     assert len(readers) == 3 and min(float(n) for pair in readers for n in pair) > 85
     assert float(re.search(r"cache against full pass, largest difference: (\S+)", text)[1]) < 1e-10
-
-
-def assert_close(mine, theirs):
-    mine, theirs = np.asarray(mine), np.asarray(theirs)
-    assert mine.shape == theirs.shape
-    np.testing.assert_allclose(mine, theirs, rtol=1e-9, atol=1e-12)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from close import assert_close
 from equations import ROOT, labels, module, printed
 from torch import nn
 
@@ -510,8 +511,3 @@ def test_the_students_networks_learn():
     assert len(found) == 4 and all(len(v) == 3 for v in found.values())
     assert min(found["frozen base"]) > 2 * max(found["from scratch"])
     assert all(a > b for a, b in zip(found["frozen base"], found["base rate 1"], strict=True))
-
-
-def assert_close(mine, theirs):
-    assert np.shape(mine) == np.shape(theirs)
-    np.testing.assert_allclose(mine, theirs, rtol=1e-9, atol=1e-12)

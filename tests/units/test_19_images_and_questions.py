@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from close import assert_close
 from equations import ROOT, labels, module, printed
 
 from byhand.course import Unit
@@ -288,11 +289,6 @@ def test_the_students_networks_answer():
     }
     assert len(found) == 3 and abs(found["question"] - found["most common answer"]) < 0.06
     assert found["attention"] > found["question"] + 0.25
-
-
-def assert_close(mine, theirs):
-    assert np.shape(mine) == np.shape(theirs)
-    np.testing.assert_allclose(mine, theirs, rtol=1e-9, atol=1e-12)
 
 
 def test_the_world_that_can_be_turned_shows_what_was_measured(results):

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from close import assert_close
 from equations import ROOT, labels, module, printed
 
 from byhand.course import Unit
@@ -327,11 +328,6 @@ def test_the_students_networks_read():
         float(v) for v in re.findall(r"^(?:as they are|a coin for each pixel|uphill) +strips (\S+)$", outputs, re.M)
     ]
     assert len(changed) == 3 and changed[2] < 0.3 < 0.5 < changed[1]
-
-
-def assert_close(mine, theirs):
-    assert np.shape(mine) == np.shape(theirs)
-    np.testing.assert_allclose(mine, theirs, rtol=1e-9, atol=1e-12)
 
 
 def test_each_kind_of_strip_is_shown_with_what_is_read_on_it(pictures, results):
