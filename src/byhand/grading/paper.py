@@ -7,7 +7,6 @@ import ast
 import base64
 import dataclasses
 import hashlib
-import re
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -67,7 +66,7 @@ class Asked:
 @dataclass(frozen=True)
 class Paper:
     """`files` were released beside the notebook; `imports` are the modules that the unit's own cells use; `torch` says that torch is
-    one of them: checks.py says so. `skipped` are the sources of the cells that are not run in grading, `given` those of all
+    one of them: an exercise says so. `skipped` are the sources of the cells that are not run in grading, `given` those of all
     cells of text. `digest` tells two papers apart."""
 
     unit: str
@@ -105,7 +104,7 @@ def read_paper(unit: Unit, cells: Sequence[ReleaseCell], seed: Seed) -> Paper:
     imports = _imports(notebook)
     skipped = frozenset(c.source for c in notebook.cells if SKIP in c.metadata.get("tags", []))
     given = frozenset(c.source for c in notebook.cells if c.cell_type != "code")
-    torch = bool(re.search(rb"\btorch=True\b", files["checks.py"]))
+    torch = any(exercise.torch for exercise in load_checks(unit.course).exercises.values())
     imports = [name for name in imports if name.split(".")[0] != "torch"] + ["torch"] * torch
     digest = hashlib.sha256(repr((cells, sorted(files.items()), seed)).encode()).hexdigest()
     return Paper(unit.name, tuple(cells), files, tuple(imports), torch, skipped, given, digest)

@@ -28,6 +28,8 @@ from typing import Any
 
 from byhand.grading import cgroup, sandbox, student
 from byhand.grading.limits import Limits
+from byhand.grading.student.channel import CHANNEL
+from byhand.grading.student.shell import Shell
 
 # What a notebook with a plot or an error loads, but for pyplot itself, which looks at the IPython it is imported in.
 USUAL = (
@@ -84,9 +86,7 @@ def main(control_fd: int, imports: list[str]) -> None:
             os.close(fd)
 
 
-def keep(
-    shell: student.Shell, parent: int, groups: Path | None, request_fd: int, channel_fd: int, keeper_fd: int
-) -> None:
+def keep(shell: Shell, parent: int, groups: Path | None, request_fd: int, channel_fd: int, keeper_fd: int) -> None:
     """Fork the student's process and stay with it. Tells at the end how it ended."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     sandbox.die_with_parent()
@@ -137,7 +137,7 @@ def _group(groups: Path | None, limits: Limits) -> cgroup.Group | None:
 
 
 def become_student(
-    shell: student.Shell,
+    shell: Shell,
     request: Request,
     user: tuple[int, int] | None,
     scratch: str | None,
@@ -146,7 +146,7 @@ def become_student(
 ) -> None:
     """In a sandbox as `user`, or without one in the folder `scratch`."""
     os.dup2(channel_fd, CHANNEL_FD)
-    student.CHANNEL.open(CHANNEL_FD)
+    CHANNEL.open(CHANNEL_FD)
     layers: list[str] = []
     try:
         if group:
@@ -175,7 +175,7 @@ def become_student(
         sandbox.limit_memory(request.limits)
         student.serve(shell, request.exercises, request.torch, layers)
     except BaseException as error:
-        student.CHANNEL.send(kind="broken", why=f"{type(error).__name__}: {error}")
+        CHANNEL.send(kind="broken", why=f"{type(error).__name__}: {error}")
     finally:
         os._exit(70)
 

@@ -377,7 +377,7 @@ def much_code(desk):
 @bad("never reads what the grader says", "timed out")
 def never_reads(desk):
     return desk.solved("""
-from byhand.grading.student import CHANNEL
+from byhand.grading.student.channel import CHANNEL
 
 while True:
     CHANNEL.send(kind="check", name="truncated_bptt", graded=False, uses=[], ask=1)
