@@ -8,6 +8,7 @@ import numpy as np
 
 from byhand.drawing import Drawing, Svg
 from byhand.live import live_figure
+from byhand.numerals import factor, numeral
 from byhand.palette import PALETTE
 from byhand.stepper import Frame, Stepper
 
@@ -59,10 +60,10 @@ class Chart:
         parts = [f'<path class="f" d="M{left:.1f} {self.top:.1f}V{bottom:.1f}H{right:.1f}"/>']
         for tick in xticks:
             x = self.at(tick, self.ylim[0])[0]
-            parts.append(f'<path class="f" d="M{x:.1f} {bottom:.1f}v5"/>' + _words(x, bottom + 15, _plain(tick), "v"))
+            parts.append(f'<path class="f" d="M{x:.1f} {bottom:.1f}v5"/>' + _words(x, bottom + 15, numeral(tick, "g"), "v"))
         for tick in yticks:
             y = self.at(self.xlim[0], tick)[1]
-            parts.append(f'<path class="f" d="M{left:.1f} {y:.1f}h-5"/>' + _words(left - 9, y, _plain(tick), "v w"))
+            parts.append(f'<path class="f" d="M{left:.1f} {y:.1f}h-5"/>' + _words(left - 9, y, numeral(tick, "g"), "v w"))
         parts.append(_words(left + self.width / 2, bottom + 34, xlabel, "t"))
         parts.append(_words(left + 6, self.top - 10, ylabel, "t e"))
         return f'<g class="r-plain">{"".join(parts)}</g>'
@@ -122,15 +123,6 @@ def _picture(width, height, content, describe):
     )
 
 
-def _plain(number, form="g"):
-    return f"{number:{form}}".replace("-", "−")
-
-
-def _tex(number, form="g"):
-    """A number as a factor in LaTeX: in brackets where it is negative."""
-    return rf"\left({number:{form}}\right)" if number < 0 else f"{number:{form}}"
-
-
 # Walking down one curve
 
 
@@ -186,7 +178,7 @@ def fog_stepper(eta=0.1, steps=4):
                 rf"\grad{{\frac{{dJ}}{{dw}}}} = 7\cdot {w:.5g} - 11 = \grad{{{g:.5g}}}",
                 "Feel the ground: the dashed line has its slope. It is negative, so the ground falls to the right."
                 if k == 0
-                else f"The slope here is {_plain(g, '.5g')}"
+                else f"The slope here is {numeral(g, '.5g')}"
                 + (
                     ", less steep than before. So the next step will be shorter, though nobody has changed $\\eta$."
                     if k == 1
@@ -201,7 +193,7 @@ def fog_stepper(eta=0.1, steps=4):
                     step=(w, visited[-1]),
                     says=f"An arrow along the axis leads from w = {w:.5g} to w = {visited[-1]:.5g}.",
                 ),
-                rf"\par{{w}} \leftarrow {w:.5g} - {eta:g}\cdot {_tex(g, '.5g')} = \par{{{visited[-1]:.5g}}}",
+                rf"\par{{w}} \leftarrow {w:.5g} - {eta:g}\cdot {factor(g, '.5g')} = \par{{{visited[-1]:.5g}}}",
                 f"Step {k + 1}: against the slope, as far as $\\eta$ times the slope. The height is now {hill(visited[-1]):.4f}.",
             )
         )

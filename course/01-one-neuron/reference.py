@@ -5,19 +5,12 @@ import torch
 from torch.nn.functional import binary_cross_entropy_with_logits, mse_loss
 
 from byhand.checking import Terms
+from byhand.in_torch import leaves, numbers
 
 TORCH_LOSSES = {
     "squared error": mse_loss,
     "logarithm of cosh": lambda y_hat, y: (torch.logaddexp(y_hat - y, y - y_hat) - np.log(2)).mean(),
 }
-
-
-def numbers(**results):
-    return {name: value.detach().numpy() for name, value in results.items()}
-
-
-def tensors(*arrays):
-    return [torch.tensor(a, dtype=torch.float64, requires_grad=True) for a in arrays]
 
 
 def neuron_with(w, b):
@@ -51,7 +44,7 @@ def mse_gradient(x, y, w, b):
 
 
 def update(w, b, dw, db, eta):
-    w, b = tensors(w, b)
+    w, b = leaves(w, b)
     w.grad, b.grad = torch.tensor(dw), torch.tensor(db, dtype=torch.float64)
     descend([w, b], eta)
     return numbers(w=w, b=b)
@@ -97,7 +90,7 @@ def ridge(x, y, w, b, alpha):
     def loss(theta):
         return mse_loss(x @ theta[:-1] + theta[-1], y) + alpha * (theta[:-1] ** 2).sum()
 
-    [theta] = tensors(np.append(w, b))
+    [theta] = leaves(np.append(w, b))
     J = loss(theta)
     J.backward()
     curvature = torch.autograd.functional.hessian(loss, theta)

@@ -6,6 +6,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from byhand.drawing import Drawing
+from byhand.numerals import numeral
 from byhand.palette import PALETTE
 from byhand.routes import Edge, RoutePicker, Routes
 from byhand.stepper import Frame, Stepper
@@ -52,7 +53,7 @@ def two_by_two(y1, y2):
         Routes(d, edges),
         "From which variable to J?",
         describe="Two variables y1 and y2, each with an arrow to x1 and an arrow to x2; arrows from x1 and x2 to J.",
-        values={name: _m(value, "g") for name, value in values.items()},
+        values={name: numeral(value, "g") for name, value in values.items()},
         form="g",
     )
 
@@ -85,7 +86,7 @@ GRAPH = "The first sum a1 depends on x1 and w, h1 on a1, the second sum a2 on x2
 
 
 def _values(r):
-    return {name: _m(r[name], "g" if name in ("x1", "x2", "w", "u") else ".4f") for name in ORDER}
+    return {name: numeral(r[name], "g" if name in ("x1", "x2", "w", "u") else ".4f") for name in ORDER}
 
 
 def routes_of_two_steps(r):
@@ -149,7 +150,7 @@ def sweep(r):
     }
     for name, sentence in says.items():
         arrows = [a for a in edge if d.arrows[a].source == name]
-        gradients[name] = _m(total(name))
+        gradients[name] = numeral(total(name))
         terms, numbers = [], []
         for a in arrows:
             child = d.arrows[a].target
@@ -286,11 +287,6 @@ def plot_errors(eps, errors):
     ax.set(xscale="log", yscale="log", xlabel="step ε", ylabel="error of the derivative", xlim=(eps.max(), eps.min()))
     ax.legend()
     return fig
-
-
-def _m(number, form=".4f"):
-    """A number for a drawing, with a real minus sign."""
-    return f"{number:{form}}".replace("-", "−")
 
 
 def _n(number, form=".4f"):

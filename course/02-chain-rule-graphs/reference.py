@@ -4,9 +4,7 @@ import numpy as np
 import torch
 from checks import EXPRESSIONS, OPERATIONS, by_part, described, long_row, run
 
-
-def tensors(*arrays):
-    return [torch.tensor(a, dtype=torch.float64, requires_grad=True) for a in arrays]
+from byhand.in_torch import leaves
 
 
 def local_derivatives(pairs):
@@ -14,9 +12,9 @@ def local_derivatives(pairs):
     for name, (_, function) in OPERATIONS.items():
         rows[name] = []
         for u, v in pairs[name]:
-            [u] = tensors(u)
+            [u] = leaves(u)
             constant = name == "power" or v is None
-            w = v if constant else tensors(v)[0]
+            w = v if constant else leaves(v)[0]
             value = function(u, w)
             value.backward()
             rows[name].append([value.item(), u.grad.item(), 0.0 if constant else w.grad.item()])
@@ -86,7 +84,7 @@ def backward(graphs):
         totals = torch_totals(children, str(len(graph) - 1))
         grads[name] = np.array([totals[str(i)] for i in range(len(graph))])
     grads["called_twice"] = 2 * grads["random"]
-    one, two = tensors(0.0, 0.0)
+    one, two = leaves(0.0, 0.0)
     first = 2 * one + 3 * two
     first.backward(retain_graph=True)
     (5 * first + 7 * two).backward()
@@ -97,19 +95,19 @@ def backward(graphs):
 def node(x, xyz, program, chain):
     results = {}
     for name, expression in EXPRESSIONS.items():
-        leaves = tensors(*xyz)
-        results[name] = differentiated(expression(*leaves), leaves)
-    leaves = tensors(*x)
-    results["random"] = differentiated(run(leaves, program), leaves)
+        variables = leaves(*xyz)
+        results[name] = differentiated(expression(*variables), variables)
+    variables = leaves(*x)
+    results["random"] = differentiated(run(variables, program), variables)
     results["called_twice"] = 2 * results["random"][1:]
-    [start] = tensors(x[0])
+    [start] = leaves(x[0])
     results["chain"] = differentiated(long_row(start, chain), [start])
     return results
 
 
-def differentiated(J, leaves):
+def differentiated(J, variables):
     J.backward()
-    return np.array([J.item(), *(0.0 if leaf.grad is None else leaf.grad.item() for leaf in leaves)])
+    return np.array([J.item(), *(0.0 if leaf.grad is None else leaf.grad.item() for leaf in variables)])
 
 
 def held_fixed(graph, start, end, held, parents):
@@ -123,7 +121,7 @@ def held_fixed(graph, start, end, held, parents):
 
 def on_paper():
     """The statement's c = 0.5 and p = -2: torch differentiates y with o held, and with o as a function of c."""
-    [c] = tensors(0.5)
+    [c] = leaves(0.5)
     o = torch.sigmoid(-2 * c)
     [immediate] = torch.autograd.grad(o.detach() * torch.tanh(c), c)
     [total] = torch.autograd.grad(o * torch.tanh(c), c)
@@ -134,7 +132,7 @@ def on_paper():
 
 def numerical_gradient(f, x, eps, A, B, C):
     """The gradient, and the error of the central difference, exact for a function of third degree."""
-    [v], (A, B, C) = tensors(x.ravel()), map(torch.tensor, (A, B, C))
+    [v], (A, B, C) = leaves(x.ravel()), map(torch.tensor, (A, B, C))
     (v @ A @ v / 2 + B @ v + C @ v**3).backward()
     return dict(grad=(v.grad + eps**2 * C).numpy().reshape(x.shape))
 

@@ -7,21 +7,12 @@ import numpy as np
 
 from byhand.drawing import Drawing
 from byhand.live import live_figure
+from byhand.numerals import factor, numeral
 from byhand.palette import PALETTE
 from byhand.routes import Edge, RoutePicker, Routes
 from byhand.stepper import Frame, Stepper
 
 UNITS = (1, 2)
-
-
-def _n(number, form=".4f"):
-    """A number as a factor in LaTeX: in brackets where it is negative."""
-    return rf"\left({number:{form}}\right)" if number < 0 else f"{number:{form}}"
-
-
-def _m(number, form=".4f"):
-    """A number for a drawing, with a real minus sign."""
-    return f"{number:{form}}".replace("-", "−")
 
 
 # The network ---------------------------------------------------------------------------------------
@@ -61,10 +52,10 @@ def _network(W=None, V=None):
     d.node("J", 640, 185, "J", "loss", size=66)
     for j in UNITS:
         for i in UNITS:
-            d.arrow(f"x{i}", f"h{j}", f"W_{j}{i}" if W is None else _m(W[j - 1][i - 1], "g"))
+            d.arrow(f"x{i}", f"h{j}", f"W_{j}{i}" if W is None else numeral(W[j - 1][i - 1], "g"))
     for k in UNITS:
         for j in UNITS:
-            d.arrow(f"h{j}", f"y{k}", f"V_{k}{j}" if V is None else _m(V[k - 1][j - 1], "g"))
+            d.arrow(f"h{j}", f"y{k}", f"V_{k}{j}" if V is None else numeral(V[k - 1][j - 1], "g"))
         d.arrow(f"y{k}", "J")
     return d
 
@@ -94,7 +85,7 @@ def backprop_stepper(run):
     """
     x, W, V = run["x"], run["W"], run["V"]
     d = _network(W, V)
-    values, gradients, frames = {f"x{i}": _m(x[i - 1], "g") for i in UNITS}, {}, []
+    values, gradients, frames = {f"x{i}": numeral(x[i - 1], "g") for i in UNITS}, {}, []
 
     def frame(equation, sentence, active=(), gradient=()):
         drawing = d.svg(
@@ -115,11 +106,11 @@ def backprop_stepper(run):
         shown = r"\hat y" if value == "y" else value
         for j in UNITS:
             terms = " + ".join(
-                rf"{_n(weight[j - 1][i - 1], 'g')}\cdot {_n(run[source][i - 1], 'g' if source == 'x' else '.4f')}"
+                rf"{factor(weight[j - 1][i - 1], 'g')}\cdot {factor(run[source][i - 1], 'g' if source == 'x' else '.4f')}"
                 for i in UNITS
             )
             names = " + ".join(rf"{letter}_{{{j}{i}}}\,\{colours[0]}{{{source}_{i}}}" for i in UNITS)
-            values[f"{target}{j}"] = _m(run[value][j - 1])
+            values[f"{target}{j}"] = numeral(run[value][j - 1])
             frame(
                 [
                     rf"{total}_{j} &= {names} = {terms} = {run[total][j - 1]:.4f}",
@@ -130,7 +121,7 @@ def backprop_stepper(run):
                 + [f"{source}{i}->{target}{j}" for i in UNITS]
                 + [f"{target}{j}"],
             )
-    values["J"] = _m(run["J"])
+    values["J"] = numeral(run["J"])
     frame(
         rf"\loss{{J}} = \tfrac12\left((\hat y_1 - t_1)^2 + (\hat y_2 - t_2)^2\right) = {run['J']:.4f}",
         "The loss compares the outputs with the right answers. Everything so far was the forward pass. Now we walk back, and purple shows what "
@@ -139,12 +130,12 @@ def backprop_stepper(run):
     )
     for k in UNITS:
         y = run["y"][k - 1]
-        gradients[f"y{k}"] = _m(run["do"][k - 1], "+.4f")
+        gradients[f"y{k}"] = numeral(run["do"][k - 1], "+.4f")
         frame(
             [
                 rf"\frac{{\partial J}}{{\partial \hat y_{k}}} &= \hat y_{k} - t_{k} = {run['dy'][k - 1]:.4f}",
                 rf"\grad{{\delta^o_{k}}} &= (\hat y_{k} - t_{k})\,\hat y_{k}(1 - \hat y_{k})",
-                rf"&= {_n(run['dy'][k - 1])}\cdot {y:.4f}\cdot {1 - y:.4f} = \grad{{{run['do'][k - 1]:.4f}}}",
+                rf"&= {factor(run['dy'][k - 1])}\cdot {y:.4f}\cdot {1 - y:.4f} = \grad{{{run['do'][k - 1]:.4f}}}",
             ],
             f"Back to output {k}: how fast $J$ changes with $\\hat y_{k}$, times the slope of the sigmoid. What stands beside the node is the "
             f"gradient at its sum $o_{k}$.",
@@ -152,11 +143,11 @@ def backprop_stepper(run):
         )
     for k in UNITS:
         for j in UNITS:
-            gradients[f"h{j}->y{k}"] = _m(run["dV"][k - 1][j - 1], "+.4f")
+            gradients[f"h{j}->y{k}"] = numeral(run["dV"][k - 1][j - 1], "+.4f")
         frame(
             [
                 rf"\frac{{\partial J}}{{\partial V_{{{k}{j}}}}} &= \grad{{\delta^o_{k}}}\,\hid{{h_{j}}} "
-                rf"= {_n(run['do'][k - 1])}\cdot {run['h'][j - 1]:.4f} = \grad{{{run['dV'][k - 1][j - 1]:.4f}}}"
+                rf"= {factor(run['do'][k - 1])}\cdot {run['h'][j - 1]:.4f} = \grad{{{run['dV'][k - 1][j - 1]:.4f}}}"
                 for j in UNITS
             ],
             f"The two weights into output {k}: what arrives at the head of the arrow, times what went in at its tail.",
@@ -164,15 +155,15 @@ def backprop_stepper(run):
             gradient=[f"y{k}", *(f"h{j}->y{k}" for j in UNITS)],
         )
     for j in UNITS:
-        gradients[f"h{j}"] = _m(run["da"][j - 1], "+.4f")
-        terms = " + ".join(rf"{_n(V[k - 1][j - 1], 'g')}\cdot {_n(run['do'][k - 1])}" for k in UNITS)
+        gradients[f"h{j}"] = numeral(run["da"][j - 1], "+.4f")
+        terms = " + ".join(rf"{factor(V[k - 1][j - 1], 'g')}\cdot {factor(run['do'][k - 1])}" for k in UNITS)
         h = run["h"][j - 1]
         frame(
             [
                 rf"\frac{{\partial J}}{{\partial h_{j}}} &= V_{{1{j}}}\,\grad{{\delta^o_1}} + V_{{2{j}}}\,\grad{{\delta^o_2}}",
                 rf"&= {terms} = {run['dh'][j - 1]:.4f}",
                 rf"\grad{{\delta_{j}}} &= \frac{{\partial J}}{{\partial h_{j}}}\,h_{j}(1 - h_{j}) "
-                rf"= {_n(run['dh'][j - 1])}\cdot {h:.4f}\cdot {1 - h:.4f} = \grad{{{run['da'][j - 1]:.4f}}}",
+                rf"= {factor(run['dh'][j - 1])}\cdot {h:.4f}\cdot {1 - h:.4f} = \grad{{{run['da'][j - 1]:.4f}}}",
             ],
             f"Hidden unit {j} has no target of its own. Two arrows come back to it, one from each output; what they bring is added, and then it "
             "passes through the slope of the sigmoid.",
@@ -180,11 +171,11 @@ def backprop_stepper(run):
         )
     for j in UNITS:
         for i in UNITS:
-            gradients[f"x{i}->h{j}"] = _m(run["dW"][j - 1][i - 1], "+.4f")
+            gradients[f"x{i}->h{j}"] = numeral(run["dW"][j - 1][i - 1], "+.4f")
         frame(
             [
                 rf"\frac{{\partial J}}{{\partial W_{{{j}{i}}}}} &= \grad{{\delta_{j}}}\,\inp{{x_{i}}} "
-                rf"= {_n(run['da'][j - 1])}\cdot {x[i - 1]:g} = \grad{{{run['dW'][j - 1][i - 1]:.4f}}}"
+                rf"= {factor(run['da'][j - 1])}\cdot {x[i - 1]:g} = \grad{{{run['dW'][j - 1][i - 1]:.4f}}}"
                 for i in UNITS
             ],
             f"The two weights into hidden unit {j}, by the same rule: arriving gradient times what went in.",
@@ -210,7 +201,7 @@ def route_picker(run):
             name = f"W{j}{i}"
             variables.append(name)
             d.node(name, 42, heights[j] + (i - 1.5) * 78, f"W_{j}{i}", "parameter", shape="box", size=(58, 48))
-            values[name] = _m(run["W"][j - 1][i - 1], "g")
+            values[name] = numeral(run["W"][j - 1][i - 1], "g")
     for j in UNITS:
         d.node(f"a{j}", 165, heights[j], f"a_{j}", "hidden", shape="box", size=(66, 50))
         d.node(f"h{j}", 290, heights[j], f"h_{j}", "hidden", size=62)
@@ -221,7 +212,7 @@ def route_picker(run):
             d.node(
                 name, 440 + (j - 1.5) * 80, heights[k] + 90 * away, f"V_{k}{j}", "parameter", shape="box", size=(58, 48)
             )
-            values[name] = _m(run["V"][k - 1][j - 1], "g")
+            values[name] = numeral(run["V"][k - 1][j - 1], "g")
     for k in UNITS:
         d.node(f"o{k}", 440, heights[k], f"o_{k}", "output", shape="box", size=(66, 50))
         d.node(f"y{k}", 560, heights[k], f"ŷ_{k}", "output", size=62)
@@ -233,19 +224,19 @@ def route_picker(run):
 
     for j in UNITS:
         h = run["h"][j - 1]
-        values[f"a{j}"], values[f"h{j}"] = _m(run["a"][j - 1]), _m(h)
+        values[f"a{j}"], values[f"h{j}"] = numeral(run["a"][j - 1]), numeral(h)
         for i in UNITS:
             arrow(f"W{j}{i}", f"a{j}", run["x"][i - 1], f"x_{i}")
         arrow(f"a{j}", f"h{j}", h * (1 - h), rf"h_{j}(1 - h_{j})")
     for k in UNITS:
         y = run["y"][k - 1]
-        values[f"o{k}"], values[f"y{k}"] = _m(run["o"][k - 1]), _m(y)
+        values[f"o{k}"], values[f"y{k}"] = numeral(run["o"][k - 1]), numeral(y)
         for j in UNITS:
             arrow(f"h{j}", f"o{k}", run["V"][k - 1][j - 1], rf"V_{{{k}{j}}}")
             arrow(f"V{k}{j}", f"o{k}", run["h"][j - 1], f"h_{j}")
         arrow(f"o{k}", f"y{k}", y * (1 - y), rf"\hat y_{k}(1 - \hat y_{k})")
         arrow(f"y{k}", "J", run["dy"][k - 1], rf"\hat y_{k} - t_{k}")
-    values["J"] = _m(run["J"])
+    values["J"] = numeral(run["J"])
     return RoutePicker(
         Routes(d, edges),
         "All routes from a weight to the loss",
@@ -311,18 +302,18 @@ def dropout_stepper():
     for j in range(1, 6):
         for i in range(1, 4):
             d.arrow(f"x{i}", f"h{j}")
-        d.arrow(f"h{j}", "o", _m(v[j - 1], "g"))
+        d.arrow(f"h{j}", "o", numeral(v[j - 1], "g"))
     frames = []
 
     def show(values, equation, sentence, dropped=(), gradient=(), gradients=None, active=()):
         gone = [f"h{j}" for j in dropped]
         gone += [name for name, arrow in d.arrows.items() if arrow.source in gone or arrow.target in gone]
-        shown = {f"h{j}": _m(value, "g") for j, value in enumerate(values, 1)}
+        shown = {f"h{j}": numeral(value, "g") for j, value in enumerate(values, 1)}
         if equation:
-            shown["o"] = _m(sum(a * b for a, b in zip(values, v, strict=True)), ".3f")
+            shown["o"] = numeral(sum(a * b for a, b in zip(values, v, strict=True)), ".3f")
         back = {name: number for name, number in (gradients or {}).items() if name not in gone}
         kept = [name for name in gradient if name not in gone]
-        words = ", ".join(f"h{j} is {number}" for j, number in enumerate((_m(value, "g") for value in values), 1))
+        words = ", ".join(f"h{j} is {number}" for j, number in enumerate((numeral(value, "g") for value in values), 1))
         describe = f"Three inputs, five hidden units, one output. {words}." + (
             f" Dropped: {', '.join(f'h{j}' for j in dropped)}." if dropped else " No unit is dropped."
         )
@@ -364,7 +355,7 @@ def dropout_stepper():
             active=["o"],
         )
         if number == 1:
-            gradients = {f"h{j}": _m(v[j - 1] / (1 - p), "+.3f") for j in range(1, 6)}
+            gradients = {f"h{j}": numeral(v[j - 1] / (1 - p), "+.3f") for j in range(1, 6)}
             show(
                 scaled,
                 [

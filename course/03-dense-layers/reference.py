@@ -5,18 +5,11 @@ from checks import GRADIENTS, KINDS, PARAMETERS
 from torch.nn.functional import cross_entropy as torch_cross_entropy
 
 from byhand.checking import Terms
+from byhand.in_torch import leaves, numbers
 
 TORCH = {"sigmoid": torch.sigmoid, "tanh": torch.tanh, "relu": torch.relu, "linear": lambda a: a}
 # The sum that belongs to a saved output. Where the ReLU has put out 0, any negative sum will do.
 INVERSE = {"sigmoid": torch.logit, "tanh": torch.arctanh, "relu": lambda h: torch.where(h > 0, h, -1.0), "linear": lambda h: h}
-
-
-def numbers(**results):
-    return {name: value.detach().numpy() for name, value in results.items()}
-
-
-def tensors(*arrays):
-    return [torch.tensor(a, dtype=torch.float64, requires_grad=True) for a in arrays]
 
 
 def linear_with(W, b):
@@ -43,20 +36,20 @@ def activate(a):
 def activate_backward(dh, **saved):
     gradients = {}
     for kind in KINDS:
-        [a] = tensors(INVERSE[kind](torch.tensor(saved[f"h_{kind}"])).numpy())
+        [a] = leaves(INVERSE[kind](torch.tensor(saved[f"h_{kind}"])).numpy())
         send_back(TORCH[kind](a), dh)
         gradients[kind] = a.grad
     return numbers(**gradients)
 
 
 def dense_backward(dh, x, h, W, kind, b):
-    layer, [leaf] = linear_with(W, b), tensors(x)
+    layer, [leaf] = linear_with(W, b), leaves(x)
     send_back(at_saved(layer(leaf), h, kind), dh)
     return numbers(dx=leaf.grad, dW=layer.weight.grad, db=layer.bias.grad)
 
 
 def skip_backward(dy, x, h, W1, W2, kind):
-    [leaf, W1, W2, b1, b2] = tensors(x, W1, W2, 0 * W1[:, 0], 0 * W2[:, 0])
+    [leaf, W1, W2, b1, b2] = leaves(x, W1, W2, 0 * W1[:, 0], 0 * W2[:, 0])
     hidden = at_saved(leaf @ W1.T + b1, h, kind)
     send_back(leaf + hidden @ W2.T + b2, dy)
     return numbers(dx=leaf.grad, dW1=W1.grad, db1=b1.grad, dW2=W2.grad, db2=b2.grad)
@@ -68,7 +61,7 @@ def terms_of_skip(dy, x, h, W1, W2, kind):
 
 
 def softmax_cross_entropy(o, y, smoothing):
-    [o] = tensors(o)
+    [o] = leaves(o)
     J = torch_cross_entropy(o, torch.tensor(y), label_smoothing=smoothing)
     J.backward()
     return numbers(J=J, do=o.grad)
@@ -103,7 +96,7 @@ def torch_dropout(h, r, p, training=True):
 def dropout(h, r, p):
     results = {}
     for mode, training in (("train", True), ("eval", False)):
-        [leaf] = tensors(h)
+        [leaf] = leaves(h)
         out = torch_dropout(leaf, r, p, training)
         out.sum().backward()
         results |= {f"out_{mode}": out, f"mask_{mode}": leaf.grad}

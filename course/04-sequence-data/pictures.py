@@ -9,6 +9,7 @@ import numpy as np
 
 from byhand.drawing import Drawing, stylesheet
 from byhand.live import live_figure
+from byhand.numerals import numeral
 from byhand.palette import PALETTE
 from byhand.stepper import Frame, Stepper, mathml
 
@@ -239,12 +240,8 @@ def _row(d, T, step, left, y, states="h", inputs="x", outputs="y", start=True, o
     return column
 
 
-def _show(number):
-    return f"{number:g}".replace("-", "−")
-
-
 def _values(**lists):
-    return {f"{name}{t}": _show(v) for name, values in lists.items() for t, v in enumerate(values) if v is not None}
+    return {f"{name}{t}": numeral(v, "g") for name, values in lists.items() for t, v in enumerate(values) if v is not None}
 
 
 def task_chooser(run):
@@ -262,7 +259,7 @@ def task_chooser(run):
         Panel(
             "Many-to-one",
             d.svg(
-                values=_values(x=run["x"], h=run["h"]) | {f"y{T}": _show(run["h"][T])},
+                values=_values(x=run["x"], h=run["h"]) | {f"y{T}": numeral(run["h"][T], "g")},
                 describe="Unrolled network: three inputs lead into three states in a row; only the last state has an output.",
             ),
             [r"\hid{h^{(t)}} &= \mathrm{cell}\left(\inp{x^{(t)}}, h^{(t-1)}\right)", r"\out{y} &= c + V h^{(T)}"],
@@ -320,7 +317,7 @@ def task_chooser(run):
         Panel(
             "Encoder-decoder",
             d.svg(
-                values=_values(x=run["x"], h=run["h"], s=[None, *run["s"][1:]], y=run["y2"]) | {"start": _show(run["start"])},
+                values=_values(x=run["x"], h=run["h"], s=[None, *run["s"][1:]], y=run["y2"]) | {"start": numeral(run["start"], "g")},
                 describe="Unrolled network of two parts. The encoder reads three inputs. Its last state leads into the first state of the decoder, "
                 "which also reads a start symbol. Each decoder state has an output that leads into the next decoder state.",
             ),

@@ -4,13 +4,7 @@ import numpy as np
 import torch
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence, pad_sequence
 
-
-def tensors(*arrays):
-    return [torch.tensor(a, dtype=torch.float64) for a in arrays]
-
-
-def numbers(**results):
-    return {name: value.detach().numpy() for name, value in results.items()}
+from byhand.in_torch import numbers, tensors
 
 
 def cut(series, T, horizon, stride):

@@ -5,6 +5,7 @@ import numpy as np
 
 from byhand.drawing import Drawing
 from byhand.live import live_figure
+from byhand.numerals import factor, numeral
 from byhand.palette import PALETTE
 from byhand.routes import Edge, RoutePicker, Routes
 from byhand.stepper import Frame, Stepper
@@ -97,17 +98,17 @@ def bptt_stepper(run):
         "Step forward to see the values arrive from left to right.",
     )
     for t in range(1, T + 1):
-        values[f"x{t}"], values[f"h{t}"] = _m(run["x"][t], "g"), _m(run["h"][t])
+        values[f"x{t}"], values[f"h{t}"] = numeral(run["x"][t], "g"), numeral(run["h"][t])
         frame(
             [
                 rf"a^{{({t})}} &= b + W\,\hid{{h^{{({t - 1})}}}} + U\,\inp{{x^{{({t})}}}} "
-                rf"= {run['b']:g} + {run['W']:g}\cdot {_n(run['h'][t - 1])} + {run['U']:g}\cdot {_n(run['x'][t], 'g')} = {run['a'][t]:.4f}",
+                rf"= {run['b']:g} + {run['W']:g}\cdot {factor(run['h'][t - 1])} + {run['U']:g}\cdot {factor(run['x'][t], 'g')} = {run['a'][t]:.4f}",
                 rf"\hid{{h^{{({t})}}}} &= \tanh(a^{{({t})}}) = {run['h'][t]:.4f}",
             ],
             f"Step {t} forward: the old state and the new input are weighed and added, and the sum passes through tanh.",
             active=[f"x{t}", f"h{t - 1}", f"h{t}", f"x{t}->h{t}", f"h{t - 1}->h{t}"],
         )
-        values[f"o{t}"] = _m(run["p"][t])
+        values[f"o{t}"] = numeral(run["p"][t])
         right = run["y"][t]
         chance = run["p"][t] if right == 0 else 1 - run["p"][t]
         frame(
@@ -128,14 +129,14 @@ def bptt_stepper(run):
     total = 0.0
     for t in range(T, 0, -1):
         onehot = 1 if run["y"][t] == 0 else 0
-        gradients[f"o{t}"] = _m(run["do"][t], "+.4f")
+        gradients[f"o{t}"] = numeral(run["do"][t], "+.4f")
         frame(
             rf"\grad{{\delta o_0^{{({t})}}}} = \tfrac{{1}}{{{T}}}\left(\hat y_0^{{({t})}} - {onehot}\right) = \grad{{{run['do'][t]:.4f}}}",
             f"Step {t} backward begins at its own loss: prediction minus truth, divided by the number of steps. The score of the "
             "other class gets the same with the opposite sign.",
             gradient=["J", f"o{t}", f"o{t}->J"],
         )
-        gradients[f"h{t}"] = _m(run["dh"][t], "+.4f")
+        gradients[f"h{t}"] = numeral(run["dh"][t], "+.4f")
         own = rf"2\,\grad{{\delta o_0^{{({t})}}}}"
         if t == T:
             equation = rf"\grad{{\delta h^{{({t})}}}} = {own} = \grad{{{run['dh'][t]:.4f}}}"
@@ -147,7 +148,7 @@ def bptt_stepper(run):
         else:
             equation = (
                 rf"\grad{{\delta h^{{({t})}}}} = {own} + W\,\grad{{\delta a^{{({t + 1})}}}} "
-                rf"= {{{2 * run['do'][t]:.4f}}} + {run['W']:g}\cdot {_n(run['da'][t + 1])} = \grad{{{run['dh'][t]:.4f}}}"
+                rf"= {{{2 * run['do'][t]:.4f}}} + {run['W']:g}\cdot {factor(run['da'][t + 1])} = \grad{{{run['dh'][t]:.4f}}}"
             )
             says = (
                 f"Two arrows arrive at $h^{{({t})}}$: one from its own output, one from the next state. What they bring is added. This sum is "
@@ -163,11 +164,11 @@ def bptt_stepper(run):
         )
         share = run["da"][t] * run["h"][t - 1]
         total += share
-        values[f"slot{t}"], values["sum"] = _m(share, "+.4f"), _m(total, "+.4f")
+        values[f"slot{t}"], values["sum"] = numeral(share, "+.4f"), numeral(total, "+.4f")
         frame(
             [
                 rf"\left(\frac{{\partial J}}{{\partial W}}\right)^{{({t})}} &= \grad{{\delta a^{{({t})}}}}\, h^{{({t - 1})}} "
-                rf"= {run['da'][t]:.4f}\cdot {_n(run['h'][t - 1])} = \grad{{{share:.4f}}}",
+                rf"= {run['da'][t]:.4f}\cdot {factor(run['h'][t - 1])} = \grad{{{share:.4f}}}",
                 rf"\left(\frac{{\partial J}}{{\partial U}}\right)^{{({t})}} &= \grad{{\delta a^{{({t})}}}}\, x^{{({t})}} = \grad{{{run['da'][t] * run['x'][t]:.4f}}}"
                 rf"\qquad \left(\frac{{\partial J}}{{\partial b}}\right)^{{({t})}} = \grad{{\delta a^{{({t})}}}} = \grad{{{run['da'][t]:.4f}}}",
             ],
@@ -180,10 +181,10 @@ def bptt_stepper(run):
             active=[f"slot{t}", "sum"],
             gradient=[f"h{t}", f"h{t - 1}->h{t}"],
         )
-    gradients["h0"] = _m(run["dh0"], "+.4f")
+    gradients["h0"] = numeral(run["dh0"], "+.4f")
     frame(
         [
-            rf"\grad{{\delta h^{{(0)}}}} &= W\,\grad{{\delta a^{{(1)}}}} = {run['W']:g}\cdot {_n(run['da'][1])} = \grad{{{run['dh0']:.4f}}}",
+            rf"\grad{{\delta h^{{(0)}}}} &= W\,\grad{{\delta a^{{(1)}}}} = {run['W']:g}\cdot {factor(run['da'][1])} = \grad{{{run['dh0']:.4f}}}",
             r"\frac{\partial J}{\partial W} &= "
             + " + ".join(rf"\left(\frac{{\partial J}}{{\partial W}}\right)^{{({t})}}" for t in range(1, T + 1))
             + rf" = \grad{{{total:.4f}}}",
@@ -217,16 +218,6 @@ def routes(run):
         describe="The unrolled network of the worked example: hidden states h(0) to h(3) from left to right, an input below and a "
         "prediction above each of h(1) to h(3), and the loss J at the top.",
     )
-
-
-def _n(number, form=".4f"):
-    """A number as a factor in LaTeX: in brackets where it is negative."""
-    return rf"\left({number:{form}}\right)" if number < 0 else f"{number:{form}}"
-
-
-def _m(number, form=".4f"):
-    """A number for a drawing, with a real minus sign."""
-    return f"{number:{form}}".replace("-", "−")
 
 
 def _describe(values, gradients):

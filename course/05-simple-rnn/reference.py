@@ -8,14 +8,7 @@ import torch
 from torch.nn.functional import cross_entropy, one_hot
 
 from byhand.checking import Terms
-
-
-def tensors(*arrays):
-    return [torch.tensor(a, dtype=torch.float64, requires_grad=True) for a in arrays]
-
-
-def numbers(**results):
-    return {name: value.detach().numpy() for name, value in results.items()}
+from byhand.in_torch import leaves, numbers
 
 
 def run(x, h0, U, W, V, b, c):
@@ -36,16 +29,16 @@ def rnn_step(x, h_prev, U, W, b):
     cell = torch.nn.RNNCell(U.shape[1], U.shape[0], dtype=torch.float64)
     values = {"weight_ih": U, "weight_hh": W, "bias_ih": b, "bias_hh": np.zeros_like(b)}
     cell.load_state_dict({name: torch.tensor(value) for name, value in values.items()})
-    return numbers(h=cell(*tensors(x, h_prev)))
+    return numbers(h=cell(*leaves(x, h_prev)))
 
 
 def rnn_forward(**args):
-    h, o, _ = run(**dict(zip(args, tensors(*args.values()), strict=True)))
+    h, o, _ = run(**dict(zip(args, leaves(*args.values()), strict=True)))
     return numbers(h=h, o=o)
 
 
 def loss(o, y):
-    [o] = tensors(o)
+    [o] = leaves(o)
     J = cross_entropy(o.flatten(0, 1), torch.tensor(y).flatten())
     J.backward()
     return numbers(J=J, do=o.grad)
@@ -72,13 +65,13 @@ def on_paper():
 
 
 def rnn_step_backward(dh, x, h_prev, h, U, W):
-    x, h_prev, U, W, b = tensors(x, h_prev, U, W, np.zeros(len(W)))
+    x, h_prev, U, W, b = leaves(x, h_prev, U, W, np.zeros(len(W)))
     tanh_at(b + h_prev @ W.T + x @ U.T, h).backward(torch.tensor(dh))
     return numbers(dx=x.grad, dh_prev=h_prev.grad, dU=U.grad, dW=W.grad, db=b.grad)
 
 
 def rnn_backward(do, x, h0, h, U, W, V):
-    x, h0, U, W, V, b, c = tensors(x, h0, U, W, V, np.zeros(len(W)), np.zeros(len(V)))
+    x, h0, U, W, V, b, c = leaves(x, h0, U, W, V, np.zeros(len(W)), np.zeros(len(V)))
     states = [h0]
     for t in range(len(x)):
         states.append(tanh_at(b + states[t] @ W.T + x[t] @ U.T, h[t]))
@@ -88,7 +81,7 @@ def rnn_backward(do, x, h0, h, U, W, V):
 
 def truncated_bptt(x, y, h0, U, W, V, b, c, k):
     T, N = y.shape
-    x, h, U, W, V, b, c = tensors(x, h0, U, W, V, b, c)
+    x, h, U, W, V, b, c = leaves(x, h0, U, W, V, b, c)
     total = 0.0
     grads = dict.fromkeys("UWVbc", 0.0)
     for start in range(0, T, k):
@@ -102,7 +95,7 @@ def truncated_bptt(x, y, h0, U, W, V, b, c, k):
 
 
 def leaky_backward(dh, x, h0, h, g, U, W, alpha):
-    x, h0, U, W, b = tensors(x, h0, U, W, np.zeros(len(W)))
+    x, h0, U, W, b = leaves(x, h0, U, W, np.zeros(len(W)))
     states = [h0]
     for t in range(len(x)):
         states.append((1 - alpha) * states[t] + alpha * tanh_at(b + states[t] @ W.T + x[t] @ U.T, g[t]))
@@ -113,7 +106,7 @@ def leaky_backward(dh, x, h0, h, g, U, W, alpha):
 
 
 def sample(first, r, temperature, U, W, V, b, c):
-    U, W, V, b, c = tensors(U, W, V, b, c)
+    U, W, V, b, c = leaves(U, W, V, b, c)
     h, k, drawn = torch.zeros(1, len(W), dtype=torch.float64), first, []
     for u in r:
         x = one_hot(torch.tensor([k]), U.shape[1]).double()

@@ -5,13 +5,7 @@ import torch
 from torch.nn.functional import binary_cross_entropy_with_logits, mse_loss, one_hot
 from torch.nn.functional import cross_entropy as torch_cross_entropy
 
-
-def tensors(*arrays):
-    return [torch.tensor(np.asarray(a), dtype=torch.float64, requires_grad=True) for a in arrays]
-
-
-def numbers(**results):
-    return {name: value.detach().numpy() for name, value in results.items()}
+from byhand.in_torch import leaves, numbers
 
 
 def in_torch(values, **gradients):
@@ -21,7 +15,7 @@ def in_torch(values, **gradients):
 
 def descend(x, y, w, b):
     """One step of gradient descent, rate 1, on the perceptron's loss max(0, -y a); at a = 0 the slope of a mistake counts."""
-    w, b = tensors(w, b)
+    w, b = leaves(w, b)
     a = torch.dot(w, torch.tensor(x, dtype=torch.float64)) + b
     wrong = bool(y * a <= 0)
     if wrong:
@@ -37,7 +31,7 @@ def step(x, y, w, b):
 
 
 def perceptron(X, y, max_epochs):
-    w, b = tensors(np.zeros(X.shape[1]), 0.0)
+    w, b = leaves(np.zeros(X.shape[1]), 0.0)
     counts = []
     while len(counts) < max_epochs and (not counts or counts[-1]):
         counts.append(0)
@@ -48,7 +42,7 @@ def perceptron(X, y, max_epochs):
 
 
 def deep(x, y, W, b, V, c):
-    x, W, b, V, c = tensors(x, W, b, V, c)
+    x, W, b, V, c = leaves(x, W, b, V, c)
     h = x
     for weight, bias in zip(W, b, strict=True):
         h = torch.sigmoid(torch.nn.functional.linear(h, weight, bias))
@@ -66,7 +60,7 @@ def encode_decode(x, W, b, V, c):
 
 def autoencoder(x, W, b, V, c):
     x = torch.tensor(x)
-    W, b, V, c = tensors(W, b, V, c)
+    W, b, V, c = leaves(W, b, V, c)
     J = encode_decode(x, W, b, V, c)
     J.backward()
     return in_torch(dict(J=J), W=W, b=b, V=V, c=c)
@@ -75,7 +69,7 @@ def autoencoder(x, W, b, V, c):
 def pretrain(x, W, b, V, c, batches, rate):
     h, encoders, losses = torch.tensor(x), [], []
     for first in zip(W, b, V, c, strict=True):
-        layer = tensors(*first)
+        layer = leaves(*first)
         optimiser = torch.optim.SGD(layer, lr=rate)
         for batch in batches:
             optimiser.zero_grad()
@@ -103,7 +97,7 @@ def adding(values, first, second):
 
 def rnn_last(x, y, U, W, V, b, c):
     x, y = torch.tensor(x), torch.tensor(y)
-    U, W, V, b, c = tensors(U, W, V, b, c)
+    U, W, V, b, c = leaves(U, W, V, b, c)
     states = [torch.zeros(len(y), len(W), dtype=torch.float64)]
     for x_t in x:
         states.append(torch.tanh(b + states[-1] @ W.T + x_t @ U.T))
@@ -117,7 +111,7 @@ def rnn_last(x, y, U, W, V, b, c):
 
 def carousel(x, y, f, v, c):
     x, y = torch.tensor(x), torch.tensor(y)
-    f, v, c = tensors(f, v, c)
+    f, v, c = leaves(f, v, c)
     states = [torch.zeros_like(y)]
     for value, marker in zip(x[..., 0], x[..., 1], strict=True):
         states.append(f * states[-1] + marker * value)

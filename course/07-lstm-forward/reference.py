@@ -9,18 +9,15 @@ from checks import GATES, KEYS, NAMES
 from torch.nn.functional import linear
 
 from byhand.checking.terms import Terms, logit
+from byhand.in_torch import numbers
 
 
 def tensor(array):
     return torch.tensor(np.asarray(array, dtype=float), dtype=torch.float64)
 
 
-def numbers(results):
-    return {name: value.detach().numpy() for name, value in results.items()}
-
-
 def sigmoid(a):
-    return numbers(dict(s=torch.sigmoid(tensor(a))))
+    return numbers(s=torch.sigmoid(tensor(a)))
 
 
 def lstm_step(x, y_prev, c_prev, params):
@@ -35,13 +32,13 @@ def lstm_step(x, y_prev, c_prev, params):
     i, f, g, o = (linear(tensor(x), cell.weight_ih, cell.bias_ih) + linear(tensor(y_prev), cell.weight_hh)).chunk(
         4, dim=1
     )
-    return numbers(dict(z=g.tanh(), i=i.sigmoid(), f=f.sigmoid(), o=o.sigmoid(), c=c, y=y))
+    return numbers(z=g.tanh(), i=i.sigmoid(), f=f.sigmoid(), o=o.sigmoid(), c=c, y=y)
 
 
 def from_torch(weight_ih, weight_hh, bias_ih, bias_hh):
     whole = {"W": tensor(weight_ih), "R": tensor(weight_hh), "b": tensor(bias_ih) + tensor(bias_hh)}
     blocks = {m: dict(zip("ifzo", value.chunk(4), strict=True)) for m, value in whole.items()}
-    return numbers({key: blocks[key[0]][key[1]] for key in KEYS})
+    return numbers(**{key: blocks[key[0]][key[1]] for key in KEYS})
 
 
 def one_step(x, y_prev, c_prev, p):
@@ -54,7 +51,7 @@ def one_step(x, y_prev, c_prev, p):
 
 
 def peephole_step(x, y_prev, c_prev, params):
-    return numbers(one_step(tensor(x), tensor(y_prev), tensor(c_prev), {k: tensor(v) for k, v in params.items()}))
+    return numbers(**one_step(tensor(x), tensor(y_prev), tensor(c_prev), {k: tensor(v) for k, v in params.items()}))
 
 
 def lstm_forward(x, y0, c0, params):
@@ -63,7 +60,7 @@ def lstm_forward(x, y0, c0, params):
     for x_t in tensor(x):
         steps.append(one_step(x_t, y, c, p))
         y, c = steps[-1]["y"], steps[-1]["c"]
-    return numbers({name: torch.stack([s[name] for s in steps]) for name in NAMES})
+    return numbers(**{name: torch.stack([s[name] for s in steps]) for name in NAMES})
 
 
 def count_parameters(D, H):

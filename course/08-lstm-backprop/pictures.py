@@ -8,6 +8,7 @@ import numpy as np
 from byhand.drawing import Drawing, Svg
 from byhand.live import live_figure
 from byhand.lstm_cell import GATES, PEEPHOLES, STATES, Pictures, forward_numbers, pictures
+from byhand.numerals import factor, numeral
 from byhand.palette import PALETTE
 from byhand.routes import Edge, RoutePicker, Routes
 from byhand.stepper import Frame, Stepper
@@ -39,7 +40,7 @@ def backward_stepper(steps, d, p, Delta):
     frames = []
 
     def frame(equation, sentence, gradient=(), step=2, extra=None):
-        values = {name: _m(steps[step][name][0], "g" if name == "x" else ".4f") for name in STATES}
+        values = {name: numeral(steps[step][name][0], "g" if name == "x" else ".4f") for name in STATES}
         here = dict(known) if step == 2 else {}
         gradients = here | (extra or {})
         loss = step == 2
@@ -172,7 +173,7 @@ def backward_stepper(steps, d, p, Delta):
     frame(
         [
             r"\grad{\delta x^{(2)}} &= \sum_\star \par{W_\star^\top}\,\grad{\delta\bar{\star}^{(2)}}",
-            "&= " + " + ".join(_n(dx[k][0]) for k in BARS) + rf" = \grad{{{sum(dx.values())[0]:.4f}}}",
+            "&= " + " + ".join(factor(dx[k][0]) for k in BARS) + rf" = \grad{{{sum(dx.values())[0]:.4f}}}",
         ],
         "All four sums have their gradient, and so everything that entered them can be served. The input, by four arrows, in the order z, i, f, o. "
         "(Were there a layer below, this would be what it gets.)",
@@ -206,7 +207,7 @@ def backward_stepper(steps, d, p, Delta):
 
 def whole_step(steps, d, t=2):
     """Both pictures of the cell with the values and all gradients of one step (of the first entry)."""
-    values = {name: _m(steps[t][name][0], "g" if name == "x" else ".4f") for name in STATES}
+    values = {name: numeral(steps[t][name][0], "g" if name == "x" else ".4f") for name in STATES}
     gradients = {name: _g(d[t][name][0]) for name in ("y", "o_bar", "c", "f_bar", "i_bar", "z_bar")}
     lit = [*gradients, "o->y", "o_bar->o", "tanh_c->y", "c->tanh_c", "c->o_bar", "cf->c", "zi->c", "f->cf", "i->zi", "z->zi",
            "f_bar->f", "i_bar->i", "z_bar->z"]  # fmt: skip
@@ -256,12 +257,12 @@ def routes_of_c_and_y(steps, d, p, Delta):
         frames.append(Frame(
             g.svg(
                 gradient=["u", name, "J", f"u->{name}", f"{name}->J"],
-                gradients={f"u->{name}": _m(local), f"{name}->J": _g(total)},
+                gradients={f"u->{name}": numeral(local), f"{name}->J": _g(total)},
                 describe=f"Route {n} of c(2): by {name} to J. Local derivative {local:.4f}, total derivative at its head {total:.4f}.",
             ),
             _lines([
                 latex + rf" = {local:.4f}",
-                rf"\grad{{{total:.4f}}} \cdot {_n(local)} &= \grad{{{terms[n - 1]:.4f}}}, \qquad \text{{sum so far: }} {so_far:.4f}",
+                rf"\grad{{{total:.4f}}} \cdot {factor(local)} &= \grad{{{terms[n - 1]:.4f}}}, \qquad \text{{sum so far: }} {so_far:.4f}",
             ]),
             f"Arrow {n} of 5: {where}",
         ))  # fmt: skip
@@ -269,7 +270,7 @@ def routes_of_c_and_y(steps, d, p, Delta):
         g.svg(gradient=["u", "J", *heads, *g.arrows], gradients={f"{n}->J": _g(heads[n][1]) for n in heads},
               describe="All five routes of c(2) together."),
         _lines([
-            r"\grad{\delta c^{(2)}_1} &= " + " + ".join(_n(t) for t in terms),
+            r"\grad{\delta c^{(2)}_1} &= " + " + ".join(factor(t) for t in terms),
             rf"&= \grad{{{sum(terms):.4f}}}",
         ]),
         "Together: five arrows, five terms. Without peepholes three of them would be gone, and only the arrows into $y^{(2)}$ and along the highway "
@@ -294,7 +295,7 @@ def routes_of_c_and_y(steps, d, p, Delta):
         frames.append(Frame(
             h.svg(gradient=["u", k, "J", f"u->{k}", f"{k}->J"], gradients={f"u->{k}": _g(part)}, describe=f"y(2) by the sum {k}-bar of step 3 to J."),
             _lines([
-                rf"\left(\par{{R_{k}^\top}}\,\grad{{\delta {LATEX[k]}^{{(3)}}}}\right)_1 &= {_n(column[0], 'g')}\cdot {_n(delta[0])} + {_n(column[1], 'g')}\cdot {_n(delta[1])} = \grad{{{part:.4f}}}",
+                rf"\left(\par{{R_{k}^\top}}\,\grad{{\delta {LATEX[k]}^{{(3)}}}}\right)_1 &= {factor(column[0], 'g')}\cdot {factor(delta[0])} + {factor(column[1], 'g')}\cdot {factor(delta[1])} = \grad{{{part:.4f}}}",
                 rf"\text{{sum so far}} &= {total:.4f}" + last,
             ]),
             f"Arrow {n} of 5: into the {GATES[k]} of step 3. Here the arrows do not keep the entries apart: $y_1$ is heard by both cells, so the first column "
@@ -424,9 +425,9 @@ def sums_stepper(steps, d, p):
     values = {}
     for t in X:
         values |= {
-            f"y{t}": _m(steps[t - 1]["y"][0]),
-            f"c_prev{t}": _m(steps[t - 1]["c"][0]),
-            f"c{t}": _m(steps[t]["c"][0]),
+            f"y{t}": numeral(steps[t - 1]["y"][0]),
+            f"c_prev{t}": numeral(steps[t - 1]["c"][0]),
+            f"c{t}": numeral(steps[t]["c"][0]),
         }
         values |= {f"f{t}": _g(d[t]["f_bar"][0]), f"o{t}": _g(d[t]["o_bar"][0])}
     slots = [f"{row}{t}" for row in rows for t in X]
@@ -532,18 +533,8 @@ def _lines(equation):
     return equation if isinstance(equation, str) else r"\begin{aligned}" + r" \\ ".join(equation) + r"\end{aligned}"
 
 
-def _n(number, form=".4f"):
-    """A number as a factor in LaTeX: in brackets where it is negative."""
-    return rf"\left({number:{form}}\right)" if number < 0 else f"{number:{form}}"
-
-
-def _m(number, form=".4f"):
-    """A number for a drawing, with a real minus sign."""
-    return f"{number:{form}}".replace("-", "−")
-
-
 def _g(number):
-    return _m(number, "+.4f")
+    return numeral(number, "+.4f")
 
 
 # How far the error reaches back

@@ -10,6 +10,7 @@ import torch
 from checks import PARAMETERS
 
 from byhand.checking.terms import Terms
+from byhand.in_torch import numbers
 
 
 def leaf(array):
@@ -18,10 +19,6 @@ def leaf(array):
 
 def fixed(array):
     return torch.tensor(np.asarray(array), dtype=torch.float64)
-
-
-def numbers(**results):
-    return {name: value.detach().numpy().copy() for name, value in results.items()}
 
 
 def at(total, saved, inverse):

@@ -5,6 +5,7 @@ import numpy as np
 
 from byhand.drawing import Drawing, Svg
 from byhand.live import live_figure
+from byhand.numerals import numeral
 from byhand.palette import PALETTE
 from byhand.stepper import Frame, Stepper
 
@@ -26,7 +27,7 @@ def chain_stepper(W, h, dh):
             d.arrow(f"h{t - 1}", f"h{t}", "W")
     d.node("J", 64 + 138 * T + 108, 84, "J", "loss", size=44)
     d.arrow(f"h{T}", "J")
-    values = {f"h{t}": f"({_m(h[t, 0])}, {_m(h[t, 1])})" for t in range(T + 1)}
+    values = {f"h{t}": f"({numeral(h[t, 0], '.2f')}, {numeral(h[t, 1], '.2f')})" for t in range(T + 1)}
     gradients, frames = {}, []
 
     def frame(equation, sentence, active=(), gradient=()):
@@ -37,7 +38,7 @@ def chain_stepper(W, h, dh):
         drawing = d.svg(active=active, gradient=gradient, values=values, gradients=gradients, describe=describe)
         frames.append(Frame(drawing, equation, sentence))
 
-    gradients[f"h{T}"] = f"({_m(dh[0], '+.2f')}, {_m(dh[1], '+.2f')})"
+    gradients[f"h{T}"] = f"({numeral(dh[0], '+.2f')}, {numeral(dh[1], '+.2f')})"
     frame(
         [
             rf"\par{{\boldsymbol{{W}}}} &= {_matrix(W, '.1f')}",
@@ -58,7 +59,7 @@ def chain_stepper(W, h, dh):
             active=[f"h{t - 1}", f"h{t}", f"h{t - 1}->h{t}"],
         )
         before, row, product = row, row @ S, product @ S
-        gradients[f"h{t - 1}"] = f"({_m(row[0], '+.2f')}, {_m(row[1], '+.2f')})"
+        gradients[f"h{t - 1}"] = f"({numeral(row[0], '+.2f')}, {numeral(row[1], '+.2f')})"
         frame(
             [
                 rf"\grad{{\frac{{dJ}}{{d\boldsymbol{{h}}^{{({t - 1})}}}}}} "
@@ -85,11 +86,6 @@ def chain_stepper(W, h, dh):
 def _matrix(m, form=".4f"):
     rows = r" \\ ".join(" & ".join(f"{v:{form}}" for v in row) for row in m)
     return rf"\begin{{pmatrix}} {rows} \end{{pmatrix}}"
-
-
-def _m(number, form=".2f"):
-    """A number for a drawing, with a real minus sign."""
-    return f"{number:{form}}".replace("-", "−")
 
 
 # Two maps of the plane ---------------------------------------------------------------------------
@@ -315,7 +311,7 @@ def _map(paths, k):
     for value in (1, 1.5, 2, 2.5):
         parts.append(f'<text class="v" x="{_place(value, 0)[0]:.1f}" y="{y0 + 14}">{value:g}</text>')
     for value in (-0.5, 0, 0.5):
-        parts.append(f'<text class="v" x="{x0 - 16}" y="{_place(0, value)[1]:.1f}">{_m(value, "g")}</text>')
+        parts.append(f'<text class="v" x="{x0 - 16}" y="{_place(0, value)[1]:.1f}">{numeral(value, "g")}</text>')
     parts.append(f'<text class="t i" x="{(x0 + x1) / 2:.0f}" y="{y0 + 32}">w</text>')
     parts.append(f'<text class="t i" x="{x0 - 36}" y="{(y0 + y1) / 2:.0f}">b</text>')
     for (w, b), text in (((2.3, 0.45), "low plateau, J ≈ 0.23"), ((1.5, -0.8), "high plateau, J ≈ 2.1")):

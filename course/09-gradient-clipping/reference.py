@@ -10,10 +10,7 @@ import torch
 from torch.autograd.functional import jacobian
 
 from byhand.checking.terms import Terms
-
-
-def tensors(*arrays):
-    return [torch.tensor(np.asarray(a), dtype=torch.float64) for a in arrays]
+from byhand.in_torch import tensors
 
 
 def on_paper():

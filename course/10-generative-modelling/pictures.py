@@ -7,6 +7,7 @@ import numpy as np
 
 from byhand.drawing import Drawing, Svg
 from byhand.live import live_figure
+from byhand.numerals import numeral
 from byhand.palette import PALETTE
 from byhand.stepper import Frame, Stepper
 
@@ -114,7 +115,7 @@ def likelihood_stepper(data, theta, best):
             rf"&= {terms[0]:.4f} - {-terms[1]:.4f} - {-terms[2]:.4f} = {terms.sum():.4f}",
         ],
         "The three terms of the KL. Two of them are negative: where the ochre bar is the higher one. The sum is not, and never is.",
-        marks=[_m(t, "+.4f") for t in terms],
+        marks=[numeral(t, "+.4f") for t in terms],
     )
     frame(
         [
@@ -180,11 +181,6 @@ def _svg(W, H, parts, describe, least):
     )
 
 
-def _m(number, form=".2f"):
-    """A number for a drawing, with a real minus sign."""
-    return f"{number:{form}}".replace("-", "−")
-
-
 # The two directions of the KL --------------------------------------------------------------------
 
 GRID = np.linspace(-13, 13, 2601)
@@ -239,7 +235,7 @@ def _view(p, models, describe):
         f'<path d="M0 {base}H{W}" stroke="var(--bh-muted)" fill="none"/>',
     ]
     for value in range(-6, 7, 2):
-        parts.append(f'<text class="v" x="{(value + 6.5) * W / 13:.0f}" y="{base + 13}">{_m(value, "d")}</text>')
+        parts.append(f'<text class="v" x="{(value + 6.5) * W / 13:.0f}" y="{base + 13}">{numeral(value, "d")}</text>')
     for n, (q, role, dashes, label) in enumerate(models):
         parts.append(
             f'<path d="M{path(q)}" fill="none" stroke="var(--bh-{role})" stroke-width="2.4" stroke-dasharray="{dashes}"/>'

@@ -6,14 +6,7 @@ from torch.distributions import Bernoulli, Categorical, Independent, MixtureSame
 from torch.nn.functional import kl_div
 
 from byhand.checking import Terms
-
-
-def tensors(*arrays, grad=False):
-    return [torch.tensor(a, dtype=torch.float64, requires_grad=grad) for a in arrays]
-
-
-def numbers(**results):
-    return {name: value.detach().numpy() for name, value in results.items()}
+from byhand.in_torch import leaves, numbers, tensors
 
 
 def categorical(p, q):
@@ -46,14 +39,14 @@ def gaussian_terms(mu_p, sigma_p, mu_q, sigma_q, eps):
 
 
 def categorical_fit(o, x):
-    [o] = tensors(o, grad=True)
+    [o] = leaves(o)
     J = -Categorical(logits=o).log_prob(torch.tensor(x)).mean()
     J.backward()
     return numbers(J=J, do=o.grad)
 
 
 def gaussian_fit(mu, log_sigma, x):
-    mu, log_sigma = tensors(mu, log_sigma, grad=True)
+    mu, log_sigma = leaves(mu, log_sigma)
     J = -Independent(Normal(mu, log_sigma.exp()), 1).log_prob(torch.tensor(x)).mean()
     J.backward()
     return numbers(J=J, dmu=mu.grad, dlog_sigma=log_sigma.grad)

@@ -5,6 +5,7 @@ import numpy as np
 
 from byhand.drawing import Drawing, Svg
 from byhand.live import live_figure
+from byhand.numerals import factor, numeral
 from byhand.stepper import Frame, Stepper
 
 
@@ -19,16 +20,6 @@ def autoregressive_graph(D=4):
     return d.svg(
         describe="Four pixels in a row. Each has an arrow to every pixel after it: x1 to x2, x3 and x4; x2 to x3 and x4; x3 to x4."
     )
-
-
-def _m(number, form=".4f"):
-    """A number for a drawing, with a real minus sign."""
-    return f"{number:{form}}".replace("-", "−")
-
-
-def _n(number, form=".4f"):
-    """A number as a factor in LaTeX: in brackets where it is negative."""
-    return rf"\left({number:{form}}\right)" if number < 0 else f"{number:{form}}"
 
 
 def nade_stepper(run):
@@ -54,7 +45,7 @@ def nade_stepper(run):
         if k < D:
             d.arrow(f"h{k}", f"h{k + 1}")
             d.arrow(f"x{k}", f"h{k + 1}", f"W_{k}")
-    values, gradients, frames = {"c": _m(run["c"], "g")}, {}, []
+    values, gradients, frames = {"c": numeral(run["c"], "g")}, {}, []
 
     def frame(equation, sentence, active=(), gradient=()):
         dim = [f"slot{k}" for k in range(1, D + 1) if f"slot{k}" not in values]
@@ -73,12 +64,12 @@ def nade_stepper(run):
     )
     for k in range(1, D + 1):
         values[f"x{k}"] = f"{run['x'][k]:g}"
-        values[f"h{k}"], values[f"p{k}"] = f"{_m(run['a'][k], '.2f')}\n{run['h'][k]:.4f}", f"{run['p'][k]:.4f}"
+        values[f"h{k}"], values[f"p{k}"] = f"{numeral(run['a'][k], '.2f')}\n{run['h'][k]:.4f}", f"{run['p'][k]:.4f}"
         came = [f"h{k - 1}", f"x{k - 1}", f"h{k - 1}->h{k}", f"x{k - 1}->h{k}"] if k > 1 else ["c", "c->h1"]
         first = (
             rf"a_1 &= c = {run['c']:g}"
             if k == 1
-            else rf"a_{k} &= a_{k - 1} + x_{k - 1} W_{k - 1} = {run['a'][k - 1]:g} + {run['x'][k - 1]:g}\cdot {_n(run['W'][k - 1], 'g')} = {run['a'][k]:g}"
+            else rf"a_{k} &= a_{k - 1} + x_{k - 1} W_{k - 1} = {run['a'][k - 1]:g} + {run['x'][k - 1]:g}\cdot {factor(run['W'][k - 1], 'g')} = {run['a'][k]:g}"
         )
         score = run["b"][k] + run["V"][k] * run["h"][k]
         frame(
@@ -102,26 +93,26 @@ def nade_stepper(run):
         active=["J", *(f"p{k}" for k in range(1, D + 1)), *(f"p{k}->J" for k in range(1, D + 1))],
     )
     for k in range(D, 0, -1):
-        values[f"slot{k}"] = _m(run["dW"][k], "+.4f") if run["dW"][k] else "0"
+        values[f"slot{k}"] = numeral(run["dW"][k], "+.4f") if run["dW"][k] else "0"
         arrived = run["A"][k + 1]
         frame(
-            rf"\frac{{\partial J}}{{\partial W_{k}}} = x_{k}\,\grad{{A}} = {run['x'][k]:g} \cdot {_n(arrived, '.4f' if arrived else 'g')} = \grad{{{run['dW'][k]:{'.4f' if run['dW'][k] else 'g'}}}}",
+            rf"\frac{{\partial J}}{{\partial W_{k}}} = x_{k}\,\grad{{A}} = {run['x'][k]:g} \cdot {factor(arrived, '.4f' if arrived else 'g')} = \grad{{{run['dW'][k]:{'.4f' if run['dW'][k] else 'g'}}}}",
             "First the column of $W$. Nothing has come back yet, so $A = 0$: the last pixel's weight reaches no prediction."
             if k == D
             else f"First the column of $W$: it acted on the pixels after {k}, and $A$ holds what came back from exactly these.",
             active=[f"slot{k}"],
             gradient=[f"h{k}->h{k + 1}", f"x{k}->h{k + 1}", f"h{k + 1}"] if k < D else [],
         )
-        gradients[f"p{k}"], gradients[f"h{k}"] = _m(run["do"][k], "+.4f"), _m(run["A"][k], "+.4f")
+        gradients[f"p{k}"], gradients[f"h{k}"] = numeral(run["do"][k], "+.4f"), numeral(run["A"][k], "+.4f")
         frame(
             [
                 rf"\grad{{\delta o_{k}}} &= p_{k} - x_{k} = \grad{{{run['do'][k]:.4f}}}",
-                rf"\grad{{A}} &\leftarrow \grad{{A}} + \grad{{\delta o_{k}}}\, V_{k}\, h_{k}(1 - h_{k}) = {arrived:{'.4f' if arrived else 'g'}} + {_n(run['da'][k])} = \grad{{{run['A'][k]:.4f}}}",
+                rf"\grad{{A}} &\leftarrow \grad{{A}} + \grad{{\delta o_{k}}}\, V_{k}\, h_{k}(1 - h_{k}) = {arrived:{'.4f' if arrived else 'g'}} + {factor(run['da'][k])} = \grad{{{run['A'][k]:.4f}}}",
             ],
             f"Then pixel {k}'s own part joins: prediction minus truth, through $V_{k}$ and the sigmoid, to the running sum. The purple number at $a_{k}$ is $A$.",
             gradient=["J", f"p{k}", f"p{k}->J", f"h{k}", f"h{k}->p{k}"],
         )
-    gradients["c"] = _m(run["A"][1], "+.4f")
+    gradients["c"] = numeral(run["A"][1], "+.4f")
     frame(
         rf"\frac{{\partial J}}{{\partial c}} = \grad{{A}} = \grad{{{run['A'][1]:.4f}}}",
         "What is left over arrives at $c$, with which every sum began. One sweep forward, one back: nothing was computed twice.",

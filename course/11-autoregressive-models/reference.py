@@ -8,24 +8,18 @@ from checks import consequences, every_image
 from torch.nn.functional import binary_cross_entropy_with_logits as torch_loss
 from torch.nn.functional import linear
 
-
-def tensors(*arrays):
-    return [torch.tensor(a, dtype=torch.float64, requires_grad=True) for a in arrays]
-
-
-def numbers(**results):
-    return {name: value.detach().numpy() for name, value in results.items()}
+from byhand.in_torch import leaves, numbers
 
 
 def nll(o, x):
-    [o] = tensors(o)
+    [o] = leaves(o)
     J = torch_loss(o, torch.tensor(x), reduction="sum") / len(x)
     J.backward()
     return numbers(J=J, do=o.grad)
 
 
 def fvsbn(x, W, b):
-    W, b = tensors(W, b)
+    W, b = leaves(W, b)
     x = torch.tensor(x)
     o = linear(x, W.tril(-1), b)
     J = torch_loss(o, x, reduction="sum") / len(x)
@@ -44,7 +38,7 @@ def total(scores, leaky, D, W, W_leaky, b):
 def nade_scores(x, W, V, b, c):
     """One hidden layer for each pixel, each fed with the pixels before it alone."""
     D = len(b)
-    x, W, V, b, c = tensors(x, W, V, b, c)
+    x, W, V, b, c = leaves(x, W, V, b, c)
     before = torch.ones(D, D, dtype=torch.float64).tril(-1)  # row d: the pixels that pixel d may see
     h = torch.stack([torch.sigmoid(linear(x * before[d], W, c)) for d in range(D)])
     o = torch.stack([linear(h[d], V[d][None], b[d][None])[:, 0] for d in range(D)], dim=1)
@@ -54,7 +48,7 @@ def nade_scores(x, W, V, b, c):
 def nade_gradients(do, x, h, V):
     """Autograd at the hidden layers that are given: what W, b and c are does not matter."""
     D, _, H = h.shape
-    V, W, b, c = tensors(V, np.zeros((H, D)), np.zeros(D), np.zeros(H))
+    V, W, b, c = leaves(V, np.zeros((H, D)), np.zeros(D), np.zeros(H))
     x, given = torch.tensor(x), torch.tensor(h).logit()
     before = torch.ones(D, D, dtype=torch.float64).tril(-1)
     scores = []
@@ -78,7 +72,7 @@ def masks(m0, m1, m2):
 
 def made(x, params, masks, given=None):
     """MADE's scores, hidden layers and parameters; with `given` hidden layers autograd works at those."""
-    p = dict(zip(params, tensors(*params.values()), strict=True))
+    p = dict(zip(params, leaves(*params.values()), strict=True))
     weight = {k: p[k] * torch.tensor(m) for k, m in masks.items()}
     x, hidden = torch.tensor(x), []
     h = x

@@ -7,14 +7,10 @@ import numpy as np
 from byhand import svg
 from byhand.drawing import Drawing
 from byhand.live import live_figure
+from byhand.numerals import numeral
 from byhand.stepper import Frame, Stepper
 
 # Grids of cells ----------------------------------------------------------------------------------
-
-
-def _m(number, form=".2f"):
-    """A number for a drawing, with a real minus sign."""
-    return f"{number:{form}}".replace("-", "−")
 
 
 def _n(number, form=".2f"):
@@ -85,7 +81,7 @@ def _convolution(x, w, known):
             )  # fmt: skip
     for u in range(3):
         for v in range(3):
-            label = _m(w[u, v], "g") if (u, v) in w else "×"
+            label = numeral(w[u, v], "g") if (u, v) in w else "×"
             d.node(
                 f"w{u},{v}",
                 296 + 58 * v,
@@ -157,7 +153,7 @@ def convolution_stepper(run):
         active=[f"w{u},{v}" for u, v in w],
     )
     for i, j in places:
-        known[f"a{i},{j}"] = _m(a[i][j])
+        known[f"a{i},{j}"] = numeral(a[i][j], ".2f")
         under = [f"x{i + u - 1},{j + v - 1}" for u, v in w]
         terms = " + ".join(rf"\par{{{_n(w[u, v], 'g')}}}\cdot \inp{{{pixel(i + u - 1, j + v - 1)}}}" for u, v in w)
         frame(
@@ -172,14 +168,14 @@ def convolution_stepper(run):
         active=[f"a{i},{j}" for i, j in places],
     )
     for i, j in places:
-        known[f"da{i},{j}"] = _m(da[i][j], "+.2f")
+        known[f"da{i},{j}"] = numeral(da[i][j], "+.2f")
     frame(
         r"\grad{\frac{\partial J}{\partial a_{i,j}}} = \sigma(a_{i,j}) - x_{i,j}",
         "At every logit the gradient is prediction minus truth. Where the pixel is 1 it is negative: the logit should grow.",
         active=[f"da{i},{j}" for i, j in places],
     )
     for u, v in w:
-        known[f"dw{u},{v}"] = _m(run["dw"][u, v], "+.2f")
+        known[f"dw{u},{v}"] = numeral(run["dw"][u, v], "+.2f")
         met = [(i, j) for i, j in places if pixel(i + u - 1, j + v - 1)]
         sum_of = " + ".join(_n(da[i][j]) for i, j in met)
         frame(
@@ -207,7 +203,7 @@ def convolution_stepper(run):
         active=[f"dw{u},{v}" for u, v in places if (u, v) not in w],
     )
     for i, j in ((1, 1), (0, 0)):
-        known[f"dx{i},{j}"] = _m(dx[i][j], "+.2f")
+        known[f"dx{i},{j}"] = numeral(dx[i][j], "+.2f")
         routes = [(u, v, i - u + 1, j - v + 1) for u, v in w if 0 <= i - u + 1 < 3 and 0 <= j - v + 1 < 3]
         terms = [rf"\par{{{_n(w[u, v], 'g')}}}\cdot \grad{{{_n(da[y][z])}}}" for u, v, y, z in routes]
         names = [rf"\par{{w_{{{u},{v}}}}}\,\grad{{\delta a_{{{y},{z}}}}}" for u, v, y, z in routes]
@@ -222,7 +218,7 @@ def convolution_stepper(run):
             active=[*(f"w{u},{v}" for u, v, _, _ in routes), f"dx{i},{j}", *(f"da{y},{z}" for _, _, y, z in routes)],
         )
     for i, j in places:
-        known[f"dx{i},{j}"] = _m(dx[i][j], "+.2f")
+        known[f"dx{i},{j}"] = numeral(dx[i][j], "+.2f")
     frame(
         r"\grad{\frac{\partial J}{\partial x_{i,j}}} = \sum_{u,v} \par{w_{u,v}}\, \grad{\frac{\partial J}{\partial a_{i-u+1,\,j-v+1}}}",
         "All of it. The last pixel gets 0: no logit looks at it, since none comes after it. In a deeper layer x is not the image but the layer below, and "

@@ -5,13 +5,7 @@ import torch
 import torch.nn.functional as F
 from checks import about_the_world, tiny_world
 
-
-def tensors(*arrays):
-    return [torch.tensor(a, dtype=torch.float64, requires_grad=True) for a in arrays]
-
-
-def numbers(**results):
-    return {name: value.detach().numpy() for name, value in results.items()}
+from byhand.in_torch import leaves, numbers
 
 
 def same(x, w, b=None):
@@ -26,11 +20,11 @@ def torch_mask(k, kind):
 
 
 def conv(x, w, b):
-    return numbers(a=same(*tensors(x, w, b)))
+    return numbers(a=same(*leaves(x, w, b)))
 
 
 def conv_backward(da, x, w):
-    x, w, b = tensors(x, w, np.zeros(len(w)))
+    x, w, b = leaves(x, w, np.zeros(len(w)))
     same(x, w, b).backward(torch.tensor(da))
     return dict(dx=x.grad.numpy(), dw=w.grad.numpy(), db=b.grad.numpy())
 
@@ -51,13 +45,13 @@ def colour_masks(k, C):
 
 
 def masked_backward(da, x, w, m):
-    x, w, b = tensors(x, w, np.zeros(len(w)))
+    x, w, b = leaves(x, w, np.zeros(len(w)))
     same(x, w * torch.tensor(m), b).backward(torch.tensor(da))
     return dict(dx=x.grad.numpy(), dw=w.grad.numpy(), db=b.grad.numpy())
 
 
 def field_of(kinds, k, H, W, i, j):
-    [x] = tensors(np.zeros((1, 1, H, W)))
+    [x] = leaves(np.zeros((1, 1, H, W)))
     a = x
     for kind in kinds:
         a = same(a, torch_mask(k, kind)[None, None])
@@ -66,7 +60,7 @@ def field_of(kinds, k, H, W, i, j):
 
 
 def field_of_two(layers, k, H, W, i, j):
-    [x] = tensors(np.zeros((1, 1, H, W)))
+    [x] = leaves(np.zeros((1, 1, H, W)))
     ones, r = torch.ones(1, 1, k, k, dtype=torch.float64), k // 2
     rows_up_to_here = ones.clone()
     rows_up_to_here[:, :, r + 1 :] = 0
@@ -84,13 +78,13 @@ def with_the_world(model):
     """The torch reference of a model: logits, loss, gradients, and what its logits say about the tiny world."""
 
     def reference(x, p, p_tiny):
-        t = dict(zip(p, tensors(*p.values()), strict=True))
+        t = dict(zip(p, leaves(*p.values()), strict=True))
         images = torch.tensor(x)
         logits = model(images, t)
         J = F.binary_cross_entropy_with_logits(logits, images, reduction="sum") / len(x)
         J.backward()
         world = tiny_world()
-        tiny = dict(zip(p_tiny, tensors(*p_tiny.values()), strict=True))
+        tiny = dict(zip(p_tiny, leaves(*p_tiny.values()), strict=True))
         of_the_world = model(torch.tensor(world), tiny).detach().numpy()
         grads = {f"d{name}": value.grad.numpy() for name, value in t.items()}
         return numbers(logits=logits, J=J) | grads | about_the_world(of_the_world, world)

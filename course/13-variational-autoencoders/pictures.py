@@ -9,21 +9,12 @@ import numpy as np
 
 from byhand.drawing import Drawing, Svg, stylesheet
 from byhand.live import live_figure
+from byhand.numerals import factor, numeral
 from byhand.palette import PALETTE
 from byhand.routes import Edge, RoutePicker, Routes
 from byhand.stepper import Frame, Stepper
 
 LOG_2PI = np.log(2 * np.pi)
-
-
-def _m(number, form=".4f"):
-    """A number for a drawing, with a real minus sign."""
-    return f"{number:{form}}".replace("-", "−")
-
-
-def _n(number, form=".4f"):
-    """A number as a factor in LaTeX: in brackets where it is negative."""
-    return rf"\left({number:{form}}\right)" if number < 0 else f"{number:{form}}"
 
 
 # Two architectures
@@ -108,7 +99,7 @@ def _elbo_picture(e, lit=(), levels=(), point=False, q=None, describe=""):
     for tick in range(-2, 4):
         x, y = at(tick, 0)
         parts.append(
-            f'<path class="f" d="M{x:.1f} {y:.1f}v5"/><text class="v" x="{x:.1f}" y="{y + 15:.1f}">{_m(tick, "g")}</text>'
+            f'<path class="f" d="M{x:.1f} {y:.1f}v5"/><text class="v" x="{x:.1f}" y="{y + 15:.1f}">{numeral(tick, "g")}</text>'
         )
     parts.append(
         f'<text class="t" x="{left + width / 2}" y="{top + height + 34}"><tspan class="i">z</tspan></text></g>'
@@ -145,7 +136,7 @@ def _elbo_picture(e, lit=(), levels=(), point=False, q=None, describe=""):
         f'<g class="r-loss{" a" if "log_p" in levels else ""}"><path class="f" d="M{x0} {exact:.1f}H{x1}"/></g>'
     )
     parts.append(
-        f'<g class="r-plain"><text class="t e" x="{x1 + 8}" y="{exact - 1:.1f}">log p(x) {_m(e["log_p"])}</text></g>'
+        f'<g class="r-plain"><text class="t e" x="{x1 + 8}" y="{exact - 1:.1f}">log p(x) {numeral(e["log_p"])}</text></g>'
     )
     if "elbo" in levels:
         if elbo - exact > 4:
@@ -162,7 +153,7 @@ def _elbo_picture(e, lit=(), levels=(), point=False, q=None, describe=""):
             f'<g class="r-hidden a"><path class="f" d="M{x0} {elbo:.1f}H{x1}" style="stroke-dasharray:7 4"/></g>'
         )
         parts.append(
-            f'<g class="r-plain"><text class="t e" x="{x1 + 8}" y="{y:.1f}">ELBO {_m(e["elbo"] if not q else e["log_p"])}</text></g>'
+            f'<g class="r-plain"><text class="t e" x="{x1 + 8}" y="{y:.1f}">ELBO {numeral(e["elbo"] if not q else e["log_p"])}</text></g>'
         )
     return Svg(
         f'<svg class="bh-svg" role="img" aria-label="{escape(describe)}" viewBox="0 0 660 260" width="660" height="260" '
@@ -174,7 +165,7 @@ def elbo_stepper(e):
     """The derivation with numbers; `e` holds the numbers of the worked example."""
     base = (
         f"Over z: the prior N(0, 1), the encoder's answer q = N({e['mu']:g}, {e['sigma']:g} squared), and the true posterior "
-        f"N({e['post_mean']:g}, {e['post_var']:g}). At the side the level of log p(x), {_m(e['log_p'])}. "
+        f"N({e['post_mean']:g}, {e['post_var']:g}). At the side the level of log p(x), {numeral(e['log_p'])}. "
     )
     at = e["at_one"]
     three = r"\underbrace{\mathbb{E}_q[\log p(x|z)]}_{%s} - \underbrace{\mathbb{E}_q\left[\log\tfrac{q(z|x)}{p(z)}\right]}_{%s} + \underbrace{\mathbb{E}_q\left[\log\tfrac{q(z|x)}{p(z|x)}\right]}_{%s}"
@@ -194,7 +185,7 @@ def elbo_stepper(e):
         (
             [
                 r"\loss{p(x)} &= \frac{p(x|z)\,p(z)}{p(z|x)} \quad\text{for every } z",
-                rf"z = 1: \quad & {at['lik']:.4f} + {_n(at['prior'])} - {_n(at['post'])} = {e['log_p']:.4f}",
+                rf"z = 1: \quad & {at['lik']:.4f} + {factor(at['prior'])} - {factor(at['post'])} = {e['log_p']:.4f}",
             ],
             "Second line, Bayes' theorem, read from right to left. The three densities depend on $z$, their combination does not. Try it at $z = 1$, "
             "in logarithms, or at any other place.",
@@ -203,8 +194,8 @@ def elbo_stepper(e):
         (
             [
                 r"\loss{\log p(x)} &= \mathbb{E}_q\left[\log \frac{p(x|z)\,p(z)}{p(z|x)}\cdot\frac{q(z|x)}{q(z|x)}\right]",
-                rf"z = 1: \quad & {at['lik']:.4f} + {_n(at['prior'])} - {_n(at['post'])}",
-                rf"& \quad + {_n(at['q'])} - {_n(at['q'])} = {e['log_p']:.4f}",
+                rf"z = 1: \quad & {at['lik']:.4f} + {factor(at['prior'])} - {factor(at['post'])}",
+                rf"& \quad + {factor(at['q'])} - {factor(at['q'])} = {e['log_p']:.4f}",
             ],
             "Third line. Numerator and denominator get the same factor $q$. That is a multiplication by one, and the number stays. It is done so that the factors can "
             "be grouped anew.",
@@ -213,7 +204,7 @@ def elbo_stepper(e):
         (
             [
                 r"\loss{\log p(x)} &= \mathbb{E}_q\left[\log p(x|z) - \log\frac{q(z|x)}{p(z)} + \log\frac{q(z|x)}{p(z|x)}\right]",
-                rf"z = 1: \quad & {at['lik']:.4f} - {_n(at['q'] - at['prior'])} + {_n(at['q'] - at['post'])} = {e['log_p']:.4f}",
+                rf"z = 1: \quad & {at['lik']:.4f} - {factor(at['q'] - at['prior'])} + {factor(at['q'] - at['post'])} = {e['log_p']:.4f}",
             ],
             "Fourth line. The logarithm turns products into sums; each $q$ is paired with one of the two densities of $z$. At this one point the last term is negative. "
             "That is allowed: only its average cannot be.",
@@ -246,7 +237,7 @@ def elbo_stepper(e):
         ),
         (
             [
-                rf"\hid{{\mathcal{{L}}}} &= {_n(e['best_rec'])} - {e['best_kl']:.4f} = \hid{{{e['best_rec'] - e['best_kl']:.4f}}}",
+                rf"\hid{{\mathcal{{L}}}} &= {factor(e['best_rec'])} - {e['best_kl']:.4f} = \hid{{{e['best_rec'] - e['best_kl']:.4f}}}",
                 r"\mathrm{gap} &= \mathrm{KL}\big(q(z|x)\,\Vert\,p(z|x)\big) = 0",
             ],
             f"And if the encoder answered with the posterior itself, $N({e['post_mean']:g}, {e['post_var']:g})$? Then the gap is zero and the bound is tight. Training $\\phi$ moves $q$ towards this curve; training "
@@ -259,7 +250,7 @@ def elbo_stepper(e):
         says = base
         if "elbo" in look["levels"]:
             says += (
-                f"Below it the level of the ELBO, {_m(e['elbo'])}. "
+                f"Below it the level of the ELBO, {numeral(e['elbo'])}. "
                 if "q" not in look
                 else "The ELBO is at the same level, and q lies on the posterior. "
             )

@@ -9,9 +9,7 @@ import torch
 from checks import GAUSSIAN, NAMES, means
 from torch.distributions import Bernoulli, Independent, Normal, kl_divergence
 
-
-def tensors(*arrays):
-    return [torch.tensor(a, dtype=torch.float64, requires_grad=True) for a in arrays]
+from byhand.in_torch import leaves, numbers
 
 
 def network(x, W1, b1, W2, b2):
@@ -19,12 +17,8 @@ def network(x, W1, b1, W2, b2):
     return h, torch.nn.functional.linear(h, W2, b2)
 
 
-def numbers(**results):
-    return {name: value.detach().numpy() for name, value in results.items()}
-
-
 def mlp(dy, x, h, W1, W2):
-    x, W1, b1, W2, b2 = tensors(x, W1, np.zeros(len(W1)), W2, np.zeros(len(W2)))
+    x, W1, b1, W2, b2 = leaves(x, W1, np.zeros(len(W1)), W2, np.zeros(len(W2)))
     a = torch.nn.functional.linear(x, W1, b1)
     a = a + (torch.atanh(torch.tensor(h)) - a).detach()
     torch.nn.functional.linear(torch.tanh(a), W2, b2).backward(torch.tensor(dy))
@@ -32,7 +26,7 @@ def mlp(dy, x, h, W1, W2):
 
 
 def autoencoder(x, **p):
-    p = dict(zip(p, tensors(*p.values()), strict=True))
+    p = dict(zip(p, leaves(*p.values()), strict=True))
     x = torch.tensor(x)
     _, z = network(x, p["W1"], p["b1"], p["W2"], p["b2"])
     _, x_hat = network(z, p["V1"], p["c1"], p["V2"], p["c2"])
@@ -50,7 +44,7 @@ def prior(mu):
 
 
 def kl(mu, lv):
-    mu, lv = tensors(mu, lv)
+    mu, lv = leaves(mu, lv)
     kl = kl_divergence(posterior(mu, lv), prior(mu))
     kl.sum().backward()
     return numbers(kl=kl, dmu=mu.grad, dlv=lv.grad)
@@ -64,7 +58,7 @@ def reparameterise(mu, lv, eps):
 
 
 def reparameterise_backward(dz, lv, eps):
-    mu, lv = tensors(np.zeros_like(lv), lv)
+    mu, lv = leaves(np.zeros_like(lv), lv)
     z = mu + torch.exp(lv / 2) * torch.tensor(eps)
     z.backward(torch.tensor(dz))
     return numbers(dmu=mu.grad, dlv=lv.grad)
@@ -81,7 +75,7 @@ def on_paper():
 
 
 def score(f, lv, eps, baseline=0.0):
-    mu, lv = tensors(np.zeros_like(lv), lv)
+    mu, lv = leaves(np.zeros_like(lv), lv)
     z = (mu + torch.exp(lv / 2) * torch.tensor(eps)).detach()
     (torch.tensor(f - baseline) * posterior(mu, lv).log_prob(z)).mean(dim=0).sum().backward()
     return numbers(dmu=mu.grad, dlv=lv.grad)
@@ -95,7 +89,7 @@ def minus_log_likelihood(x, o, sigma):
 def reconstruction(x, o, sigma):
     found = {}
     for kind, s in (("bernoulli", None), ("gaussian", sigma)):
-        [logits] = tensors(o if s is None else means(o))
+        [logits] = leaves(o if s is None else means(o))
         nll = minus_log_likelihood(torch.tensor(x), logits, s)
         nll.sum().backward()
         found |= {f"nll_{kind}": nll.detach().numpy(), f"do_{kind}": logits.grad.numpy()}
@@ -103,7 +97,7 @@ def reconstruction(x, o, sigma):
 
 
 def vae_once(x, eps, sigma, beta, **p):
-    p = dict(zip(p, tensors(*p.values()), strict=True))
+    p = dict(zip(p, leaves(*p.values()), strict=True))
     x = torch.tensor(x)
     _, code = network(x, p["W1"], p["b1"], p["W2"], p["b2"])
     mu, lv = code.chunk(2, dim=1)
@@ -122,7 +116,7 @@ def vae(sigma, **args):
 
 
 def bound(x, eps, **p):
-    p = dict(zip(p, tensors(*p.values()), strict=True))
+    p = dict(zip(p, leaves(*p.values()), strict=True))
     x, eps = torch.tensor(x), torch.tensor(eps)
     _, code = network(x, p["W1"], p["b1"], p["W2"], p["b2"])
     mu, lv = code.chunk(2, dim=1)

@@ -10,6 +10,7 @@ import numpy as np
 
 from byhand.drawing import Drawing, Svg
 from byhand.live import live_figure
+from byhand.numerals import numeral
 from byhand.palette import PALETTE
 from byhand.stepper import Frame, Stepper
 
@@ -274,8 +275,8 @@ def update_stepper(run):
         hidden=cut_hidden,
     )
     for i in (0, 1):
-        values[f"x{i + 1}"] = _m(phi[i], "g")
-        values[f"h{i + 1}"] = _m(h[i])
+        values[f"x{i + 1}"] = numeral(phi[i], "g")
+        values[f"h{i + 1}"] = numeral(h[i])
     frame(
         [
             rf"\hid{{h_{i + 1}}} &= \tanh({_n(W1[i, 0])}\cdot {_n(phi[0])} + {_n(W1[i, 1])}\cdot {_n(phi[1])}) = {h[i]:.4f}"
@@ -284,7 +285,7 @@ def update_stepper(run):
         "The state goes through the Q-network, first to the hidden layer.",
         active=["x1", "x2", "h1", "h2", *layer1], hidden=cut_hidden,
     )  # fmt: skip
-    values["q0"], values["q1"] = _m(q[0]), _m(q[1])
+    values["q0"], values["q1"] = numeral(q[0]), numeral(q[1])
     frame(
         [rf"\out{{Q(\phi, {i})}} &= {_n(W2[i, 0])}\cdot {_n(h[0], '.4f')} + {_n(W2[i, 1])}\cdot {_n(h[1], '.4f')} = {q[i]:.4f}" for i in (0, 1)],
         "The network gives a value to each action at once. The action taken was 1, so the prediction is $Q(\\phi, 1)$. That action 0 looks better "
@@ -292,21 +293,21 @@ def update_stepper(run):
         active=["h1", "h2", "q0", "q1", "h1->q0", "h1->q1", "h2->q0", "h2->q1"], hidden=cut_hidden,
     )  # fmt: skip
     for i in (0, 1):
-        values[f"x{i + 1}n"], values[f"h{i + 1}n"] = _m(phi_next[i], "g"), _m(h_next[i])
-        values[f"q{i}n"] = _m(q_next[i])
+        values[f"x{i + 1}n"], values[f"h{i + 1}n"] = numeral(phi_next[i], "g"), numeral(h_next[i])
+        values[f"q{i}n"] = numeral(q_next[i])
     best = int(q_next.argmax())
     frame(
         [rf"\out{{Q^-(\phi', {i})}} &= {_n(old[i, 0])}\cdot {_n(h_next[0], '.4f')} + {_n(old[i, 1])}\cdot {_n(h_next[1], '.4f')} = {q_next[i]:.4f}" for i in (0, 1)],
         f"The next state goes through the target network. Its best action is {best}.",
         active=[n + "n" for n in ("x1", "x2", "h1", "h2", "q0", "q1")], hidden=cut_hidden,
     )  # fmt: skip
-    values["r"], values["y"] = _m(run["r"], "g"), _m(run["y"])
+    values["r"], values["y"] = numeral(run["r"], "g"), numeral(run["y"])
     frame(
         rf"y = r + \gamma\, \max_{{a'}}\; \out{{Q^-(\phi', a')}} = {run['r']:g} + {run['gamma']:g}\cdot {_n(q_next[best], '.4f')} = {run['y']:.4f}",
         "Reward plus discounted best value: the target. Had the episode terminated here, $y$ would be the reward alone.",
         active=["r", "y", f"q{best}n", f"q{best}n->y", "r->y"], hidden=cut_hidden,
     )  # fmt: skip
-    values["J"] = _m(run["J"])
+    values["J"] = numeral(run["J"])
     frame(
         [
             rf"\delta &= \out{{Q(\phi, 1)}} - y = {q[1]:.4f} - {_n(run['y'], '.4f')} = {run['delta']:.4f}",
@@ -316,7 +317,7 @@ def update_stepper(run):
         active=["q1", "y", "J", "q1->J", "y->J"], hidden=cut_hidden,
     )  # fmt: skip
     back |= {"J", "q1", "q1->J"}
-    gradients["q1"], gradients["q0"] = _m(run["dq"][1], "+.4f"), "0"
+    gradients["q1"], gradients["q0"] = numeral(run["dq"][1], "+.4f"), "0"
     frame(
         rf"\grad{{\frac{{\partial J}}{{\partial Q(\phi, 1)}}}} = \operatorname{{clip}}(\delta, -1, 1) = \grad{{{run['dq'][1]:g}}} \qquad "
         rf"\grad{{\frac{{\partial J}}{{\partial Q(\phi, 0)}}}} = \grad{{0}}",
@@ -340,7 +341,7 @@ def update_stepper(run):
     )  # fmt: skip
     back |= {"h1", "h2"}
     for i in (0, 1):
-        gradients[f"h{i + 1}"] = _m(run["dh"][i], "+.4f")
+        gradients[f"h{i + 1}"] = numeral(run["dh"][i], "+.4f")
     frame(
         [
             *(
@@ -363,16 +364,16 @@ def update_stepper(run):
     )
     back.clear()
     gradients.clear()
-    values["q0"], values["q1"] = _m(run["q_after"][0]), _m(run["q_after"][1])
+    values["q0"], values["q1"] = numeral(run["q_after"][0]), numeral(run["q_after"][1])
     for i in (0, 1):
-        values[f"h{i + 1}"] = _m(run["h_after"][i])
-    values["J"] = _m(run["J_after"])
+        values[f"h{i + 1}"] = numeral(run["h_after"][i])
+    values["J"] = numeral(run["J_after"])
     frame(
         [
             rf"\par{{\boldsymbol W}} &\leftarrow \par{{\boldsymbol W}} - {run['rate']:g}\; \grad{{\frac{{\partial J}}{{\partial \boldsymbol W}}}}",
             rf"\out{{Q(\phi, 1)}} &= {run['q_after'][1]:.4f} \qquad y = {run['y']:.4f} \qquad \loss{{J}} = {run['J_after']:.4f}",
         ],
-        f"One step downhill. The prediction has moved from {_m(q[1])} towards the target; the target has not moved. $Q(\\phi, 0)$ has changed "
+        f"One step downhill. The prediction has moved from {numeral(q[1])} towards the target; the target has not moved. $Q(\\phi, 0)$ has changed "
         "too, although its row was not touched: the two actions share the hidden layer. After a number of such steps the upper network is copied to the lower.",
         active=["q1", "J", "q1->J"], hidden=cut_hidden,
     )  # fmt: skip
@@ -387,11 +388,6 @@ def _matrix(M, form="g"):
 def _n(number, form="g"):
     """A number as a factor in LaTeX: in brackets where it is negative."""
     return rf"({number:{form}})" if number < 0 else f"{number:{form}}"
-
-
-def _m(number, form=".4f"):
-    """A number for a drawing, with a real minus sign."""
-    return f"{number:{form}}".replace("-", "−")
 
 
 # Curves --------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 
 from byhand.checking.terms import Terms
+from byhand.in_torch import numbers
 
 
 def leaf(array):
@@ -17,10 +18,6 @@ def leaf(array):
 
 def fixed(array):
     return torch.tensor(np.asarray(array), dtype=torch.float64)
-
-
-def numbers(**results):
-    return {name: value.detach().numpy().copy() for name, value in results.items()}
 
 
 def grads_of(p, suffix=""):

@@ -5,6 +5,7 @@ import torch
 import torch.nn.functional as F
 
 from byhand.checking.terms import Terms
+from byhand.in_torch import numbers
 
 
 def leaf(array):
@@ -13,10 +14,6 @@ def leaf(array):
 
 def fixed(array):
     return torch.tensor(np.asarray(array, dtype=float))
-
-
-def numbers(**results):
-    return {name: value.detach().numpy().copy() for name, value in results.items()}
 
 
 def length_one(Z):

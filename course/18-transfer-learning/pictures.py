@@ -8,14 +8,10 @@ import numpy as np
 from byhand import svg
 from byhand.choices import Choices
 from byhand.drawing import Drawing
+from byhand.numerals import numeral
 from byhand.palette import PALETTE
 from byhand.routes import Edge, RoutePicker, Routes
 from byhand.stepper import Frame, Stepper
-
-
-def _m(number, form=".4f"):
-    """A number for a drawing, with a real minus sign."""
-    return f"{number:{form}}".replace("-", "−")
 
 
 def _n(number, form=".4f"):
@@ -52,7 +48,7 @@ def routes_through_blocks(h, w):
     d, edges = chain(h, w)
     return RoutePicker(
         Routes(d, edges, "h3"), "Routes through three residual blocks", describe=GRAPH, variables=["h0", "h1", "h2"],
-        values={f"h{k}": _m(v, ".3f") for k, v in enumerate(h)},
+        values={f"h{k}": numeral(v, ".3f") for k, v in enumerate(h)},
     )  # fmt: skip
 
 
@@ -133,24 +129,24 @@ def batch_norm_stepper(x, dy, gamma=1.0):
         svg = d.svg(describe=about, hidden=hidden, values=values, gradient=gradient, gradients=gradients or {}, active=active)
         frames.append(Frame(svg, equation, sentence))
 
-    values |= {f"x{k}": _m(v, "g") for k, v in enumerate(x, 1)}
+    values |= {f"x{k}": numeral(v, "g") for k, v in enumerate(x, 1)}
     frame("", "One channel, four numbers: $x = (1, 2, 3, 6)$. They may come from four images, or from one image of 2 by 2 pixels; batch norm does not care.")
-    values["mu"] = _m(mu, "g")
+    values["mu"] = numeral(mu, "g")
     frame(rf"\mu = \tfrac14 (1 + 2 + 3 + 6) = {mu:g}", "The mean. All four have an arrow to it.", [f"to_mu{k}" for k in range(1, 5)], active=["mu"])
-    values["var"] = _m(var, "g")
+    values["var"] = numeral(var, "g")
     frame(
         rf"\sigma^2 = \tfrac14 (4 + 1 + 0 + 9) = {var:g}",
         "The variance, divided by 4. All four have an arrow to it. (The mean has one as well. Its slope is $-\\frac{2}{M}\\sum_i (x_i - \\mu)$, which is 0, so it is not drawn.)",
         [f"to_var{k}" for k in range(1, 5)], active=["var"],
     )  # fmt: skip
-    values |= {f"h{k}": _m(v) for k, v in enumerate(xhat, 1)}
+    values |= {f"h{k}": numeral(v) for k, v in enumerate(xhat, 1)}
     into = [name for name in every if name.startswith(("own", "mu", "var"))]
     frame(
         rf"\hat x_i = (x_i - \mu)\, r, \qquad r = 1/\sqrt{{{var:g}}} = {r:.4f}",
         "Normalised. Each has three arrows into it: from its own $x$, from the mean, from the variance. Their mean is 0 and their mean square 1.",
         into, active=[f"h{k}" for k in range(1, 5)],
     )  # fmt: skip
-    arrive = {f"h{k}": _m(v, "g") for k, v in enumerate(g, 1)}
+    arrive = {f"h{k}": numeral(v, "g") for k, v in enumerate(g, 1)}
     frame(
         r"\grad{\frac{\partial J}{\partial \hat x}} = \gamma\, \grad{\frac{\partial J}{\partial y}} = (1, 0, 0, 0)",
         "Now back. Suppose that $\\gamma = 1$ and that the loss pulls at the first value alone. What reaches $x_1$? Three routes lead to it.",
@@ -159,13 +155,13 @@ def batch_norm_stepper(x, dy, gamma=1.0):
     frame(
         rf"\text{{own:}}\quad r \cdot 1 = {own:.4f}",
         "Route one, its own: what was multiplied by $r$ forward is multiplied by $r$ back.",
-        ["own1"], ["own1", "h1", "x1"], {**arrive, "x1": _m(own)},
+        ["own1"], ["own1", "h1", "x1"], {**arrive, "x1": numeral(own)},
     )  # fmt: skip
     frame(
         rf"\text{{through }}\mu\text{{:}}\quad \Big(\sum_i -r\, \grad{{\tfrac{{\partial J}}{{\partial \hat x_i}}}}\Big) \cdot \tfrac14 = {_n(-r)} \cdot \tfrac14 = {by_mu:.4f}",
         "Route two, through the mean. It sank into all four values with a minus sign, so what they send back is added up in $\\mu$; a quarter of it goes on to each $x$.",
         [f"mu{k}" for k in range(1, 5)] + ["to_mu1"], [f"mu{k}" for k in range(1, 5)] + ["to_mu1", "mu", "x1"],
-        {**arrive, "mu": _m(-r * g.sum()), "x1": _m(by_mu)},
+        {**arrive, "mu": numeral(-r * g.sum()), "x1": numeral(by_mu)},
     )  # fmt: skip
     dvar = -0.5 * r**2 * (g * xhat).sum()
     frame(
@@ -175,13 +171,13 @@ def batch_norm_stepper(x, dy, gamma=1.0):
         ],
         "Route three, through the variance. A larger $x_1$ comes nearer to the mean, the variance shrinks, and all values are stretched.",
         [f"var{k}" for k in range(1, 5)] + ["to_var1"], [f"var{k}" for k in range(1, 5)] + ["to_var1", "var", "x1"],
-        {**arrive, "var": _m(dvar), "x1": _m(by_var)},
+        {**arrive, "var": numeral(dvar), "x1": numeral(by_var)},
     )  # fmt: skip
     frame(
         rf"\grad{{\tfrac{{dJ}}{{dx_1}}}} = {own:.4f} + {_n(by_mu)} + {_n(by_var)} = \grad{{{dx[0]:.4f}}}",
         "The sum over the three routes. More than half of the pull is taken back by the two statistics.",
         ["own1", "to_mu1", "to_var1"] + [f"{a}{k}" for a in ("mu", "var") for k in range(1, 5)],
-        ["own1", "to_mu1", "to_var1", "x1"], {**arrive, "x1": _m(dx[0])},
+        ["own1", "to_mu1", "to_var1", "x1"], {**arrive, "x1": numeral(dx[0])},
     )  # fmt: skip
     frame(
         [
@@ -189,12 +185,12 @@ def batch_norm_stepper(x, dy, gamma=1.0):
             rf"\tfrac1M \sum g &= {g.mean():.4f}, \qquad \tfrac1M \sum g\, \hat x = {(g * xhat).mean():.4f}",
         ],
         "The same for each of the four, with $r$ drawn out: the two routes through the statistics have become two means. They are the same for all; each value takes the first as it is, and the second times its own $\\hat x$.",
-        every, [f"x{k}" for k in range(1, 5)], {**arrive, **{f"x{k}": _m(v) for k, v in enumerate(dx, 1)}},
+        every, [f"x{k}" for k in range(1, 5)], {**arrive, **{f"x{k}": numeral(v) for k, v in enumerate(dx, 1)}},
     )  # fmt: skip
     frame(
         rf"\sum_i \grad{{\tfrac{{dJ}}{{dx_i}}}} = {' + '.join(_n(v) for v in dx)} = 0",
         "The loss pulls at one value, and all four get a gradient. Their sum is 0: to move all by the same changes nothing, since the mean takes it out again.",
-        [], [f"x{k}" for k in range(1, 5)], {f"x{k}": _m(v) for k, v in enumerate(dx, 1)},
+        [], [f"x{k}" for k in range(1, 5)], {f"x{k}": numeral(v) for k, v in enumerate(dx, 1)},
     )  # fmt: skip
     frame(
         r"\text{eval:}\quad \grad{\tfrac{dJ}{dx}} = \gamma\, r_{\text{run}}\, \grad{\tfrac{\partial J}{\partial y}}",

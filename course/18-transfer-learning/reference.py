@@ -9,6 +9,8 @@ import torch
 import torch.nn.functional as F
 from checks import LAYERS, NET, SHORTCUT
 
+from byhand.in_torch import numbers
+
 EPS, MOMENTUM = 1e-5, 0.1
 
 
@@ -18,10 +20,6 @@ def leaf(array):
 
 def fixed(array):
     return torch.tensor(np.asarray(array, dtype=float))
-
-
-def numbers(**results):
-    return {name: value.detach().numpy().copy() for name, value in results.items()}
 
 
 def channels(v):

@@ -7,12 +7,9 @@ import questions as world
 
 from byhand import svg
 from byhand.choices import Choices
+from byhand.numerals import numeral
 from byhand.palette import PALETTE
 from byhand.stepper import Frame, Stepper
-
-
-def _m(number, form=".4f"):
-    return f"{number:{form}}".replace("-", "−")
 
 
 def gallery(seed=0, columns=4):
@@ -61,8 +58,8 @@ def look_stepper(v=(1.0, 2.0, -1.0), q=1.0, Wa=1.0, Ua=-0.5, w=2.0):
             y = top + 30 * (line + 1) - 6
             parts.append(svg.words(150, y, name, anchor="end"))
             for k in range(3):
-                parts.append(svg.words(left + 130 * k, y, _m(m[key][k]), "v" if line < upto - 1 else "l", role if line == upto - 1 else None))
-            says.append(f"{name}: {', '.join(_m(x) for x in m[key])}")
+                parts.append(svg.words(left + 130 * k, y, numeral(m[key][k]), "v" if line < upto - 1 else "l", role if line == upto - 1 else None))
+            says.append(f"{name}: {', '.join(numeral(x) for x in m[key])}")
         if extra:
             parts.append(svg.words(left + 130, top + 30 * (upto + 1), extra, "l", "output"))
         frames.append(Frame(svg.picture(parts, 540, top + 30 * len(rows) + 44, f"Three columns, one for each region. {'; '.join(says)}. {extra}"), equation, sentence))
@@ -71,10 +68,10 @@ def look_stepper(v=(1.0, 2.0, -1.0), q=1.0, Wa=1.0, Ua=-0.5, w=2.0):
     frame(2, r"t_m = \tanh(W_a v_m + U_a q)", "What the question and a region make of each other. Without the tanh the question would add the same to all scores.")
     frame(3, r"e_m = w\, t_m", "The score of each region.")
     frame(4, r"P_m = \frac{e^{e_m}}{\sum_j e^{e_j}}", "The weights, which add up to 1.")
-    frame(4, rf"g = \sum_m P_m v_m = {m['g']:.4f}", "What is found is the weighted mean of the regions. A mean: it says what is there, and not how often.", f"g = {_m(m['g'])}")
+    frame(4, rf"g = \sum_m P_m v_m = {m['g']:.4f}", "What is found is the weighted mean of the regions. A mean: it says what is there, and not how often.", f"g = {numeral(m['g'])}")
     frame(5, r"\grad{\frac{\partial J}{\partial P_m}} = \grad{\frac{\partial J}{\partial g}}\, v_m", "Back. Suppose that 1 arrives at g. At each weight arrives the region that it multiplies.")
     frame(6, r"\grad{\frac{\partial J}{\partial e_m}} = P_m \Big( \grad{\frac{\partial J}{\partial P_m}} - \sum_j P_j\, \grad{\frac{\partial J}{\partial P_j}} \Big)", "Through the softmax, as in unit 16: how far above the weighted mean, times the weight. The three add up to 0.")
-    frame(7, "", "On through w, the tanh and $W_a$: the first route back to a region, because it was looked at. Through $U_a$ the same goes to the question, from all three regions, and is added there.", f"at q: {_m(m['dq'])}")
+    frame(7, "", "On through w, the tanh and $W_a$: the first route back to a region, because it was looked at. Through $U_a$ the same goes to the question, from all three regions, and is added there.", f"at q: {numeral(m['dq'])}")
     frame(8, "", "The second route: a region was read, with its weight, so the weight itself comes back.")
     frame(9, r"\grad{\frac{dJ}{dv_m}} = \text{looked at} + \text{read}", "The sum of both. Who forgets the first has the right weights' gradients and the wrong ones at the picture. Exercise 4 asks for all of it, with vectors.")
     return Stepper(frames, "The question looks, and what comes back")

@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from checks import NO_WAY, NOWHERE, PAPER, PAPER_LABEL, PAPER_STEP, PARAMETERS, finite, walks
 
 from byhand.checking.terms import Terms
+from byhand.in_torch import numbers
 
 
 def leaf(array):
@@ -16,10 +17,6 @@ def leaf(array):
 
 def fixed(array):
     return torch.tensor(np.asarray(array, dtype=float))
-
-
-def numbers(**results):
-    return {name: value.detach().numpy().copy() for name, value in results.items()}
 
 
 def at(computed, saved):

@@ -27,7 +27,7 @@ _NOT_THE_STUDENTS = tuple(
 class Failure:
     """An exception in the student's code: what it was, and the last line of the student's own that it passed.
 
-    told  whether what the course hands to students has raised it, with a sentence of its own.
+    told  whether the unit's checks have raised it on purpose, with a sentence of their own.
     """
 
     kind: str
@@ -53,8 +53,8 @@ class Outcome:
 def collect(function: Callable, args: Mapping[str, Any], call: Callable | None = None, torch: bool = False) -> Outcome:
     """Call `function` with copies of `args`, by position, or `call(function, *args)`. Raises only KeyboardInterrupt.
 
-    Unless the answer may use `torch`, torch refuses to compute meanwhile. What the function writes to stderr goes to stdout, and warnings are kept as text: under nbgrader anything on
-    stderr would cost the cell its points.
+    Unless the answer may use `torch`, torch refuses to compute meanwhile. What the function writes to stderr goes to
+    stdout, and warnings are kept as text: under nbgrader anything on stderr would cost the cell its points.
     """
     given = {name: copy.deepcopy(value) for name, value in args.items()}
     stderr, returned, failure = io.StringIO(), None, None
@@ -87,7 +87,9 @@ def _own_line(error: BaseException) -> str:
 
 def _is_told(error: BaseException) -> bool:
     frames = traceback.extract_tb(error.__traceback__)
-    return bool(frames) and os.path.basename(frames[-1].filename) == "checks.py"
+    if not frames or os.path.basename(frames[-1].filename) != "checks.py":
+        return False
+    return (frames[-1].line or "").startswith("raise ")  # any other line has met what it did not expect
 
 
 def _is_own(filename: str) -> bool:

@@ -128,6 +128,8 @@ def unpack(exercise: Exercise, outcome: Outcome) -> tuple[dict[str, Any], str]:
             return {}, f"Not written yet: replace `raise NotImplementedError()` by your answer{where}."
         if failure.kind == "NotByHand":
             return {}, failure.message[:1].upper() + failure.message[1:] + where
+        if failure.told:
+            return {}, f"The check stopped: {failure.message}{where}"
         return {}, f"Your code stopped with {failure.kind}: {failure.message}{where}"
     returned = outcome.returned
     wanted = f"a dict with the keys {', '.join(names)}" if exercise.as_dict else ", ".join(names)

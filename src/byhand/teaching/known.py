@@ -144,11 +144,20 @@ def _derived(
         with contextlib.suppress(_Unusable):
             case, wrong = _numbers(checks, solved, name, region_of)
             key = (case, _hashable(wrong))
-            if key not in found and key not in known:
-                if hint not in hints:
-                    hints.append(hint)
-                found[key] = Derived(hints.index(hint), case, wrong)
+            says = hint if isinstance(hint, str) else _seen(exercise, hint, listed, case, wrong)
+            if says and key not in found and key not in known:
+                if says not in hints:
+                    hints.append(says)
+                found[key] = Derived(hints.index(says), case, wrong)
     return hints, list(found.values())
+
+
+def _seen(
+    exercise: Exercise, ids: Sequence[str], listed: Sequence[Mistake], case: int, wrong: Sequence[Any]
+) -> list[str]:
+    """Of listed mistakes made at once, those whose results are all wrong here: what one mends of the other has no hint."""
+    here = {name for name, number in zip(exercise.results, wrong, strict=True) if number is not None}
+    return [m.id for m in listed if m.id in ids and m.case == case and set(m.wrong) <= here]
 
 
 def _shapes(checks: Checks, name: str, case: int) -> dict[str, tuple[int, ...]]:
