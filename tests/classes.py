@@ -13,7 +13,7 @@ from nbgrader.api import Gradebook
 from warm import warm
 
 from byhand.course import Unit
-from byhand.grading.sheet import Sheet
+from byhand.grading.answer_sheet import AnswerSheet
 from byhand.teaching.notebooks import read_source
 
 ROOT = Path(__file__).parents[1]
@@ -113,7 +113,7 @@ class Answers:
     """What can be written into the exercises of a course, by the names that misconceptions.yml has for it."""
 
     def __init__(self, root):
-        self.sheet = Sheet(Unit(root, UNIT))
+        self.sheet = AnswerSheet(Unit(root, UNIT))
         self.sources, self.solution, self.alternatives = self.sheet.sources, self.sheet.solution, self.sheet.right
         self.misconception = {f"{v.exercise}/{v.id}": v for vs in self.sheet.wrong.values() for v in vs}
         self.released, self.notebook = self.sheet.unit.course / "exercises.ipynb", self.sheet.filled

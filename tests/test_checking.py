@@ -8,7 +8,7 @@ import pytest
 
 from byhand.checking import check, graded_report, share, visible_report
 from byhand.checking.collect import collect
-from byhand.checking.exercise import Checks, Edge, Exercise, load_checks, make_problems
+from byhand.checking.exercise import Checks, EdgeCase, Exercise, load_checks, make_problems
 from byhand.checking.judge import judge
 from byhand.checking.mistakes import Derived, Known, Mistake, fingerprint, recognise
 from byhand.checking.terms import Terms, about_terms, logit
@@ -398,7 +398,7 @@ def test_a_derived_mistake_beside_another_one_is_known_by_its_result_alone_where
 
 
 def test_what_is_needed_and_wrong_costs_a_result_all_its_marks():
-    edges = (Edge({"N": 1}), Edge({"N": 2}, needed=True))
+    edges = (EdgeCase({"N": 1}), EdgeCase({"N": 2}, needed=True))
     exercise = dataclasses.replace(EXERCISES["keys"], edges=edges)
     checks = Checks(None, {"keys": exercise}, lambda: SimpleNamespace(REFERENCES=REFERENCES))
 

@@ -6,16 +6,16 @@ reference.py. Reading this file is allowed; it holds no answer.
 
 import numpy as np
 
-from byhand.checking import Edge, Exercise
+from byhand.checking import EdgeCase, Exercise
 
 # D differs from N, and both are larger than 1, so that a sum along the wrong axis cannot hide.
 SIZES = dict(N=6, D=3)
-ONE, FEATURE = Edge(dict(N=1), "with a single example"), Edge(dict(D=1), "with a single feature")
+ONE, FEATURE = EdgeCase(dict(N=1), "with a single example"), EdgeCase(dict(D=1), "with a single feature")
 EDGES = [
-    ONE, FEATURE, Edge(dict(N=3, D=3), "with as many examples as features"), Edge(dict(N=9, D=5), "with 9 examples and 5 features"),
-    Edge(dict(scale=0.0), "where all inputs are 0"), Edge(dict(scale=50.0), "with large inputs"),
+    ONE, FEATURE, EdgeCase(dict(N=3, D=3), "with as many examples as features"), EdgeCase(dict(N=9, D=5), "with 9 examples and 5 features"),
+    EdgeCase(dict(scale=0.0), "where all inputs are 0"), EdgeCase(dict(scale=50.0), "with large inputs"),
 ]  # fmt: skip
-FAR = Edge(
+FAR = EdgeCase(
     dict(far=1e12),
     "where the loss is huge and its gradient is not",
     "Here J is so large that the difference of two values of J has no digits left: a gradient that is measured by moving the "
@@ -183,47 +183,47 @@ EXERCISES = {
     "mse_gradient": Exercise(make_gradient, ["J", "dw", "db"], SIZES, [*EDGES, FAR]),
     "update": Exercise(
         make_update, ["w", "b"], dict(D=3, eta=0.3),
-        [FEATURE, Edge(dict(eta=0.0), "with a learning rate of 0"), Edge(dict(eta=20.0), "with a large learning rate"), dict(D=8)],
+        [FEATURE, EdgeCase(dict(eta=0.0), "with a learning rate of 0"), EdgeCase(dict(eta=20.0), "with a large learning rate"), dict(D=8)],
     ),
     "LinearNeuron": Exercise(
         make_training, ["w", "b", "losses"], dict(SIZES, eta=0.05, epochs=8),
         [
-            Edge(
+            EdgeCase(
                 dict(before=1), "when fit is called again, with other examples",
                 "The first call of fit is right. A later one should start from zeros again, with an empty list of losses: what of the "
                 "first call is still there?",
             ),
-            Edge(dict(epochs=1, before=2), "with a single epoch"), ONE, Edge(dict(D=1, before=1), "with a single feature"),
-            Edge(dict(N=20, D=5, epochs=30, before=1), "with 20 examples and 5 features"),
-            Edge(
+            EdgeCase(dict(epochs=1, before=2), "with a single epoch"), ONE, EdgeCase(dict(D=1, before=1), "with a single feature"),
+            EdgeCase(dict(N=20, D=5, epochs=30, before=1), "with 20 examples and 5 features"),
+            EdgeCase(
                 dict(eta=0.0, before=1), "with a learning rate of 0",
                 "With a learning rate of 0 the weights stay where they are. Each epoch notes its loss all the same.",
             ),
-            Edge(
+            EdgeCase(
                 dict(eta=2.0), "where the loss grows",
                 "With this learning rate every step makes the loss larger. The plain method takes all its steps all the same, and keeps "
                 "the last weights.",
             ),
-            Edge(
+            EdgeCase(
                 dict(D=1, eta=0.3, epochs=150), "with many epochs after the loss has come to rest",
                 "The plain method takes as many steps as there are epochs, also when the loss hardly changes any more.",
             ),
-            Edge(
+            EdgeCase(
                 dict(N=1, epochs=120), "with a loss that comes near 0",
                 "The plain method takes as many steps as there are epochs, also when the loss is next to nothing.",
             ),
-            Edge(dict(scale=0.0), "where all inputs are 0"),
+            EdgeCase(dict(scale=0.0), "where all inputs are 0"),
         ],
         call=use_neuron, forward=["losses"],
     ),
     "standardise": Exercise(
         make_features, ["z_train", "z_test"], dict(N=6, M=3, D=5),
         [
-            Edge(dict(constant=False), "where no feature is constant"), Edge(dict(N=1), "with one training example"),
-            Edge(dict(M=1), "with one test example"), Edge(dict(D=1), "with one feature, a constant one"),
-            Edge(dict(D=1, constant=False), "with one feature"), dict(N=20, D=6, constant=False),
-            Edge(dict(N=11, spread=5.0), "with very different spreads"), Edge(dict(rounded=True), "with a feature that is 0.1 everywhere"),
-            Edge(
+            EdgeCase(dict(constant=False), "where no feature is constant"), EdgeCase(dict(N=1), "with one training example"),
+            EdgeCase(dict(M=1), "with one test example"), EdgeCase(dict(D=1), "with one feature, a constant one"),
+            EdgeCase(dict(D=1, constant=False), "with one feature"), dict(N=20, D=6, constant=False),
+            EdgeCase(dict(N=11, spread=5.0), "with very different spreads"), EdgeCase(dict(rounded=True), "with a feature that is 0.1 everywhere"),
+            EdgeCase(
                 dict(smallest=1e-9), "with a feature that varies by billionths",
                 "A feature may vary by very little and still vary. When it is constant, the statement says.",
             ),
@@ -232,34 +232,34 @@ EXERCISES = {
     "minibatch_epoch": Exercise(
         make_epoch, ["w", "b"], dict(N=10, D=4, eta=0.1, batch_size=3),
         [
-            Edge(dict(loss="squared error"), "with the mean squared error for a loss"),
-            Edge(dict(batch_size=1), "with batches of one example"),
-            Edge(
+            EdgeCase(dict(loss="squared error"), "with the mean squared error for a loss"),
+            EdgeCase(dict(batch_size=1), "with batches of one example"),
+            EdgeCase(
                 dict(N=8, batch_size=4), "where the batches divide the examples evenly",
                 "Here N is a multiple of batch_size. The last batch is a full one, and none comes after it.",
             ),
-            Edge(dict(batch_size=10), "with one batch that holds all examples"),
-            Edge(dict(batch_size=50), "with a batch size larger than N"), ONE, FEATURE, dict(N=25, D=5, eta=0.02),
-            Edge(dict(eta=0.0), "with a learning rate of 0"),
+            EdgeCase(dict(batch_size=10), "with one batch that holds all examples"),
+            EdgeCase(dict(batch_size=50), "with a batch size larger than N"), ONE, FEATURE, dict(N=25, D=5, eta=0.02),
+            EdgeCase(dict(eta=0.0), "with a learning rate of 0"),
         ],
         call=use_epoch,
     ),
     "sigmoid_neuron": Exercise(
         make_classes, ["J", "dw", "db"], dict(N=10, D=3),
         [
-            Edge(dict(large=False), "with sums of ordinary size"), ONE, FEATURE, Edge(dict(scale=0.0), "where w and b are 0"),
-            dict(N=40, D=5), Edge(dict(N=2), "with two examples"), FAR,
-            Edge(dict(outlier=1e12), "with one example that is far away", FAR.hint, needed=True),
+            EdgeCase(dict(large=False), "with sums of ordinary size"), ONE, FEATURE, EdgeCase(dict(scale=0.0), "where w and b are 0"),
+            dict(N=40, D=5), EdgeCase(dict(N=2), "with two examples"), FAR,
+            EdgeCase(dict(outlier=1e12), "with one example that is far away", FAR.hint, needed=True),
         ],
     ),
     "ridge": Exercise(
         make_ridge, ["J", "dw", "db", "eta_max"], dict(SIZES, alpha=0.7),
         [
-            Edge(
+            EdgeCase(
                 dict(alpha=0.0), "without a penalty, alpha = 0",
                 "With alpha = 0 everything is as in exercise 2: which term of yours is still there?",
             ),
-            Edge(dict(alpha=30.0), "with a large penalty"), *EDGES, Edge(dict(N=2, D=4), "with more weights than examples"), FAR,
+            EdgeCase(dict(alpha=30.0), "with a large penalty"), *EDGES, EdgeCase(dict(N=2, D=4), "with more weights than examples"), FAR,
         ],
         groups=[["dw", "db"]],
     ),

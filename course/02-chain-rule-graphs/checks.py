@@ -9,7 +9,7 @@ from collections import Counter
 
 import numpy as np
 
-from byhand.checking import Edge, Exercise
+from byhand.checking import EdgeCase, Exercise
 from byhand.on_paper import two_decimals
 
 CHAIN = 4000  # nodes in a row: more than Python, or Jupyter, allows nested calls
@@ -184,12 +184,12 @@ def random_graph(rng, nodes, density=0.5, ladder=0, chain=0, double=False, beyon
     return {node: graph[node] for node in shuffled}
 
 
-BEYOND = Edge(
+BEYOND = EdgeCase(
     dict(beyond=True), "where the graph goes on behind the end",
     "Arrows may leave the node that is differentiated too. What lies behind it has no effect on it, and a node from which no arrow leaves need not "
     "be the end.",
 )  # fmt: skip
-DOUBLE = Edge(
+DOUBLE = EdgeCase(
     dict(double=True), "with two arrows between the same two nodes",
     "Two arrows lead from one node to the same other one, as in x * x. Each of them counts: a set or a dict keeps only one.",
 )  # fmt: skip
@@ -456,18 +456,18 @@ def make_numerical(rng, shape, eps, scale=1.0):
 EXERCISES = {
     "local_derivatives": Exercise(
         make_operations, list(OPERATIONS), dict(n=3),
-        [Edge(dict(scale=5.0), "with larger numbers"), Edge(dict(scale=0.01), "with small numbers")],
+        [EdgeCase(dict(scale=5.0), "with larger numbers"), EdgeCase(dict(scale=0.01), "with small numbers")],
         call=call_operations, as_dict=True,
     ),
     "all_routes": Exercise(
         make_routes, ["routes", "products", "total"], dict(nodes=6, density=0.8),
         [
-            Edge(dict(nodes=1), "with a single arrow"),
-            Edge(dict(nodes=3, density=0.0, start="n2"), "where no route leads to the end"),
-            Edge(dict(start="J"), "where the start is the end"), BEYOND,
-            Edge(dict(density=1.0, end="n4"), "where the end lies in the middle of the graph"),
-            Edge(dict(ladder=6, start="u0"), "on a ladder"), dict(nodes=8),
-            Edge(
+            EdgeCase(dict(nodes=1), "with a single arrow"),
+            EdgeCase(dict(nodes=3, density=0.0, start="n2"), "where no route leads to the end"),
+            EdgeCase(dict(start="J"), "where the start is the end"), BEYOND,
+            EdgeCase(dict(density=1.0, end="n4"), "where the end lies in the middle of the graph"),
+            EdgeCase(dict(ladder=6, start="u0"), "on a ladder"), dict(nodes=8),
+            EdgeCase(
                 dict(zero=True), "with a local derivative of 0",
                 "An arrow whose local derivative is 0 is an arrow all the same. The routes through it are routes, with the product 0.",
             ),
@@ -477,40 +477,40 @@ EXERCISES = {
     "topological_order": Exercise(
         make_graph, ["times_listed", "arrows_backwards"], dict(nodes=8, ladder=3, chain=CHAIN),
         [
-            Edge(dict(nodes=1, ladder=0, chain=0), "with a single arrow"), dict(nodes=20, chain=0), DOUBLE,
-            Edge(dict(nodes=5, density=0.0, chain=0), "with hardly any arrows"), Edge(dict(ladder=40, chain=0), "on a long ladder"),
+            EdgeCase(dict(nodes=1, ladder=0, chain=0), "with a single arrow"), dict(nodes=20, chain=0), DOUBLE,
+            EdgeCase(dict(nodes=5, density=0.0, chain=0), "with hardly any arrows"), EdgeCase(dict(ladder=40, chain=0), "on a long ladder"),
         ],
         call=call_order, as_dict=True, groups=[["times_listed", "arrows_backwards"]],
     ),
     "reverse_accumulation": Exercise(
         make_accumulation, ["random_part", "ladder", "chain"], dict(nodes=7, ladder=12, chain=CHAIN),
         [
-            Edge(dict(nodes=1, ladder=0, chain=0), "with a single arrow"), dict(nodes=16, chain=0), BEYOND, DOUBLE,
-            Edge(dict(density=0.0, chain=0), "where some nodes lead nowhere"), Edge(dict(ladder=40, chain=0), "on a long ladder"),
+            EdgeCase(dict(nodes=1, ladder=0, chain=0), "with a single arrow"), dict(nodes=16, chain=0), BEYOND, DOUBLE,
+            EdgeCase(dict(density=0.0, chain=0), "where some nodes lead nowhere"), EdgeCase(dict(ladder=40, chain=0), "on a long ladder"),
         ],
         call=call_accumulation, as_dict=True, groups=[["random_part", "ladder", "chain"]],
     ),
     "backward": Exercise(
         make_recorded, ["random", "used_twice", "ladder", "chain", "one_leaf", "called_twice", "two_losses"],
         dict(nodes=9, ladder=8, chain=CHAIN),
-        [Edge(dict(nodes=4, ladder=1, chain=1), "with small graphs"), Edge(dict(nodes=30, ladder=40, chain=10), "on a long ladder")],
+        [EdgeCase(dict(nodes=4, ladder=1, chain=1), "with small graphs"), EdgeCase(dict(nodes=30, ladder=40, chain=10), "on a long ladder")],
         call=call_backward, as_dict=True,
         groups=[["random", "ladder", "chain", "one_leaf"], ["called_twice", "two_losses"]],
     ),
     "Node": Exercise(
         make_expression, [*EXPRESSIONS, "random", "called_twice", "chain"], dict(leaves=4, steps=25, chain=CHAIN),
         [
-            Edge(dict(leaves=1, chain=2), "with a single leaf"), dict(leaves=8, steps=60, chain=2),
-            Edge(dict(steps=0, chain=2), "without a step"), Edge(dict(leaves=3, steps=200, chain=2), "with 200 steps"),
+            EdgeCase(dict(leaves=1, chain=2), "with a single leaf"), dict(leaves=8, steps=60, chain=2),
+            EdgeCase(dict(steps=0, chain=2), "without a step"), EdgeCase(dict(leaves=3, steps=200, chain=2), "with 200 steps"),
         ],
         call=call_engine, as_dict=True, groups=[["random", "called_twice", "chain"]],
     ),
     "held_fixed": Exercise(
         make_held, ["nothing_held", "some_held", "parents_held"], dict(nodes=7),
         [
-            Edge(dict(nodes=3, held=("n1",)), "with three nodes before the end"), DOUBLE, BEYOND,
-            Edge(dict(held=("J",)), "where the end itself is held", "The end is among the nodes that are held. Then it does not move at all."),
-            Edge(dict(ladder=40), "on a long ladder"),
+            EdgeCase(dict(nodes=3, held=("n1",)), "with three nodes before the end"), DOUBLE, BEYOND,
+            EdgeCase(dict(held=("J",)), "where the end itself is held", "The end is among the nodes that are held. Then it does not move at all."),
+            EdgeCase(dict(ladder=40), "on a long ladder"),
         ],
         call=call_held, groups=[["nothing_held", "some_held"]],
     ),
@@ -518,11 +518,11 @@ EXERCISES = {
     "numerical_gradient": Exercise(
         make_numerical, ["grad"], dict(shape=(3, 4), eps=0.1),
         [
-            Edge(dict(shape=(5,)), "with an array of one axis", "x may have any number of axes."),
-            Edge(dict(shape=(2, 3, 2)), "with an array of three axes", "x may have any number of axes."),
-            Edge(dict(shape=(1, 1)), "with a single entry"),
-            Edge(dict(eps=1e-3), "with a small step", "eps is the argument of your function: use it as it comes."),
-            Edge(dict(scale=0.0), "where f is constant"),
+            EdgeCase(dict(shape=(5,)), "with an array of one axis", "x may have any number of axes."),
+            EdgeCase(dict(shape=(2, 3, 2)), "with an array of three axes", "x may have any number of axes."),
+            EdgeCase(dict(shape=(1, 1)), "with a single entry"),
+            EdgeCase(dict(eps=1e-3), "with a small step", "eps is the argument of your function: use it as it comes."),
+            EdgeCase(dict(scale=0.0), "where f is constant"),
         ],
         withheld=["A", "B", "C"],
     ),

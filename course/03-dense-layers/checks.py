@@ -6,7 +6,7 @@ gradients are compared with what torch's autograd gives for them (in reference.p
 
 import numpy as np
 
-from byhand.checking import Edge, Exercise
+from byhand.checking import EdgeCase, Exercise
 
 KINDS = ("sigmoid", "tanh", "relu", "linear")
 
@@ -14,21 +14,21 @@ KINDS = ("sigmoid", "tanh", "relu", "linear")
 SIZES = dict(N=3, D=4, H=6)
 NETWORK = dict(N=7, D=4, H1=6, H2=5, O=3)
 
-ONE, UNIT = Edge(dict(N=1), "with a single example"), Edge(dict(H=1), "with a single unit")
-INPUT, ZERO = Edge(dict(D=1), "with a single input"), Edge(dict(scale=0.0), "where all weights are 0")
-LARGE = Edge(dict(scale=6.0), "with large weights")
-OTHER_KINDS = [Edge(dict(kind=kind), f"with the activation {kind}") for kind in ("sigmoid", "relu", "linear")]
+ONE, UNIT = EdgeCase(dict(N=1), "with a single example"), EdgeCase(dict(H=1), "with a single unit")
+INPUT, ZERO = EdgeCase(dict(D=1), "with a single input"), EdgeCase(dict(scale=0.0), "where all weights are 0")
+LARGE = EdgeCase(dict(scale=6.0), "with large weights")
+OTHER_KINDS = [EdgeCase(dict(kind=kind), f"with the activation {kind}") for kind in ("sigmoid", "relu", "linear")]
 EDGES = [*OTHER_KINDS, ONE, UNIT, INPUT, dict(N=2, D=9, H=3), ZERO, LARGE]
-FAR = Edge(
+FAR = EdgeCase(
     dict(far=1e12), "where the loss is huge and its gradient is not",
     "Here J is so large that the difference of two values of J has no digits left: a gradient that is measured by moving the "
     "parameters a little is lost. Work it out with the chain rule.",
     needed=True,
 )  # fmt: skip
 DEEP_EDGES = [
-    *OTHER_KINDS[:2], ONE, Edge(dict(H1=1, kind="sigmoid"), "with one unit in the first layer"),
-    Edge(dict(H2=1, kind="sigmoid"), "with one unit in the second layer"), Edge(dict(D=1, kind="relu"), "with a single input"),
-    Edge(dict(O=8, kind="relu"), "with eight classes"), ZERO, LARGE,
+    *OTHER_KINDS[:2], ONE, EdgeCase(dict(H1=1, kind="sigmoid"), "with one unit in the first layer"),
+    EdgeCase(dict(H2=1, kind="sigmoid"), "with one unit in the second layer"), EdgeCase(dict(D=1, kind="relu"), "with a single input"),
+    EdgeCase(dict(O=8, kind="relu"), "with eight classes"), ZERO, LARGE,
 ]  # fmt: skip
 
 
@@ -104,8 +104,8 @@ def each_kind_backward(function, dh, *outputs):
 
 
 SHAPES = [
-    Edge(dict(shape=(1, 6)), "with a single example"), Edge(dict(shape=(5,)), "with an array of one axis", "The array may have any number of axes."),
-    Edge(dict(shape=(2, 3, 4)), "with an array of three axes", "The array may have any number of axes."),
+    EdgeCase(dict(shape=(1, 6)), "with a single example"), EdgeCase(dict(shape=(5,)), "with an array of one axis", "The array may have any number of axes."),
+    EdgeCase(dict(shape=(2, 3, 4)), "with an array of three axes", "The array may have any number of axes."),
 ]  # fmt: skip
 
 
@@ -209,7 +209,7 @@ def loss_and_parameters(function, *args):
 
 EXERCISES = {
     "activate": Exercise(
-        make_activate, KINDS, dict(shape=(3, 5)), [*SHAPES, Edge(dict(scale=0.0), "where all entries are 0")], call=each_kind,
+        make_activate, KINDS, dict(shape=(3, 5)), [*SHAPES, EdgeCase(dict(scale=0.0), "where all entries are 0")], call=each_kind,
     ),
     "activate_backward": Exercise(
         make_activate_backward, KINDS, dict(shape=(3, 5)), SHAPES, call=each_kind_backward,
@@ -220,15 +220,15 @@ EXERCISES = {
     "softmax_cross_entropy": Exercise(
         make_loss, ["J", "do"], dict(N=5, O=3, smoothing=0.0),
         [
-            Edge(
+            EdgeCase(
                 dict(smoothing=0.1), "with smoothing",
                 "Without smoothing you are right. Compare your t with the statement: what stands at the right class, what at the others, and do they "
                 "add up to 1? If t is right, write the loss with it in place of the right class, and differentiate again.",
             ),
-            Edge(dict(smoothing=1.0), "where the smoothing is complete"), ONE, Edge(dict(O=1), "with a single class"),
-            Edge(dict(O=7), "with seven classes"), Edge(dict(O=4, smoothing=0.3), "with four classes, and smoothing"),
-            Edge(dict(N=1, smoothing=0.5), "with a single example, and smoothing"),
-            Edge(dict(shift=-5000.0, smoothing=0.2), "with all scores near -5000, and smoothing"), FAR,
+            EdgeCase(dict(smoothing=1.0), "where the smoothing is complete"), ONE, EdgeCase(dict(O=1), "with a single class"),
+            EdgeCase(dict(O=7), "with seven classes"), EdgeCase(dict(O=4, smoothing=0.3), "with four classes, and smoothing"),
+            EdgeCase(dict(N=1, smoothing=0.5), "with a single example, and smoothing"),
+            EdgeCase(dict(shift=-5000.0, smoothing=0.2), "with all scores near -5000, and smoothing"), FAR,
         ],
         call=call_loss,
     ),
@@ -243,14 +243,14 @@ EXERCISES = {
     "dropout": Exercise(
         make_dropout, ["out_train", "mask_train", "out_eval", "mask_eval"], dict(N=4, H=6, p=0.3),
         [
-            ONE, UNIT, Edge(dict(p=0.0), "where nothing is dropped, p = 0"), Edge(dict(p=0.8), "with p = 0.8"),
-            Edge(dict(scale=0.0), "where all of h is 0"),
+            ONE, UNIT, EdgeCase(dict(p=0.0), "where nothing is dropped, p = 0"), EdgeCase(dict(p=0.8), "with p = 0.8"),
+            EdgeCase(dict(scale=0.0), "where all of h is 0"),
         ],
         call=both_modes, groups=[["out_train", "mask_train"], ["out_eval", "mask_eval"]],
     ),
     "train_step": Exercise(
         make_train_step, ["J", *PARAMETERS], dict(NETWORK, kind="tanh", p=0.3, rate=0.5),
-        [Edge(dict(p=0.0), "where nothing is dropped, p = 0"), Edge(dict(p=0.7), "with p = 0.7"), Edge(dict(rate=0.0), "with a learning rate of 0"), *DEEP_EDGES],
+        [EdgeCase(dict(p=0.0), "where nothing is dropped, p = 0"), EdgeCase(dict(p=0.7), "with p = 0.7"), EdgeCase(dict(rate=0.0), "with a learning rate of 0"), *DEEP_EDGES],
         call=loss_and_parameters, as_dict=True, groups=[["W3", "b3"], ["W2", "b2"], ["W1", "b1"]],
     ),
 }  # fmt: skip

@@ -6,7 +6,7 @@ sums with autograd, `torch.nn.RNN` with `torch.nn.Linear`, packed sequences. Rea
 
 import numpy as np
 
-from byhand.checking import Edge, Exercise
+from byhand.checking import EdgeCase, Exercise
 
 
 class Cell:
@@ -206,21 +206,21 @@ def make_both(rng, T, N, D, H, scale=1.0, behind=None):
 
 SIZES = dict(T=5, N=3, D=4, H=6, O=2)
 EDGES = [
-    Edge(dict(T=1), "with sequences of one step"), Edge(dict(N=1), "with one sequence in the batch"),
-    Edge(dict(H=1), "with one hidden unit"), Edge(dict(D=1), "with one input"),
-    Edge(dict(T=9, N=2, D=3, H=8), "with nine steps and other sizes"), Edge(dict(scale=0.0), "where all parameters are zero"),
-    Edge(dict(scale=6.0), "where the parameters are large"),
+    EdgeCase(dict(T=1), "with sequences of one step"), EdgeCase(dict(N=1), "with one sequence in the batch"),
+    EdgeCase(dict(H=1), "with one hidden unit"), EdgeCase(dict(D=1), "with one input"),
+    EdgeCase(dict(T=9, N=2, D=3, H=8), "with nine steps and other sizes"), EdgeCase(dict(scale=0.0), "where all parameters are zero"),
+    EdgeCase(dict(scale=6.0), "where the parameters are large"),
 ]  # fmt: skip
-BEHIND = Edge(
+BEHIND = EdgeCase(
     dict(behind=np.nan), "where nan stands behind the end of a sequence",
     "What stands behind the end of a sequence means nothing, and it can be nan. Multiplying by 0 does not remove a nan: choose what is real.",
 )  # fmt: skip
 # Words by the places of their letters. T = 6 steps hold three letters and a blank.
 WORDS = [
-    Edge(dict(word=(1, 1)), "with a word of two equal letters"), Edge(dict(word=(0, 0, 2)), "with a double letter at the beginning"),
-    Edge(dict(word=(2,)), "with a word of one letter"), Edge(dict(word=()), "with the empty word"),
-    Edge(dict(word=(0, 1), blank=2), "where the blank is label 2"), Edge(dict(T=3), "with as many steps as letters"),
-    Edge(dict(T=1, word=(1,)), "with one step"), Edge(dict(T=30, word=(0, 1, 1, 2, 0, 1, 0)), "with thirty steps",
+    EdgeCase(dict(word=(1, 1)), "with a word of two equal letters"), EdgeCase(dict(word=(0, 0, 2)), "with a double letter at the beginning"),
+    EdgeCase(dict(word=(2,)), "with a word of one letter"), EdgeCase(dict(word=()), "with the empty word"),
+    EdgeCase(dict(word=(0, 1), blank=2), "where the blank is label 2"), EdgeCase(dict(T=3), "with as many steps as letters"),
+    EdgeCase(dict(T=1, word=(1,)), "with one step"), EdgeCase(dict(T=30, word=(0, 1, 1, 2, 0, 1, 0)), "with thirty steps",
          "There are more than 10^18 paths of thirty steps: listing them never ends."),
 ]  # fmt: skip
 
@@ -239,60 +239,60 @@ EXERCISES = {
     "windows": Exercise(
         make_windows, ["x", "y"], dict(M=44, T=5, D=3, horizon=6, stride=2),
         [
-            Edge(dict(T=1), "with windows of one reading"), Edge(dict(D=1), "with one feature"), Edge(dict(stride=1), "with the stride 1"),
-            Edge(dict(stride=7), "with a stride longer than a window"), Edge(dict(horizon=1), "with the horizon 1"),
-            Edge(dict(gaps=False), "without gaps"), Edge(dict(M=11, gaps=False), "with a series for one window"),
-            Edge(dict(M=8, gaps=False), "with a series too short for a window",
+            EdgeCase(dict(T=1), "with windows of one reading"), EdgeCase(dict(D=1), "with one feature"), EdgeCase(dict(stride=1), "with the stride 1"),
+            EdgeCase(dict(stride=7), "with a stride longer than a window"), EdgeCase(dict(horizon=1), "with the horizon 1"),
+            EdgeCase(dict(gaps=False), "without gaps"), EdgeCase(dict(M=11, gaps=False), "with a series for one window"),
+            EdgeCase(dict(M=8, gaps=False), "with a series too short for a window",
                  "Where no window fits, x has the shape (T, 0, D) and y the shape (0,)."),
         ], call=call_windows,
     ),
     "one_hot": Exercise(
         make_text, ["x"], dict(T=9, D=6),
         [
-            Edge(dict(T=1), "with a text of one unknown character"), Edge(dict(T=1, strangers=False), "with a text of one character"),
-            Edge(dict(D=1), "with an alphabet of one character"), Edge(dict(strangers=False), "without unknown characters"),
-            Edge(dict(T=60, D=17), "with a longer text"),
-            Edge(dict(T=0, strangers=False), "with an empty text", "A text without a character gives an array without a row, of shape (0, D)."),
+            EdgeCase(dict(T=1), "with a text of one unknown character"), EdgeCase(dict(T=1, strangers=False), "with a text of one character"),
+            EdgeCase(dict(D=1), "with an alphabet of one character"), EdgeCase(dict(strangers=False), "without unknown characters"),
+            EdgeCase(dict(T=60, D=17), "with a longer text"),
+            EdgeCase(dict(T=0, strangers=False), "with an empty text", "A text without a character gives an array without a row, of shape (0, D)."),
         ],
     ),
     "pad": Exercise(
         make_pad, ["x", "mask"], pick("T", "D", N=3),
         [
-            Edge(dict(T=1), "with sequences of one step"), Edge(dict(N=1), "with one sequence"), Edge(dict(D=1), "with one feature"),
-            Edge(dict(N=9, T=12), "with nine sequences"),
+            EdgeCase(dict(T=1), "with sequences of one step"), EdgeCase(dict(N=1), "with one sequence"), EdgeCase(dict(D=1), "with one feature"),
+            EdgeCase(dict(N=9, T=12), "with nine sequences"),
         ],
     ),
     "masked_mse": Exercise(
         make_mse, ["J", "dy_hat"], pick("T", N=4, O=3),
         [
-            Edge(dict(T=1), "with sequences of one step"), Edge(dict(N=1), "with one sequence"), Edge(dict(O=1), "with one number a step"),
-            Edge(dict(garbage=1e9), "where large numbers stand behind the end", GARBAGE), Edge(dict(garbage=np.inf), "where inf stands behind the end", GARBAGE),
-            Edge(dict(garbage=0.0), "where zeros stand behind the end", GARBAGE),
-            Edge(dict(far=1e7), "where the targets are ten million away",
+            EdgeCase(dict(T=1), "with sequences of one step"), EdgeCase(dict(N=1), "with one sequence"), EdgeCase(dict(O=1), "with one number a step"),
+            EdgeCase(dict(garbage=1e9), "where large numbers stand behind the end", GARBAGE), EdgeCase(dict(garbage=np.inf), "where inf stands behind the end", GARBAGE),
+            EdgeCase(dict(garbage=0.0), "where zeros stand behind the end", GARBAGE),
+            EdgeCase(dict(far=1e7), "where the targets are ten million away",
                  "The loss is huge beside what one parameter changes of it, so differences of two losses have no digits left. The chain rule has no such trouble.", needed=True),
         ],
     ),
     "many_to_many": Exercise(make_many, ["h", "o"], SIZES, EDGES, forward=["h", "o"]),
     "many_to_one": Exercise(make_one, ["o"], SIZES, [*EDGES, BEHIND]),
     "one_to_many": Exercise(
-        make_generate, ["y"], pick("N", "D", "H", n=5), [Edge(dict(n=1), "with one output"), *edges("N", "D", "H")], forward=["y"],
+        make_generate, ["y"], pick("N", "D", "H", n=5), [EdgeCase(dict(n=1), "with one output"), *edges("N", "D", "H")], forward=["y"],
     ),
     "encoder_decoder": Exercise(
         make_translate, ["y"], dict(SIZES, n=7),
-        [Edge(dict(n=1), "with one output"), Edge(dict(n=8), "with eight outputs"), *EDGES, BEHIND], forward=["y"],
+        [EdgeCase(dict(n=1), "with one output"), EdgeCase(dict(n=8), "with eight outputs"), *EDGES, BEHIND], forward=["y"],
     ),
     "ctc_collapse": Exercise(
         make_path, ["labels"], dict(kind="ordinary"),
         [
-            Edge(dict(kind="a leading 0", blank=3), "where the blank is not 0 and the path begins with the label 0",
+            EdgeCase(dict(kind="a leading 0", blank=3), "where the blank is not 0 and the path begins with the label 0",
                  "No label is a safe stand-in for what comes before the first step, except the blank itself."),
-            Edge(dict(kind="a leading -1", blank=2), "where the path begins with the label -1",
+            EdgeCase(dict(kind="a leading -1", blank=2), "where the path begins with the label -1",
                  "Labels are integers, and -1 is one. No label is a safe stand-in for what comes before the first step, except the blank itself."),
-            Edge(dict(kind="equal ends"), "where the path begins and ends with the same label",
+            EdgeCase(dict(kind="equal ends"), "where the path begins and ends with the same label",
                  "At t = 0 the index t - 1 is -1, and in Python that is the last step."),
-            Edge(dict(kind="leading blanks"), "where the path begins with blanks"), Edge(dict(kind="no blanks"), "without blanks"), Edge(dict(kind="only blanks"), "with nothing but blanks"),
-            Edge(dict(kind="one label"), "with one label"), Edge(dict(kind="one blank"), "with one blank"),
-            Edge(dict(kind="ordinary", blank=4), "where the blank is the last label"), Edge(dict(kind="any"), "with a long path"),
+            EdgeCase(dict(kind="leading blanks"), "where the path begins with blanks"), EdgeCase(dict(kind="no blanks"), "without blanks"), EdgeCase(dict(kind="only blanks"), "with nothing but blanks"),
+            EdgeCase(dict(kind="one label"), "with one label"), EdgeCase(dict(kind="one blank"), "with one blank"),
+            EdgeCase(dict(kind="ordinary", blank=4), "where the blank is the last label"), EdgeCase(dict(kind="any"), "with a long path"),
         ], call=call_collapse,
     ),
     "ctc_probability": Exercise(make_word, ["p", "alpha"], dict(T=6, K=4, word=(0, 1, 1), blank=0), WORDS, forward=["alpha"], elementwise=("p",)),

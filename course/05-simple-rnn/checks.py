@@ -6,7 +6,7 @@ gradients with what torch's autograd gives for them. Reading this file is allowe
 
 import numpy as np
 
-from byhand.checking import Edge, Exercise
+from byhand.checking import EdgeCase, Exercise
 from byhand.on_paper import two_decimals
 
 # T, N, D, H and O differ, so that a wrong transpose, time step or mean cannot hide.
@@ -16,13 +16,13 @@ DIFFERENCES = (
     "no such trouble."
 )
 EDGES = [
-    Edge(dict(T=1), "with a sequence of one step"),
-    Edge(dict(N=1), "with one sequence in the batch"),
-    Edge(dict(H=1), "with one hidden unit"),
-    Edge(dict(D=1), "with one input"),
-    Edge(dict(T=9, N=2, D=3, H=8, O=5), "with nine steps and other sizes"),
-    Edge(dict(scale=0.0), "where all parameters are zero"),
-    Edge(dict(scale=6.0), "where the parameters are large"),
+    EdgeCase(dict(T=1), "with a sequence of one step"),
+    EdgeCase(dict(N=1), "with one sequence in the batch"),
+    EdgeCase(dict(H=1), "with one hidden unit"),
+    EdgeCase(dict(D=1), "with one input"),
+    EdgeCase(dict(T=9, N=2, D=3, H=8, O=5), "with nine steps and other sizes"),
+    EdgeCase(dict(scale=0.0), "where all parameters are zero"),
+    EdgeCase(dict(scale=6.0), "where the parameters are large"),
 ]  # fmt: skip
 
 
@@ -143,12 +143,12 @@ EXERCISES = {
     "cross_entropy": Exercise(
         make_loss, ["J", "do"], pick("T", "N") | dict(O=8),  # not 7, the number that stands for nan when mistakes are recognised
         [
-            Edge(dict(T=1), "with one time step"), Edge(dict(N=1), "with one sequence in the batch"),
-            Edge(dict(O=1), "with one class alone"), Edge(dict(O=2), "with two classes"),
-            Edge(dict(last=False), "where the last class never is the right one",
+            EdgeCase(dict(T=1), "with one time step"), EdgeCase(dict(N=1), "with one sequence in the batch"),
+            EdgeCase(dict(O=1), "with one class alone"), EdgeCase(dict(O=2), "with two classes"),
+            EdgeCase(dict(last=False), "where the last class never is the right one",
                  "How many classes there are, the scores say. The right classes of a batch need not hold the last one."),
-            Edge(dict(shift=-5000.0), "where all scores lie near -5000"),
-            Edge(dict(far=1e9), "where a right class has a score of minus a billion", DIFFERENCES, needed=True),
+            EdgeCase(dict(shift=-5000.0), "where all scores lie near -5000"),
+            EdgeCase(dict(far=1e9), "where a right class has a score of minus a billion", DIFFERENCES, needed=True),
         ],
     ),
     "on_paper": Exercise(nothing, ["da2", "dh1", "dW"], {}, call=two_decimals),
@@ -159,26 +159,26 @@ EXERCISES = {
     "truncated_bptt": Exercise(
         make_truncated, ["J", "dU", "dW", "dV", "db", "dc"], dict(SIZES, T=8, k=3),
         [
-            Edge(dict(k=1), "with chunks of one step"), Edge(dict(k=8), "with one chunk that is the whole sequence"),
-            Edge(dict(k=50), "with a chunk longer than the sequence"), Edge(dict(T=6), "where T is a multiple of k"), *EDGES,
-            Edge(dict(far=1e9), "where a right class has a score of minus a billion", DIFFERENCES, needed=True),
+            EdgeCase(dict(k=1), "with chunks of one step"), EdgeCase(dict(k=8), "with one chunk that is the whole sequence"),
+            EdgeCase(dict(k=50), "with a chunk longer than the sequence"), EdgeCase(dict(T=6), "where T is a multiple of k"), *EDGES,
+            EdgeCase(dict(far=1e9), "where a right class has a score of minus a billion", DIFFERENCES, needed=True),
         ], as_dict=True,
     ),
     "sample": Exercise(
         make_sample, ["indices"], dict(n=40, D=7, H=5, temperature=0.7),
         [
-            Edge(dict(n=1), "with one character to draw"), Edge(dict(temperature=2.0), "at temperature 2"),
-            Edge(dict(temperature=0.002), "at temperature 0.002"), Edge(dict(shift=900.0), "where all scores are large"),
-            Edge(dict(D=1), "with an alphabet of one character"),
-            Edge(dict(scale=0.0, D=8, never=3), "where r is exactly a sum of probabilities",
+            EdgeCase(dict(n=1), "with one character to draw"), EdgeCase(dict(temperature=2.0), "at temperature 2"),
+            EdgeCase(dict(temperature=0.002), "at temperature 0.002"), EdgeCase(dict(shift=900.0), "where all scores are large"),
+            EdgeCase(dict(D=1), "with an alphabet of one character"),
+            EdgeCase(dict(scale=0.0, D=8, never=3), "where r is exactly a sum of probabilities",
                  "The first index whose sum is *above* r is meant: with p = (0.5, 0.5) and r = 0.5 that is index 1."),
-            Edge(dict(scale=0.0, D=10), "where rounding leaves the sum of all probabilities below r",
+            EdgeCase(dict(scale=0.0, D=10), "where rounding leaves the sum of all probabilities below r",
                  "Ten times 0.1 adds up to a hair less than 1, and r can lie above it. Then the last index is meant."),
         ], forward=["indices"], call=call_sample,
     ),
     "leaky_backward": Exercise(
         make_leaky, ["dU", "dW", "db", "dh0", "sizes"], dict(T=5, N=3, D=4, H=6, alpha=0.3),
-        [Edge(dict(alpha=1.0), "where α is 1, the simple RNN itself"), Edge(dict(alpha=0.01), "where α is small"), *edges("T", "N", "D", "H")],
+        [EdgeCase(dict(alpha=1.0), "where α is 1, the simple RNN itself"), EdgeCase(dict(alpha=0.01), "where α is small"), *edges("T", "N", "D", "H")],
         as_dict=True, backward=["sizes"],
     ),
 }  # fmt: skip

@@ -6,7 +6,7 @@ Reading this file is allowed; it holds no answer.
 
 import numpy as np
 
-from byhand.checking import Edge, Exercise
+from byhand.checking import EdgeCase, Exercise
 
 # perceptron_step ---------------------------------------------------------------------------------
 
@@ -151,16 +151,16 @@ def make_carousel(rng, T, N, f, far=0.0):
 EXERCISES = {
     "perceptron_step": Exercise(
         make_step, ["w", "b"], dict(cases=12, D=3),
-        [Edge(dict(D=1), "with one input"), Edge(dict(cases=30, D=6), "on thirty other cases")], call=call_step,
+        [EdgeCase(dict(D=1), "with one input"), EdgeCase(dict(cases=30, D=6), "on thirty other cases")], call=call_step,
     ),
     "perceptron": Exercise(
         make_perceptron, ["w", "b", "mistakes"], dict(N=30, D=5, max_epochs=100),
         [
-            Edge(dict(N=1), "with one example"), Edge(dict(D=1), "with one input"),
-            Edge(dict(noise=0.4, max_epochs=6), "where no line separates the classes",
+            EdgeCase(dict(N=1), "with one example"), EdgeCase(dict(D=1), "with one input"),
+            EdgeCase(dict(noise=0.4, max_epochs=6), "where no line separates the classes",
                  "Without a line that separates the classes there is no epoch without a mistake: your loop has to stop after max_epochs, with the weights of that moment."),
-            Edge(dict(noise=0.4, max_epochs=1), "where one epoch is allowed"),
-            Edge(dict(xor=True, max_epochs=9), "on XOR",
+            EdgeCase(dict(noise=0.4, max_epochs=1), "where one epoch is allowed"),
+            EdgeCase(dict(xor=True, max_epochs=9), "on XOR",
                  "On XOR no epoch is without a mistake. Before max_epochs nothing else ends the training, whatever the counts do."),
         ],
         groups=[["w", "b"]],
@@ -168,53 +168,53 @@ EXERCISES = {
     "deep_gradients": Exercise(
         make_deep, ["J", "dW", "db", "dV", "dc", "norms"], dict(L=4, N=5, H=6, O=3),
         [
-            Edge(dict(L=1), "with one layer"), Edge(dict(N=1), "with one example"), Edge(dict(H=1), "with layers of one unit"),
-            Edge(dict(O=1), "with one class alone"), Edge(dict(L=9, N=2, H=3, O=5), "with nine layers"),
-            Edge(dict(scale=0.0), "where all weights are zero"), Edge(dict(scale=6.0), "where the weights are large"),
-            Edge(dict(shift=-3000.0), "where all scores lie near -3000"),
-            Edge(dict(shift=3e5), "where all scores lie near 300000",
+            EdgeCase(dict(L=1), "with one layer"), EdgeCase(dict(N=1), "with one example"), EdgeCase(dict(H=1), "with layers of one unit"),
+            EdgeCase(dict(O=1), "with one class alone"), EdgeCase(dict(L=9, N=2, H=3, O=5), "with nine layers"),
+            EdgeCase(dict(scale=0.0), "where all weights are zero"), EdgeCase(dict(scale=6.0), "where the weights are large"),
+            EdgeCase(dict(shift=-3000.0), "where all scores lie near -3000"),
+            EdgeCase(dict(shift=3e5), "where all scores lie near 300000",
                  "If you compute gradients from differences of the loss: of so large scores the differences have no digits left.", needed=True),
         ], as_dict=True,
     ),
     "autoencoder": Exercise(
         make_autoencoder, ["J", "dW", "db", "dV", "dc"], dict(N=4, D=6, H=3),
         [
-            Edge(dict(N=1), "with one example"), Edge(dict(D=1), "with one entry"), Edge(dict(H=1), "with a code of one unit"),
-            Edge(dict(D=3, H=8), "where the code is wider than the input"), Edge(dict(scale=0.0), "where all weights are zero"),
-            Edge(dict(scale=5.0), "where the weights are large"),
-            Edge(dict(far=3e5), "with a score near 300000",
+            EdgeCase(dict(N=1), "with one example"), EdgeCase(dict(D=1), "with one entry"), EdgeCase(dict(H=1), "with a code of one unit"),
+            EdgeCase(dict(D=3, H=8), "where the code is wider than the input"), EdgeCase(dict(scale=0.0), "where all weights are zero"),
+            EdgeCase(dict(scale=5.0), "where the weights are large"),
+            EdgeCase(dict(far=3e5), "with a score near 300000",
                  "If you compute gradients from differences of the loss: of so large a loss the differences have no digits left.", needed=True),
         ], as_dict=True,
     ),
     "pretrain": Exercise(
         make_pretrain, ["W", "b", "J"], dict(M=9, L=3, H=4, K=5, N=3),
         [
-            Edge(dict(L=1), "with one layer"), Edge(dict(K=1), "with one mini-batch"), Edge(dict(H=1), "with layers of one unit"),
-            Edge(dict(N=1), "with mini-batches of one example"), Edge(dict(M=1), "with one example"),
-            Edge(dict(rate=0.0), "with the learning rate 0"),
+            EdgeCase(dict(L=1), "with one layer"), EdgeCase(dict(K=1), "with one mini-batch"), EdgeCase(dict(H=1), "with layers of one unit"),
+            EdgeCase(dict(N=1), "with mini-batches of one example"), EdgeCase(dict(M=1), "with one example"),
+            EdgeCase(dict(rate=0.0), "with the learning rate 0"),
         ],
     ),
     "adding_problem": Exercise(
         make_adding, ["x", "y"], dict(T=24, N=6),
-        [Edge(dict(N=1), "with one sequence"), Edge(dict(T=10), "with sequences of ten steps"), Edge(dict(T=100, N=50), "with fifty long sequences")],
+        [EdgeCase(dict(N=1), "with one sequence"), EdgeCase(dict(T=10), "with sequences of ten steps"), EdgeCase(dict(T=100, N=50), "with fifty long sequences")],
     ),
     "rnn_last": Exercise(
         make_rnn, ["J", "y_hat", "dU", "dW", "dV", "db", "dc", "norms"], dict(T=5, N=3, D=2, H=4),
         [
-            Edge(dict(T=1), "with sequences of one step"), Edge(dict(N=1), "with one sequence"), Edge(dict(H=1), "with one hidden unit"),
-            Edge(dict(D=1), "with one input"), Edge(dict(T=30, N=2), "with thirty steps"), Edge(dict(scale=0.0), "where all parameters are zero"),
-            Edge(dict(scale=6.0), "where the parameters are large"),
-            Edge(dict(far=1e7), "where the targets are ten million away",
+            EdgeCase(dict(T=1), "with sequences of one step"), EdgeCase(dict(N=1), "with one sequence"), EdgeCase(dict(H=1), "with one hidden unit"),
+            EdgeCase(dict(D=1), "with one input"), EdgeCase(dict(T=30, N=2), "with thirty steps"), EdgeCase(dict(scale=0.0), "where all parameters are zero"),
+            EdgeCase(dict(scale=6.0), "where the parameters are large"),
+            EdgeCase(dict(far=1e7), "where the targets are ten million away",
                  "The loss is huge beside what one parameter changes of it, so differences of two losses have no digits left. The chain rule has no such trouble.", needed=True),
         ], as_dict=True, backward=["norms"],
     ),
     "carousel": Exercise(
         make_carousel, ["J", "y_hat", "df", "dv", "dc", "ds"], dict(T=6, N=4, f=0.9),
         [
-            Edge(dict(f=1.0), "where f is 1"), Edge(dict(f=0.0), "where f is 0", "With f = 0 only the last step is left: is something divided by f, or by a power of it?"),
-            Edge(dict(f=-1.2), "where f is negative"), Edge(dict(T=1), "with sequences of one step"), Edge(dict(N=1), "with one sequence"),
-            Edge(dict(T=1000, f=1.0), "with a thousand steps"),
-            Edge(dict(far=1e7), "where the targets are ten million away",
+            EdgeCase(dict(f=1.0), "where f is 1"), EdgeCase(dict(f=0.0), "where f is 0", "With f = 0 only the last step is left: is something divided by f, or by a power of it?"),
+            EdgeCase(dict(f=-1.2), "where f is negative"), EdgeCase(dict(T=1), "with sequences of one step"), EdgeCase(dict(N=1), "with one sequence"),
+            EdgeCase(dict(T=1000, f=1.0), "with a thousand steps"),
+            EdgeCase(dict(far=1e7), "where the targets are ten million away",
                  "The loss is huge beside what one parameter changes of it, so differences of two losses have no digits left. The chain rule has no such trouble.", needed=True),
         ], as_dict=True, backward=["ds"],
     ),

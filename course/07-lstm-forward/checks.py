@@ -5,15 +5,15 @@ The cells that you build in the last two exercises are played here, one sequence
 
 import numpy as np
 
-from byhand.checking import Edge, Exercise
+from byhand.checking import EdgeCase, Exercise
 
 # All sizes differ, T is at least 3 and N at least 2, states and peepholes are not zero: nothing wrong can hide.
 SIZES = dict(T=5, N=3, D=4, H=6)
 EDGES = [
-    Edge(dict(T=1), "with one time step"), Edge(dict(N=1), "with one sequence in the batch"), Edge(dict(H=1), "with one cell"),
-    Edge(dict(D=1), "with one input"), Edge(dict(T=9, N=2, D=3, H=8), "with more steps and cells"),
-    Edge(dict(scale=0.0), "with all weights zero"), Edge(dict(scale=200.0), "with large weights"),
-    Edge(dict(peep=0.0), "with all peepholes zero"),
+    EdgeCase(dict(T=1), "with one time step"), EdgeCase(dict(N=1), "with one sequence in the batch"), EdgeCase(dict(H=1), "with one cell"),
+    EdgeCase(dict(D=1), "with one input"), EdgeCase(dict(T=9, N=2, D=3, H=8), "with more steps and cells"),
+    EdgeCase(dict(scale=0.0), "with all weights zero"), EdgeCase(dict(scale=200.0), "with large weights"),
+    EdgeCase(dict(peep=0.0), "with all peepholes zero"),
 ]  # fmt: skip
 GATES = "zifo"
 NAMES = ["z", "i", "f", "o", "c", "y"]
@@ -194,18 +194,18 @@ def edges(*names):
     return [e for e in EDGES if set(e.sizes) <= set(names)]
 
 
-SQUARE = Edge(dict(D=4, H=4), "with as many cells as inputs")
+SQUARE = EdgeCase(dict(D=4, H=4), "with as many cells as inputs")
 EXERCISES = {
     "sigmoid": Exercise(
         make=make_sigmoid, results=["s"], sizes=pick("N", "H"),
-        edges=[Edge(dict(shift=700.0), "with large sums"), Edge(dict(N=1, H=12), "with a single row")], elementwise=("s",),
+        edges=[EdgeCase(dict(shift=700.0), "with large sums"), EdgeCase(dict(N=1, H=12), "with a single row")], elementwise=("s",),
     ),
     "lstm_step": Exercise(
         make=make_step, results=NAMES, sizes=pick("N", "D", "H"), edges=edges("N", "D", "H", "scale"), as_dict=True,
     ),
     "from_torch": Exercise(
         make=make_from_torch, results=KEYS, sizes=pick("D", "H"),
-        edges=[Edge(dict(H=1), "with one cell"), Edge(dict(D=1), "with one input"), SQUARE, Edge(dict(D=9, H=2), "with more inputs than rows")],
+        edges=[EdgeCase(dict(H=1), "with one cell"), EdgeCase(dict(D=1), "with one input"), SQUARE, EdgeCase(dict(D=9, H=2), "with more inputs than rows")],
         as_dict=True, groups=[[k for k in KEYS if k[0] in "WR"], [k for k in KEYS if k[0] == "b"]],
     ),
     "peephole_step": Exercise(
@@ -223,17 +223,17 @@ EXERCISES = {
     "latch": Exercise(
         make=make_latch, results=["held", "read", "kept"], sizes=dict(n=100, T=60, N=4),
         edges=[
-            Edge(dict(n=1000), "with a half-life of 1000 steps"), Edge(dict(n=12), "with a half-life of 12 steps"),
-            Edge(dict(n=3000, T=40), "with a half-life of 3000 steps"), Edge(dict(N=1), "with one sequence"),
-            Edge(dict(T=120), "over 120 steps"),
+            EdgeCase(dict(n=1000), "with a half-life of 1000 steps"), EdgeCase(dict(n=12), "with a half-life of 12 steps"),
+            EdgeCase(dict(n=3000, T=40), "with a half-life of 3000 steps"), EdgeCase(dict(N=1), "with one sequence"),
+            EdgeCase(dict(T=120), "over 120 steps"),
         ],
         call=play_latch, forward=["held", "read"], groups=[["held", "read"]], judge="the reference",
     ),
     "counter": Exercise(
         make=make_counter, results=["read", "count"], sizes=dict(n=10, T=60, N=4),
         edges=[
-            Edge(dict(n=1), "when every pulse strikes"), Edge(dict(n=2), "when every second pulse strikes"),
-            Edge(dict(n=7, T=200), "over 200 steps"),
+            EdgeCase(dict(n=1), "when every pulse strikes"), EdgeCase(dict(n=2), "when every second pulse strikes"),
+            EdgeCase(dict(n=7, T=200), "over 200 steps"),
         ],
         call=play_counter, forward=["read", "count"], judge="the reference",
     ),

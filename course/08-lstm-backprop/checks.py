@@ -6,19 +6,19 @@ output that belong to them. A backward pass works with any such values, so it ne
 
 import numpy as np
 
-from byhand.checking import Edge, Exercise
+from byhand.checking import EdgeCase, Exercise
 from byhand.on_paper import two_decimals
 
 # All sizes differ, T is more than a handful, N at least 2, peepholes and first states are not zero, and every step has a
 # loss: each of these, left out, would hide mistakes.
 SIZES = dict(T=6, N=3, D=2, H=5)
-ONE_SEQUENCE = Edge(dict(N=1), "with one sequence in the batch")
-ONE_CELL = Edge(dict(H=1), "with one cell")
-ONE_INPUT = Edge(dict(D=1), "with one input")
-ONE_STEP = Edge(dict(T=1), "with one time step")
-SHUT = Edge(dict(saturated=True), "with gates nearly open and nearly shut")
-NO_PEEPHOLES = Edge(dict(peephole=0.0), "with all peepholes zero")
-NO_WEIGHTS = Edge(dict(scale=0.0), "with all weights zero")
+ONE_SEQUENCE = EdgeCase(dict(N=1), "with one sequence in the batch")
+ONE_CELL = EdgeCase(dict(H=1), "with one cell")
+ONE_INPUT = EdgeCase(dict(D=1), "with one input")
+ONE_STEP = EdgeCase(dict(T=1), "with one time step")
+SHUT = EdgeCase(dict(saturated=True), "with gates nearly open and nearly shut")
+NO_PEEPHOLES = EdgeCase(dict(peephole=0.0), "with all peepholes zero")
+NO_WEIGHTS = EdgeCase(dict(scale=0.0), "with all weights zero")
 
 SHAPES = {"W": ("H", "D"), "R": ("H", "H"), "p": ("H",), "b": ("H",)}
 PARAMETERS = [kind + k for kind in "WRpb" for k in "zifo" if kind + k != "pz"]
@@ -157,7 +157,7 @@ EXERCISES = {
         make=make_backward, results=["dx", "dy0", "dc0", *GRADIENTS], sizes=SIZES,
         edges=[
             ONE_STEP, ONE_SEQUENCE, ONE_CELL, ONE_INPUT, SHUT, NO_PEEPHOLES, NO_WEIGHTS,
-            Edge(dict(T=40, N=2, D=3, H=4), "with 40 time steps"),
+            EdgeCase(dict(T=40, N=2, D=3, H=4), "with 40 time steps"),
         ],
         as_dict=True, backward=["dx"], groups=by_kind(),
     ),
@@ -168,9 +168,9 @@ EXERCISES = {
     "adding_loss": Exercise(
         make=make_loss, results=["J", "Delta", "dv", "dd"], sizes=pick("T", "N", "H"),
         edges=[
-            ONE_STEP, ONE_SEQUENCE, ONE_CELL, Edge(dict(scale=0.0), "with v = 0 and d = 0"),
-            Edge(dict(scale=100.0), "with a large v and d"), Edge(dict(T=120, N=40, H=50), "with long sequences in a large batch"),
-            Edge(dict(far=1e9), "where the targets are a billion away", "The loss is huge beside what one parameter changes of it, so differences of two losses have no digits left. The chain rule has no such trouble.", needed=True),
+            ONE_STEP, ONE_SEQUENCE, ONE_CELL, EdgeCase(dict(scale=0.0), "with v = 0 and d = 0"),
+            EdgeCase(dict(scale=100.0), "with a large v and d"), EdgeCase(dict(T=120, N=40, H=50), "with long sequences in a large batch"),
+            EdgeCase(dict(far=1e9), "where the targets are a billion away", "The loss is huge beside what one parameter changes of it, so differences of two losses have no digits left. The chain rule has no such trouble.", needed=True),
         ],
         groups=[["J", "dd"]],
     ),

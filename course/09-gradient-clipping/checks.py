@@ -5,16 +5,16 @@ States and gates are made up: a Jacobian needs the values at which it is taken, 
 
 import numpy as np
 
-from byhand.checking import Edge, Exercise
+from byhand.checking import EdgeCase, Exercise
 from byhand.on_paper import two_decimals
 
 # All sizes differ, N is at least 2, no weight is symmetric and no peephole is 0, so that nothing wrong can hide.
-ONE_SEQUENCE = Edge(dict(N=1), "with one sequence in the batch")
-ONE_UNIT = Edge(dict(H=1), "with one unit")
-ONE_STEP = Edge(dict(T=1), "with one time step")
-NO_WEIGHTS = Edge(dict(scale=0.0), "with all weights zero")
-LARGE = Edge(dict(scale=5.0), "with large weights")
-SATURATED = Edge(dict(saturated=True), "with saturated units")
+ONE_SEQUENCE = EdgeCase(dict(N=1), "with one sequence in the batch")
+ONE_UNIT = EdgeCase(dict(H=1), "with one unit")
+ONE_STEP = EdgeCase(dict(T=1), "with one time step")
+NO_WEIGHTS = EdgeCase(dict(scale=0.0), "with all weights zero")
+LARGE = EdgeCase(dict(scale=5.0), "with large weights")
+SATURATED = EdgeCase(dict(saturated=True), "with saturated units")
 NEARLY = 2.0**-20  # how far a saturated value is from its limit; exact in floating point, and so is its slope
 
 
@@ -168,23 +168,23 @@ EXERCISES = {
     "jacobian_product": Exercise(
         make=make_states, results=["P"], sizes=dict(T=5, N=2, H=3),
         edges=[
-            ONE_STEP, Edge(dict(T=2), "with two time steps"), ONE_SEQUENCE, ONE_UNIT, SATURATED, NO_WEIGHTS,
-            Edge(dict(T=9, N=3, H=6), "with more steps and units"),
+            ONE_STEP, EdgeCase(dict(T=2), "with two time steps"), ONE_SEQUENCE, ONE_UNIT, SATURATED, NO_WEIGHTS,
+            EdgeCase(dict(T=9, N=3, H=6), "with more steps and units"),
         ],
         backward=["P"], elementwise=("P",),
     ),
     "growth": Exercise(
         make=make_matrix, results=["rho", "sigma", "norms", "bound"], sizes=dict(H=5, T=6, gamma=0.25),
         edges=[
-            Edge(dict(gamma=1.0), "with slope 1"),
-            Edge(dict(leading=[[-1.3, 0.4], [0.0, 0.2]]), "with a negative leading eigenvalue"),
-            Edge(dict(leading=[[0.5, 2.0], [0.0, 0.5]]), "with a matrix that shears"),
-            Edge(dict(T=1), "with distance 1"), ONE_UNIT, NO_WEIGHTS, Edge(dict(H=9, T=15), "with more units"),
+            EdgeCase(dict(gamma=1.0), "with slope 1"),
+            EdgeCase(dict(leading=[[-1.3, 0.4], [0.0, 0.2]]), "with a negative leading eigenvalue"),
+            EdgeCase(dict(leading=[[0.5, 2.0], [0.0, 0.5]]), "with a matrix that shears"),
+            EdgeCase(dict(T=1), "with distance 1"), ONE_UNIT, NO_WEIGHTS, EdgeCase(dict(H=9, T=15), "with more units"),
         ],
     ),
     "gradient_by_distance": Exercise(
         make=make_losses, results=["G"], sizes=dict(T=5, N=2, H=3),
-        edges=[ONE_STEP, ONE_SEQUENCE, ONE_UNIT, SATURATED, NO_WEIGHTS, Edge(dict(T=9, N=3, H=6), "with more steps and units")],
+        edges=[ONE_STEP, ONE_SEQUENCE, ONE_UNIT, SATURATED, NO_WEIGHTS, EdgeCase(dict(T=9, N=3, H=6), "with more steps and units")],
         elementwise=("G",),
     ),
     "cell_jacobian": Exercise(
@@ -201,16 +201,16 @@ EXERCISES = {
     "clip_by_value": Exercise(
         make=make_value, results=[*SHAPES], sizes=dict(limit=0.8),
         edges=[
-            Edge(dict(limit=100.0), "with a large limit"), Edge(dict(limit=1e-3), "with a small limit"),
-            Edge(dict(scale=1e6), "with large gradients"),
+            EdgeCase(dict(limit=100.0), "with a large limit"), EdgeCase(dict(limit=1e-3), "with a small limit"),
+            EdgeCase(dict(scale=1e6), "with large gradients"),
         ],
         as_dict=True, groups=[[*SHAPES]],
     ),
     "clip_by_norm": Exercise(
         make=make_norm, results=clipped_names(), sizes=dict(share=0.3, scale=0.05),  # small enough for the 1e-6 to count
         edges=[
-            Edge(dict(scale=1e-4), "with a tiny gradient"), Edge(dict(scale=1e6), "with a huge gradient"),
-            Edge(dict(share=0.9), "with a norm close to the limit"), Edge(dict(scale=0.0), "with zeros alone"),
+            EdgeCase(dict(scale=1e-4), "with a tiny gradient"), EdgeCase(dict(scale=1e6), "with a huge gradient"),
+            EdgeCase(dict(share=0.9), "with a norm close to the limit"), EdgeCase(dict(scale=0.0), "with zeros alone"),
         ],
         call=clip_three, as_dict=True, groups=CLIPPED,
     ),

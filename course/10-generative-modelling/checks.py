@@ -6,7 +6,7 @@ draw that lies exactly on a border, stands in fixed entries. Reading this file i
 
 import numpy as np
 
-from byhand.checking import Edge, Exercise
+from byhand.checking import EdgeCase, Exercise
 
 # kl_categorical ----------------------------------------------------------------------------------
 
@@ -112,9 +112,9 @@ EXERCISES = {
     "kl_categorical": Exercise(
         make_categorical, ["kl"], dict(N=4, K=5),
         [
-            Edge(dict(N=1), "with one pair"), Edge(dict(K=1), "with one outcome"), Edge(dict(K=2, zeros=False), "with two outcomes, all possible"),
-            Edge(dict(zeros=False), "where p has no zeros"), dict(sharp=2.5), dict(N=30, K=12),
-            Edge(
+            EdgeCase(dict(N=1), "with one pair"), EdgeCase(dict(K=1), "with one outcome"), EdgeCase(dict(K=2, zeros=False), "with two outcomes, all possible"),
+            EdgeCase(dict(zeros=False), "where p has no zeros"), dict(sharp=2.5), dict(N=30, K=12),
+            EdgeCase(
                 dict(tiny=1e-200), "where an entry of q is 1e-200",
                 "A tiny number that is added to a probability, or a bound below which it may not fall, changes the result where the "
                 "probability itself is tinier. Only p can be exactly 0 here, and for it the term is 0.",
@@ -124,21 +124,21 @@ EXERCISES = {
     "kl_gaussians": Exercise(
         make_gaussians, ["exact", "estimate", "error"], dict(N=9, S=50),
         [
-            Edge(dict(N=1), "with one pair"), Edge(dict(S=1), "with one sample"), Edge(dict(same=True), "where p and q are equal"),
+            EdgeCase(dict(N=1), "with one pair"), EdgeCase(dict(S=1), "with one sample"), EdgeCase(dict(same=True), "where p and q are equal"),
             dict(scale=1e-3), dict(scale=100.0), dict(S=2000),
         ],
     ),
     "categorical_nll": Exercise(
         make_logits, ["J", "do"], dict(N=12, K=4, shift=900.0),
         [
-            Edge(dict(N=1), "with one example"), Edge(dict(K=2), "with two outcomes"), Edge(dict(K=1), "with one outcome"), dict(shift=0.0),
-            Edge(dict(shift=-2000.0), needed=True), dict(N=500, K=30),
-            Edge(
+            EdgeCase(dict(N=1), "with one example"), EdgeCase(dict(K=2), "with two outcomes"), EdgeCase(dict(K=1), "with one outcome"), dict(shift=0.0),
+            EdgeCase(dict(shift=-2000.0), needed=True), dict(N=500, K=30),
+            EdgeCase(
                 dict(shift=0.0, apart=800.0), "where an outcome that was seen has a logit 800 below another",
                 "The probability of that outcome is too small for a float: it is 0 there, and its logarithm is lost. The logarithm of a softmax can be had without "
                 "the softmax.",
             ),
-            Edge(
+            EdgeCase(
                 dict(shift=0.0, apart=1e9), "where an outcome that was seen has a logit a billion below another",
                 "The loss is huge beside what one parameter changes of it, so differences of two losses have no digits left. The chain rule has no such trouble.",
                 needed=True,
@@ -148,15 +148,15 @@ EXERCISES = {
     ),
     "gaussian_nll": Exercise(
         make_gaussian_fit, ["J", "dmu", "dlog_sigma"], dict(N=7, D=3),
-        [Edge(dict(N=1), "with one example"), Edge(dict(D=1), "with one dimension"), dict(spread=0.0), dict(spread=4.0), dict(N=300, D=5),
-         Edge(dict(far=1e7), "where the data are ten million away", "The loss is huge beside what one parameter changes of it, so differences of two losses have no digits left. The chain rule has no such trouble.", needed=True)],
+        [EdgeCase(dict(N=1), "with one example"), EdgeCase(dict(D=1), "with one dimension"), dict(spread=0.0), dict(spread=4.0), dict(N=300, D=5),
+         EdgeCase(dict(far=1e7), "where the data are ten million away", "The loss is huge beside what one parameter changes of it, so differences of two losses have no digits left. The chain rule has no such trouble.", needed=True)],
         groups=[("dmu", "dlog_sigma")],
     ),
     "sample_mixture": Exercise(
         make_sampling, ["z", "x"], dict(N=12, K=4, D=6),
         [
-            Edge(dict(N=1), "with one image"), Edge(dict(K=1), "with one component"), Edge(dict(D=1), "with one pixel"), dict(N=200, K=9, D=3),
-            Edge(
+            EdgeCase(dict(N=1), "with one image"), EdgeCase(dict(K=1), "with one component"), EdgeCase(dict(D=1), "with one pixel"), dict(N=200, K=9, D=3),
+            EdgeCase(
                 dict(K=10, tenths=True), "where u lies above the sum of all pi, a hair below 1",
                 "Ten times 0.1 adds up to a little less than 1 in floating point, and u lies above it: no sum is greater than u, and yet one component must be drawn.",
             ),
@@ -165,9 +165,9 @@ EXERCISES = {
     "mixture_log_likelihood": Exercise(
         make_mixture, ["log_p", "r"], dict(N=5, K=3, D=1200),
         [
-            Edge(dict(N=1), "with one image"), Edge(dict(K=1), "with one component"), Edge(dict(D=1), "with one pixel"), dict(D=4, sharp=0.0),
+            EdgeCase(dict(N=1), "with one image"), EdgeCase(dict(K=1), "with one component"), EdgeCase(dict(D=1), "with one pixel"), dict(D=4, sharp=0.0),
             dict(D=4, sharp=3.0), dict(K=20, D=2000),
-            Edge(
+            EdgeCase(
                 dict(D=6, tiny=1e-30), "where a black pixel has a probability near 1e-30",
                 "A probability may be as small as 1e-30. A tiny number added to it, or a bound below which it may not fall, is far larger than that.",
             ),
@@ -176,9 +176,9 @@ EXERCISES = {
     "log_marginal": Exercise(
         make_marginal, ["log_p", "error"], dict(S=40, N=3, D=1500),
         [
-            Edge(dict(S=1), "with one sample"), Edge(dict(N=1), "with one image"), Edge(dict(D=1), "with one pixel"), dict(D=6),
+            EdgeCase(dict(S=1), "with one sample"), EdgeCase(dict(N=1), "with one image"), EdgeCase(dict(D=1), "with one pixel"), dict(D=6),
             dict(D=6, scale=0.0), dict(D=6, S=1000),
-            Edge(
+            EdgeCase(
                 dict(D=6, far=1000.0), "with a logit of 1000, so that one image is 1000 nats less likely than another",
                 "A logit of 1000 brings a pixel's probability nearer to 0 or 1 than a float or any bound can tell, exp(1000) is more than a float holds, and one image "
                 "is 1000 nats less likely than another. Which of the three meets your code?",
@@ -188,7 +188,7 @@ EXERCISES = {
     "em_step": Exercise(
         make_em, ["log_p", "pi", "theta"], dict(N=9, K=3, D=6, alpha=0.5),
         [
-            Edge(dict(N=1), "with one image"), Edge(dict(K=1), "with one component"), Edge(dict(D=1), "with one pixel"), dict(D=1500),
+            EdgeCase(dict(N=1), "with one image"), EdgeCase(dict(K=1), "with one component"), EdgeCase(dict(D=1), "with one pixel"), dict(D=1500),
             dict(alpha=0.01), dict(alpha=20.0), dict(N=200, K=5),
         ],
         groups=[("log_p", "theta")],  # exercise 6 delivers log_p

@@ -7,7 +7,7 @@ answer.
 
 import numpy as np
 
-from byhand.checking import Edge, Exercise
+from byhand.checking import EdgeCase, Exercise
 
 
 def pixels(rng, N, D):
@@ -309,21 +309,21 @@ def make_draw(rng, N, D, share=0.3, scale=3.0):
 
 SIZES = dict(N=3, D=5)
 MADE = dict(N=3, D=6, H1=7, H2=5)
-ONE, FIRST = Edge(dict(N=1), "with one image"), Edge(dict(D=1), "with one pixel")
+ONE, FIRST = EdgeCase(dict(N=1), "with one image"), EdgeCase(dict(D=1), "with one pixel")
 EDGES = [ONE, FIRST, dict(D=2), dict(N=5, D=9), dict(scale=0.0), dict(scale=6.0)]
 # No edge has the sizes on which the work is measured.
-OF_NADE = [ONE, FIRST, dict(D=2), dict(N=5, D=9), dict(N=4, scale=0.0), dict(N=4, scale=6.0), Edge(dict(H=1), "with one hidden unit"), dict(H=9)]
-OF_MADE = [*EDGES, Edge(dict(H1=1), "with one unit in the first hidden layer"), Edge(dict(H2=1), "with one unit in the second hidden layer"), dict(H1=12, H2=10)]
+OF_NADE = [ONE, FIRST, dict(D=2), dict(N=5, D=9), dict(N=4, scale=0.0), dict(N=4, scale=6.0), EdgeCase(dict(H=1), "with one hidden unit"), dict(H=9)]
+OF_MADE = [*EDGES, EdgeCase(dict(H1=1), "with one unit in the first hidden layer"), EdgeCase(dict(H2=1), "with one unit in the second hidden layer"), dict(H1=12, H2=10)]
 # So large that a sweep is quick and a forward pass for each parameter is not.
 LARGE = dict(N=4, D=70, H1=60, H2=50)
 GRADIENTS = ["dW1", "db1", "dW2", "db2", "dV", "dA", "dc"]
 
 EXERCISES = {
     "bernoulli_nll": Exercise(
-        make_nll, ["J", "do"], SIZES, [ONE, FIRST, dict(N=7, D=2), dict(largest=0.0), Edge(dict(largest=1e8), needed=True)],
+        make_nll, ["J", "do"], SIZES, [ONE, FIRST, dict(N=7, D=2), dict(largest=0.0), EdgeCase(dict(largest=1e8), needed=True)],
     ),
     "fvsbn": Exercise(
-        make_fvsbn, ["o", "J", "dW", "db"], SIZES, [*EDGES, Edge(dict(N=2, D=120), "with 120 pixels", needed=True)], as_dict=True,
+        make_fvsbn, ["o", "J", "dW", "db"], SIZES, [*EDGES, EdgeCase(dict(N=2, D=120), "with 120 pixels", needed=True)], as_dict=True,
         groups=[("o", "J")],  # exercise 1 delivers J
     ),
     "total_probability": Exercise(
@@ -352,8 +352,8 @@ EXERCISES = {
     "draw": Exercise(
         make_draw, ["x"], dict(N=60, D=9),
         [
-            ONE, FIRST, Edge(dict(share=0.0), "where nothing is known"), Edge(dict(share=1.0), "where everything is known"),
-            Edge(dict(scale=0.0), "where every probability is one half, and some r too"), dict(scale=20.0),
+            ONE, FIRST, EdgeCase(dict(share=0.0), "where nothing is known"), EdgeCase(dict(share=1.0), "where everything is known"),
+            EdgeCase(dict(scale=0.0), "where every probability is one half, and some r too"), dict(scale=20.0),
         ],
         withheld=["W", "b"],
     ),

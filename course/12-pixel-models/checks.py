@@ -6,17 +6,17 @@ Of each pixel model the check also runs all 512 black and white images of 3 by 3
 
 import numpy as np
 
-from byhand.checking import Edge, Exercise
+from byhand.checking import EdgeCase, Exercise
 
 # N, C, O, H and W all differ, and the kernel has a neighbour on every side of its centre.
 SIZES = dict(N=2, C=3, O=4, H=5, W=6, k=3)
 EDGES = [
-    Edge(dict(N=1), "with one image"), Edge(dict(C=1), "with one input channel"), Edge(dict(O=1), "with one output channel"),
-    Edge(dict(k=1), "with a kernel of one tap"), dict(k=5), Edge(dict(H=1), "where the image is one row"),
-    Edge(dict(H=2, W=2, k=7), "where the kernel is larger than the image"), dict(scale=0.0), dict(scale=1e3),
+    EdgeCase(dict(N=1), "with one image"), EdgeCase(dict(C=1), "with one input channel"), EdgeCase(dict(O=1), "with one output channel"),
+    EdgeCase(dict(k=1), "with a kernel of one tap"), dict(k=5), EdgeCase(dict(H=1), "where the image is one row"),
+    EdgeCase(dict(H=2, W=2, k=7), "where the kernel is larger than the image"), dict(scale=0.0), dict(scale=1e3),
 ]  # fmt: skip
 # So large that a sweep over the taps is quick and a forward pass for each entry is not.
-LARGE = Edge(dict(N=4, C=4, O=5, H=20, W=24, k=7), "on larger images, with k = 7")
+LARGE = EdgeCase(dict(N=4, C=4, O=5, H=20, W=24, k=7), "on larger images, with k = 7")
 TINY = 3  # the side of the images of which all are tried
 
 
@@ -186,57 +186,57 @@ EXERCISES = {
     "conv2d": Exercise(make_conv, ["a"], SIZES, EDGES),
     "conv2d_backward": Exercise(make_conv_backward, ["dx", "dw", "db"], SIZES, [*EDGES, LARGE]),
     "pixel_mask": Exercise(
-        make_mask, ["A", "B"], dict(k=5), [Edge(dict(k=1), "with a kernel of one tap"), dict(k=3), dict(k=7)],
+        make_mask, ["A", "B"], dict(k=5), [EdgeCase(dict(k=1), "with a kernel of one tap"), dict(k=3), dict(k=7)],
         call=both_kinds, judge="the reference",
     ),
     "colour_mask": Exercise(
         make_colour, ["A", "B"], dict(k=5, C=3),
-        [Edge(dict(C=1), "with one colour"), Edge(dict(k=1), "with a kernel of one tap"), dict(k=3, C=4), dict(k=3, C=2)],
+        [EdgeCase(dict(C=1), "with one colour"), EdgeCase(dict(k=1), "with a kernel of one tap"), dict(k=3, C=4), dict(k=3, C=2)],
         call=both_colour_kinds, judge="the reference",
     ),
     "masked_conv_backward": Exercise(make_masked, ["dx", "dw", "db"], SIZES, [*EDGES[:3], dict(k=1), dict(k=5), LARGE]),
     "receptive_field": Exercise(
         make_field, ["field"], dict(kinds="ABB", k=3, H=7, W=9, i=5, j=3),
         [
-            Edge(dict(kinds="A"), "with one layer, of mask A"), Edge(dict(kinds="B"), "with one layer, of mask B"),
-            Edge(dict(i=0, j=0), "at the first pixel"), dict(k=5), dict(k=1), dict(kinds="ABBBBBBB"),
-            Edge(dict(j=8), "at the right border"), dict(kinds="AB", H=1, i=0), dict(kinds="AAB"), dict(kinds="BBB", i=3, j=4),
+            EdgeCase(dict(kinds="A"), "with one layer, of mask A"), EdgeCase(dict(kinds="B"), "with one layer, of mask B"),
+            EdgeCase(dict(i=0, j=0), "at the first pixel"), dict(k=5), dict(k=1), dict(kinds="ABBBBBBB"),
+            EdgeCase(dict(j=8), "at the right border"), dict(kinds="AB", H=1, i=0), dict(kinds="AAB"), dict(kinds="BBB", i=3, j=4),
             dict(kinds="BBBBB", k=5),  # 5376 routes to one of the pixels, a multiple of 256: a count in 8 bits wraps to 0
         ],
     ),
     "two_stacks_field": Exercise(
         make_two_stacks, ["field"], dict(layers=2, k=3, H=7, W=9, i=5, j=3),
         [
-            Edge(dict(layers=1), "with one layer"), dict(layers=4), Edge(dict(i=0, j=0), "at the first pixel"), dict(k=5), dict(k=1),
-            Edge(dict(j=8), "at the right border"), Edge(dict(H=1, i=0), "where the image is one row"), dict(layers=5, k=5, W=12, j=6),
+            EdgeCase(dict(layers=1), "with one layer"), dict(layers=4), EdgeCase(dict(i=0, j=0), "at the first pixel"), dict(k=5), dict(k=1),
+            EdgeCase(dict(j=8), "at the right border"), EdgeCase(dict(H=1, i=0), "where the image is one row"), dict(layers=5, k=5, W=12, j=6),
         ],
     ),
     "pixelcnn": Exercise(
         make_cnn, ["logits", "J", "dw1", "db1", "dw2", "db2", "dw3", "db3", "total", "sees"], dict(N=4, H=7, W=6, K=3, k=5, k2=3, k3=3),
         [
-            Edge(dict(N=1), "with one image"), Edge(dict(K=1), "with one hidden channel"), Edge(dict(H=1, W=1), "on images of one pixel"),
-            Edge(dict(k=3, k2=5, k3=1), "where the kernels' sides are 3, 5 and 1"), Edge(dict(k=7, H=4), "where k = 7 and H = 4"),
+            EdgeCase(dict(N=1), "with one image"), EdgeCase(dict(K=1), "with one hidden channel"), EdgeCase(dict(H=1, W=1), "on images of one pixel"),
+            EdgeCase(dict(k=3, k2=5, k3=1), "where the kernels' sides are 3, 5 and 1"), EdgeCase(dict(k=7, H=4), "where k = 7 and H = 4"),
             dict(scale=0.0), dict(scale=1.5),
-            Edge(dict(bias=1000.0), "where the logits are near 1000", OVERFLOW), Edge(dict(bias=-1000.0), "where the logits are near -1000", OVERFLOW),
-            Edge(dict(N=2, H=12, W=11, K=24, k=7, k2=5, k3=1), "with 24 channels"),
+            EdgeCase(dict(bias=1000.0), "where the logits are near 1000", OVERFLOW), EdgeCase(dict(bias=-1000.0), "where the logits are near -1000", OVERFLOW),
+            EdgeCase(dict(N=2, H=12, W=11, K=24, k=7, k2=5, k3=1), "with 24 channels"),
         ],
         call=use_model, as_dict=True, groups=[("logits", "total", "sees"), *((f"dw{n}", f"db{n}") for n in (1, 2, 3))],
     ),
     "row_lstm": Exercise(
         make_row, ["logits", "J", "dV", "dd", "dL", *LSTM, "total", "sees"], dict(N=7, H=4, W=5, K=6),
         [
-            Edge(dict(N=1), "with one image"), Edge(dict(K=1), "with one cell"), Edge(dict(H=1), "with one row"), Edge(dict(W=1), "with one column"),
+            EdgeCase(dict(N=1), "with one image"), EdgeCase(dict(K=1), "with one cell"), EdgeCase(dict(H=1), "with one row"), EdgeCase(dict(W=1), "with one column"),
             dict(scale=0.0), dict(scale=2.0),
-            Edge(dict(bias=1000.0), "where the logits are near 1000", OVERFLOW), Edge(dict(bias=-1000.0), "where the logits are near -1000", OVERFLOW),
-            Edge(dict(N=2, H=5, W=20, K=100), "with 100 cells"),
+            EdgeCase(dict(bias=1000.0), "where the logits are near 1000", OVERFLOW), EdgeCase(dict(bias=-1000.0), "where the logits are near -1000", OVERFLOW),
+            EdgeCase(dict(N=2, H=5, W=20, K=100), "with 100 cells"),
         ],
         call=use_model, as_dict=True, groups=[("logits", "total", "sees"), LSTM],  # what lstm_backward delivers is one quantity
     ),
     "complete": Exercise(
         make_complete, ["image"], dict(N=40, H=4, W=6, rows=2),
         [
-            Edge(dict(rows=0), "where nothing is given"), Edge(dict(rows=4), "where all is given"), Edge(dict(N=1), "with one image"),
-            Edge(dict(W=1), "with one column"), dict(scale=30.0), Edge(dict(scale=0.0), "where every probability is one half, and one u too"),
+            EdgeCase(dict(rows=0), "where nothing is given"), EdgeCase(dict(rows=4), "where all is given"), EdgeCase(dict(N=1), "with one image"),
+            EdgeCase(dict(W=1), "with one column"), dict(scale=30.0), EdgeCase(dict(scale=0.0), "where every probability is one half, and one u too"),
         ],
         call=use_complete, judge="the reference",
     ),

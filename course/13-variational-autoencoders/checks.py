@@ -6,17 +6,17 @@ stand in every problem. Reading this file is allowed; it holds no answer.
 
 import numpy as np
 
-from byhand.checking import Edge, Exercise
+from byhand.checking import EdgeCase, Exercise
 from byhand.on_paper import two_decimals
 
 # N, D, H and L differ, so that a wrong transpose or a mean over the wrong axis cannot hide.
 SIZES = dict(N=4, D=6, H=5, L=3)
-ONE_IMAGE, ONE_PIXEL = Edge(dict(N=1), "with one image"), Edge(dict(D=1), "with one pixel")
-ONE_HIDDEN, ONE_LATENT = Edge(dict(H=1), "with one hidden unit"), Edge(dict(L=1), "with one latent variable")
-NO_WEIGHTS = Edge(dict(scale=0.0), "with all weights and biases zero")
+ONE_IMAGE, ONE_PIXEL = EdgeCase(dict(N=1), "with one image"), EdgeCase(dict(D=1), "with one pixel")
+ONE_HIDDEN, ONE_LATENT = EdgeCase(dict(H=1), "with one hidden unit"), EdgeCase(dict(L=1), "with one latent variable")
+NO_WEIGHTS = EdgeCase(dict(scale=0.0), "with all weights and biases zero")
 NETWORKS = [ONE_IMAGE, ONE_PIXEL, ONE_HIDDEN, ONE_LATENT, dict(N=3, D=9, H=4, L=5), NO_WEIGHTS, dict(scale=3.0)]
-LATENT = [ONE_IMAGE, ONE_LATENT, Edge(dict(scale=0.0), "where q is the prior"), dict(scale=5.0), dict(N=9, L=6)]
-FAR = Edge(
+LATENT = [ONE_IMAGE, ONE_LATENT, EdgeCase(dict(scale=0.0), "where q is the prior"), dict(scale=5.0), dict(N=9, L=6)]
+FAR = EdgeCase(
     dict(far=1e6), "where a bias of the decoder is a million",
     "The loss is huge beside a change of any one parameter, so differences of two losses have no digits left. The chain rule has no "
     "such trouble.",
@@ -178,7 +178,7 @@ EXERCISES = {
         make_reparameterise, ["z"], dict(N=4, L=3),
         [
             *LATENT,
-            Edge(
+            EdgeCase(
                 dict(K=5), "with K samples for each image, in arrays (K, N, L)",
                 "The docstring promises (..., L), any number of axes in front, and exercise 8 will want three.",
             ),
@@ -190,9 +190,9 @@ EXERCISES = {
     "score_gradient": Exercise(
         make_score, ["dmu", "dlv"], dict(K=6, N=4, L=3),
         [
-            Edge(dict(K=1), "with one sample"), ONE_IMAGE, ONE_LATENT, Edge(dict(scale=0.0), "where every variance is 1"),
-            Edge(dict(baseline="a number"), "with a number as baseline"), Edge(dict(baseline="none"), "without a baseline"),
-            Edge(dict(K=4, N=4, L=4), "with as many samples as images and latent variables"), dict(scale=3.0),
+            EdgeCase(dict(K=1), "with one sample"), ONE_IMAGE, ONE_LATENT, EdgeCase(dict(scale=0.0), "where every variance is 1"),
+            EdgeCase(dict(baseline="a number"), "with a number as baseline"), EdgeCase(dict(baseline="none"), "without a baseline"),
+            EdgeCase(dict(K=4, N=4, L=4), "with as many samples as images and latent variables"), dict(scale=3.0),
         ],
     ),
     "reconstruction": Exercise(
@@ -200,7 +200,7 @@ EXERCISES = {
         dict(N=4, D=6, sigma=0.6),
         [
             ONE_IMAGE, ONE_PIXEL, dict(sigma=2.0), dict(sigma=1.0), dict(N=7, D=9),
-            Edge(dict(large=0.0), "without the large logits"), Edge(dict(large=1e6), "with logits of a million"),
+            EdgeCase(dict(large=0.0), "without the large logits"), EdgeCase(dict(large=1e6), "with logits of a million"),
         ],
         call=both_reconstructions, elementwise=["nll_bernoulli"],
     ),
@@ -213,7 +213,7 @@ EXERCISES = {
     "importance_bound": Exercise(
         make_bound, ["elbo", "bound"], dict(K=7, **SIZES),
         [
-            Edge(dict(K=1), "with one sample"), dict(K=60), Edge(dict(far=0.0), "where no image is improbable"),
+            EdgeCase(dict(K=1), "with one sample"), dict(K=60), EdgeCase(dict(far=0.0), "where no image is improbable"),
             ONE_IMAGE, ONE_HIDDEN, ONE_LATENT, NO_WEIGHTS, dict(scale=2.0),
         ],
     ),

@@ -6,14 +6,14 @@ time is over), and most neither. Reading this file is allowed; it holds no answe
 
 import numpy as np
 
-from byhand.checking import Edge, Exercise
+from byhand.checking import EdgeCase, Exercise
 
 # N, D, H and A differ, so that a wrong transpose or a mean over the wrong axis cannot hide.
 SIZES = dict(N=9, D=4, H=5, A=3)
-ONE, ONE_ACTION = Edge(dict(N=1), "with one transition, which was truncated"), Edge(dict(A=1), "with one action")
-ALL_ZERO = Edge(dict(scale=0.0), "with all weights and biases zero")
+ONE, ONE_ACTION = EdgeCase(dict(N=1), "with one transition, which was truncated"), EdgeCase(dict(A=1), "with one action")
+ALL_ZERO = EdgeCase(dict(scale=0.0), "with all weights and biases zero")
 NETWORK = [
-    ONE, Edge(dict(D=1), "with one number for a state"), Edge(dict(H=1), "with one hidden unit"), ONE_ACTION,
+    ONE, EdgeCase(dict(D=1), "with one number for a state"), EdgeCase(dict(H=1), "with one hidden unit"), ONE_ACTION,
     dict(N=30, D=3, H=8, A=2), ALL_ZERO, dict(scale=6.0),
 ]  # fmt: skip
 BELOW_ZERO = "The largest of negative values is negative. Does your maximum begin with 0?"
@@ -254,16 +254,16 @@ EXERCISES = {
     "value_iteration": Exercise(
         make_world, ["Q"], dict(S=6, A=3, gamma=0.9),
         [
-            dict(gamma=0.0), ONE_ACTION, Edge(dict(S=2, ends=1), "with two states, one of them terminal"),
-            Edge(dict(S=5, ends=0), "without terminal states"), Edge(dict(S=4, ends=4), "where all states are terminal"),
-            dict(S=12, A=4, gamma=0.8), Edge(dict(cost=9.0), "where every reward is negative", BELOW_ZERO),
+            dict(gamma=0.0), ONE_ACTION, EdgeCase(dict(S=2, ends=1), "with two states, one of them terminal"),
+            EdgeCase(dict(S=5, ends=0), "without terminal states"), EdgeCase(dict(S=4, ends=4), "where all states are terminal"),
+            dict(S=12, A=4, gamma=0.8), EdgeCase(dict(cost=9.0), "where every reward is negative", BELOW_ZERO),
         ],
     ),
     "q_update": Exercise(
         make_walk, ["Q"], dict(T=12, S=4, A=3, alpha=0.3, gamma=0.9),
         [
-            Edge(dict(T=1), "with one transition"), ONE_ACTION, Edge(dict(S=1), "with one state"), dict(alpha=1.0), dict(alpha=0.0),
-            dict(gamma=0.0), dict(gamma=1.0, T=20), Edge(dict(lift=-9.0), "where all values are negative", BELOW_ZERO),
+            EdgeCase(dict(T=1), "with one transition"), ONE_ACTION, EdgeCase(dict(S=1), "with one state"), dict(alpha=1.0), dict(alpha=0.0),
+            dict(gamma=0.0), dict(gamma=1.0, T=20), EdgeCase(dict(lift=-9.0), "where all values are negative", BELOW_ZERO),
         ],
         call=walk, forward=["Q"],
     ),
@@ -273,16 +273,16 @@ EXERCISES = {
     "ReplayBuffer": Exercise(
         make_pushes, ["size", *FIELDS], dict(pushes=11, capacity=4, D=3),
         [
-            Edge(dict(pushes=1), "after one push"), dict(pushes=3), dict(pushes=4), dict(pushes=5), dict(pushes=12),
-            Edge(dict(capacity=1), "with room for one transition"), Edge(dict(D=1), "with one number for a state"),
+            EdgeCase(dict(pushes=1), "after one push"), dict(pushes=3), dict(pushes=4), dict(pushes=5), dict(pushes=12),
+            EdgeCase(dict(capacity=1), "with room for one transition"), EdgeCase(dict(D=1), "with one number for a state"),
         ],
         call=fill, judge="the reference", groups=[("size", "phi", "phi_next"), ("a", "r"), ("terminated", "truncated")],
     ),
     "sample": Exercise(
         make_draws, FIELDS, dict(size=6, capacity=10, N=8, D=3),
         [
-            Edge(dict(size=1), "with one transition stored"), Edge(dict(size=10), "where the buffer is full"), Edge(dict(N=1), "with one draw"),
-            Edge(dict(D=1), "with one number for a state"), dict(size=40, capacity=50, N=30),
+            EdgeCase(dict(size=1), "with one transition stored"), EdgeCase(dict(size=10), "where the buffer is full"), EdgeCase(dict(N=1), "with one draw"),
+            EdgeCase(dict(D=1), "with one number for a state"), dict(size=40, capacity=50, N=30),
         ],
         call=draw, judge="the reference",
     ),
@@ -290,14 +290,14 @@ EXERCISES = {
         make_targets, ["y"], dict(N=9, A=3, gamma=0.9),
         [
             ONE, ONE_ACTION, dict(gamma=0.0), dict(gamma=1.0), dict(N=40, A=5), dict(scale=0.0), dict(scale=1e6),
-            Edge(dict(lift=-20.0), "where all values are negative", BELOW_ZERO),
+            EdgeCase(dict(lift=-20.0), "where all values are negative", BELOW_ZERO),
         ],
     ),
     "q_loss": Exercise(
         make_loss, ["J", "dW1", "db1", "dW2", "db2"], SIZES,
         [
             *NETWORK,
-            Edge(
+            EdgeCase(
                 dict(shock=1e9), "where one reward is a billion",
                 "The loss is huge beside a change of any one parameter, so differences of two losses have no digits left. The slope of the "
                 "Huber loss is 1 there, as it is at an error of 2.",
@@ -310,7 +310,7 @@ EXERCISES = {
         make_residual, ["J", "dW1", "db1", "dW2", "db2"], SIZES,
         [
             *(edge for edge in NETWORK if edge != ALL_ZERO), dict(A=5),
-            Edge(
+            EdgeCase(
                 dict(shock=1e9), "where one reward is a billion",
                 "The loss is huge beside a change of any one parameter, so differences of two losses have no digits left. The chain rule "
                 "has no such trouble.",
@@ -322,7 +322,7 @@ EXERCISES = {
     "DQN": Exercise(
         make_agent, ["losses", "p W1", "p b2", "target W1", "target b2"], dict(T=7, sync_every=3, **SIZES),
         [
-            dict(sync_every=1), dict(sync_every=7), Edge(dict(sync_every=50), "before the first copy"), Edge(dict(T=1), "after one step"),
+            dict(sync_every=1), dict(sync_every=7), EdgeCase(dict(sync_every=50), "before the first copy"), EdgeCase(dict(T=1), "after one step"),
             dict(T=12, sync_every=5), dict(T=10, sync_every=4), *NETWORK,
         ],
         call=use_agent, forward=["losses"], groups=[("p W1", "p b2"), ("target W1", "target b2")],

@@ -6,10 +6,10 @@ temperature, an asset that is listed later. Reading this file is allowed; it hol
 
 import numpy as np
 
-from byhand.checking import Edge, Exercise
+from byhand.checking import EdgeCase, Exercise
 
-ONE_ASSET, ONE_DAY, NO_FEE = Edge(dict(m=1), "with one asset"), Edge(dict(T=1), "with one day"), Edge(dict(fee=0.0), "without fees")
-STILL = Edge(dict(size=0.0), "where no price moves")
+ONE_ASSET, ONE_DAY, NO_FEE = EdgeCase(dict(m=1), "with one asset"), EdgeCase(dict(T=1), "with one day"), EdgeCase(dict(fee=0.0), "without fees")
+STILL = EdgeCase(dict(size=0.0), "where no price moves")
 
 # history_blocks ----------------------------------------------------------------------------------
 
@@ -168,14 +168,14 @@ EXERCISES = {
     "history_blocks": Exercise(
         make_blocks, ["phi"], dict(T=12, m=3, w=5),
         [
-            Edge(dict(w=1), "with a window of one day"), Edge(dict(w=12), "with a window of all days"), ONE_ASSET,
-            Edge(dict(late=False), "where every asset is listed from the first day"), dict(flat=False), dict(T=40, w=30), dict(scale=1e6),
+            EdgeCase(dict(w=1), "with a window of one day"), EdgeCase(dict(w=12), "with a window of all days"), ONE_ASSET,
+            EdgeCase(dict(late=False), "where every asset is listed from the first day"), dict(flat=False), dict(T=40, w=30), dict(scale=1e6),
         ],
     ),
     "knows_the_future": Exercise(
         make_prices, list(OBSERVERS), dict(T=9, m=3),
         [
-            Edge(dict(T=1), "with one day, after which nothing comes"), Edge(dict(T=2), "with two days"), Edge(dict(m=2), "with two assets"),
+            EdgeCase(dict(T=1), "with one day, after which nothing comes"), EdgeCase(dict(T=2), "with two days"), EdgeCase(dict(m=2), "with two assets"),
             dict(T=20, m=4),
         ],
         call=try_observers, as_dict=True, judge="the reference", groups=[tuple(OBSERVERS)],
@@ -183,21 +183,21 @@ EXERCISES = {
     "trade_day": Exercise(
         make_day, ["after", "value", "r"], dict(m=3, fee=0.02),
         [
-            ONE_ASSET, NO_FEE, Edge(dict(full=True), "where every ratio is 1"), Edge(dict(N=1), "with one portfolio"), dict(N=20, m=5),
-            Edge(dict(move=0.0), "where no price moves"), dict(fee=0.001), Edge(dict(scale=1000.0), "where most rewards reach the limits"),
+            ONE_ASSET, NO_FEE, EdgeCase(dict(full=True), "where every ratio is 1"), EdgeCase(dict(N=1), "with one portfolio"), dict(N=20, m=5),
+            EdgeCase(dict(move=0.0), "where no price moves"), dict(fee=0.001), EdgeCase(dict(scale=1000.0), "where most rewards reach the limits"),
         ],
         judge="the reference",
     ),
     "metrics": Exercise(
         make_curve, ["profit", "sharpe", "drawdown"], dict(T=12),
         [
-            ONE_DAY, dict(T=2), Edge(dict(size=0.0, crash=False), "where the value never changes"),
-            Edge(
+            ONE_DAY, dict(T=2), EdgeCase(dict(size=0.0, crash=False), "where the value never changes"),
+            EdgeCase(
                 dict(size=0.0, drift=0.05, crash=False), "where every day has the same return",
                 "All returns are the same, so their standard deviation is 0, up to rounding: a number like 1e-16 is no spread. The statement "
                 "says from where on it counts as none.",
             ),
-            Edge(
+            EdgeCase(
                 dict(curve=(1.0, 3.0, 1.8, 4.0, 3.9)), "where the lowest value comes first",
                 "The curve begins with its lowest value and falls later, from one of its peaks. The worst fall need not end at the lowest value of all.",
             ),
@@ -212,20 +212,20 @@ EXERCISES = {
     "follow": Exercise(
         make_follow, ["V"], dict(T=6, m=3, fee=0.02),
         [
-            ONE_DAY, ONE_ASSET, NO_FEE, STILL, Edge(dict(corners=True), "where everything is swapped every day"), dict(T=25, m=6), dict(fee=0.2),
+            ONE_DAY, ONE_ASSET, NO_FEE, STILL, EdgeCase(dict(corners=True), "where everything is swapped every day"), dict(T=25, m=6), dict(fee=0.2),
         ],
         forward=["V"], judge="the reference",
     ),
     "eg": Exercise(
         make_ratios, ["b"], dict(T=6, m=3, eta=0.5),
-        [ONE_DAY, ONE_ASSET, Edge(dict(eta=0.0), "with a learning rate of 0"), dict(eta=0.05), STILL, dict(T=40, m=7)], forward=["b"],
+        [ONE_DAY, ONE_ASSET, EdgeCase(dict(eta=0.0), "with a learning rate of 0"), dict(eta=0.05), STILL, dict(T=40, m=7)], forward=["b"],
     ),
     "pamr": Exercise(
         make_pamr, ["b"], dict(T=9, m=4, eps=1.0),
         [
             ONE_DAY, ONE_ASSET, dict(eps=0.5), dict(eps=2.0),
             *(
-                Edge(
+                EdgeCase(
                     dict(flat=ratio, m=m, eps=0.5), f"on a day on which all {m} ratios are {ratio}",
                     "The mean of equal numbers may differ from them in the last digit, so what is left after it is taken off need not be exactly 0. "
                     "Ask the ratios themselves whether they are equal; then the shares stay as they are.",
@@ -239,11 +239,11 @@ EXERCISES = {
     "sarsa_loss": Exercise(
         make_sarsa, ["pi", "y", "J", "dQ"], dict(N=6, A=5, tau=1.5),
         [
-            Edge(dict(N=1, zero=False), "with one experience"), Edge(dict(A=1), "with one action"), dict(tau=0.25),
-            Edge(dict(tau=0.002), "with a tiny temperature", "Q / tau is in the hundreds here, and its exponential is more than a float holds."),
-            dict(tau=50.0), Edge(dict(done=0.0), "where no state is terminal"), Edge(dict(done=1.0), "where every state is terminal"),
-            dict(gamma=0.0), dict(size=1e3), dict(size=1e-3), Edge(dict(zero=False), "where no state has all values 0"),
-            Edge(dict(far=1e7), "where the rewards are ten million", "The loss is huge beside what one parameter changes of it, so differences of two losses have no digits left. The chain rule has no such trouble.", needed=True),
+            EdgeCase(dict(N=1, zero=False), "with one experience"), EdgeCase(dict(A=1), "with one action"), dict(tau=0.25),
+            EdgeCase(dict(tau=0.002), "with a tiny temperature", "Q / tau is in the hundreds here, and its exponential is more than a float holds."),
+            dict(tau=50.0), EdgeCase(dict(done=0.0), "where no state is terminal"), EdgeCase(dict(done=1.0), "where every state is terminal"),
+            dict(gamma=0.0), dict(size=1e3), dict(size=1e-3), EdgeCase(dict(zero=False), "where no state has all values 0"),
+            EdgeCase(dict(far=1e7), "where the rewards are ten million", "The loss is huge beside what one parameter changes of it, so differences of two losses have no digits left. The chain rule has no such trouble.", needed=True),
         ],
     ),
 }  # fmt: skip

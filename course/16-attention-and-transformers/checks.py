@@ -6,15 +6,15 @@ among them, and the normalised rows of a layer norm are any rows with mean 0: a 
 
 import numpy as np
 
-from byhand.checking import Edge, Exercise
+from byhand.checking import EdgeCase, Exercise
 from byhand.on_paper import two_decimals
 
 # All sizes differ, also those that follow from others (D / A, the places that are kept), and none is 2, a factor of many
 # formulas: a mistake in one of them must not look like a mistake in another.
 SIZES = dict(N=8, A=3, Tq=4, Tk=6, d=5, e=7)
-ONE_ROW = Edge(dict(N=1), "with one sequence in the batch")
-ONE_HEAD = Edge(dict(A=1), "with one head")
-ONE_STEP = Edge(dict(T=1), "with one place")
+ONE_ROW = EdgeCase(dict(N=1), "with one sequence in the batch")
+ONE_HEAD = EdgeCase(dict(A=1), "with one head")
+ONE_STEP = EdgeCase(dict(T=1), "with one place")
 HEADS = dict(N=6, T=5, D=12, A=3)
 BLOCK = dict(**HEADS, F=14)
 GPT = dict(N=5, T=6, D=12, A=3, F=13, V=11, Tmax=8)
@@ -270,65 +270,65 @@ EXERCISES = {
     "attention": Exercise(
         make=make_attention, results=["Y", "P"], sizes=SIZES,
         edges=[
-            Edge(dict(mask=None), "without a mask"), Edge(dict(mask="causal", Tk=4), "with a causal mask"),
-            Edge(dict(mask="padding"), "with a padding mask"), Edge(dict(mask="one key each"), "where each query has one key"),
-            Edge(dict(Tk=1, mask=None), "with one key"), Edge(dict(Tq=1, mask="causal"), "with one query"), Edge(dict(d=1), "with d = 1"),
-            ONE_ROW, ONE_HEAD, Edge(dict(scale=10.0), "with scores a hundred times as large"),
-            Edge(dict(near=1000.0), "where each row has scores near a number of its own, up to 2000", OVERFLOW),
-            Edge(dict(loud=True), "where a masked key has by far the largest score", "A key that nobody may look at must not matter for anything, not even for a maximum."),
+            EdgeCase(dict(mask=None), "without a mask"), EdgeCase(dict(mask="causal", Tk=4), "with a causal mask"),
+            EdgeCase(dict(mask="padding"), "with a padding mask"), EdgeCase(dict(mask="one key each"), "where each query has one key"),
+            EdgeCase(dict(Tk=1, mask=None), "with one key"), EdgeCase(dict(Tq=1, mask="causal"), "with one query"), EdgeCase(dict(d=1), "with d = 1"),
+            ONE_ROW, ONE_HEAD, EdgeCase(dict(scale=10.0), "with scores a hundred times as large"),
+            EdgeCase(dict(near=1000.0), "where each row has scores near a number of its own, up to 2000", OVERFLOW),
+            EdgeCase(dict(loud=True), "where a masked key has by far the largest score", "A key that nobody may look at must not matter for anything, not even for a maximum."),
         ],
     ),
     "attention_backward": Exercise(
         make=make_attention_backward, results=["dQ", "dK", "dV"], sizes=SIZES,
         edges=[
-            Edge(dict(Tk=1), "with one key"), Edge(dict(Tq=1), "with one query"), Edge(dict(d=1), "with d = 1"), ONE_ROW, ONE_HEAD,
-            Edge(dict(scale=10.0), "with scores a hundred times as large"), Edge(dict(N=1, A=2, Tq=30, Tk=40, d=8, e=6), "with 30 queries and 40 keys"),
+            EdgeCase(dict(Tk=1), "with one key"), EdgeCase(dict(Tq=1), "with one query"), EdgeCase(dict(d=1), "with d = 1"), ONE_ROW, ONE_HEAD,
+            EdgeCase(dict(scale=10.0), "with scores a hundred times as large"), EdgeCase(dict(N=1, A=2, Tq=30, Tk=40, d=8, e=6), "with 30 queries and 40 keys"),
         ],
         scales=scales_of_attention,
     ),
     "layer_norm": Exercise(
         make=make_norm, results=["y", "xhat", "r"], sizes=dict(N=4, T=3, D=5),
         edges=[
-            Edge(dict(scale=1e-3), "with rows a thousand times as small"), Edge(dict(mean=1e6), "with means near a million"),
-            Edge(dict(D=1), "with D = 1"), Edge(dict(axes=2), "on an array of two axes"), Edge(dict(axes=4), "on an array of four axes"),
+            EdgeCase(dict(scale=1e-3), "with rows a thousand times as small"), EdgeCase(dict(mean=1e6), "with means near a million"),
+            EdgeCase(dict(D=1), "with D = 1"), EdgeCase(dict(axes=2), "on an array of two axes"), EdgeCase(dict(axes=4), "on an array of four axes"),
         ],
         groups=[["xhat", "r"]],
     ),
     "layer_norm_backward": Exercise(
         make=make_norm_backward, results=["dx", "dgamma", "dbeta"], sizes=dict(N=4, T=3, D=5),
         edges=[
-            Edge(dict(D=1), "with D = 1"), Edge(dict(axes=2), "on an array of two axes"), Edge(dict(axes=4), "on an array of four axes"),
-            Edge(dict(N=1, T=1), "with a single row"), Edge(dict(N=4, T=5, D=30), "with 20 rows of 30 entries"),
+            EdgeCase(dict(D=1), "with D = 1"), EdgeCase(dict(axes=2), "on an array of two axes"), EdgeCase(dict(axes=4), "on an array of four axes"),
+            EdgeCase(dict(N=1, T=1), "with a single row"), EdgeCase(dict(N=4, T=5, D=30), "with 20 rows of 30 entries"),
         ],
         scales=scales_of_norm, groups=[["dgamma", "dbeta"]],
     ),
     "multi_head": Exercise(
         make=make_multi_head, results=["O", "X", "Q", "K", "V", "P", "Y"], sizes=HEADS,
         edges=[
-            Edge(dict(mask=None), "without a mask"), Edge(dict(mask="padding"), "with a padding mask"), ONE_HEAD,
-            Edge(dict(A=12), "with a head for each entry"), ONE_STEP, ONE_ROW,
+            EdgeCase(dict(mask=None), "without a mask"), EdgeCase(dict(mask="padding"), "with a padding mask"), ONE_HEAD,
+            EdgeCase(dict(A=12), "with a head for each entry"), ONE_STEP, ONE_ROW,
         ],
         as_dict=True, groups=[["X", "Q", "K", "V"], ["P", "Y"]],
     ),
     "multi_head_backward": Exercise(
         make=make_multi_head_backward, results=["dX", *gradients(ATTENTION)], sizes=HEADS,
-        edges=[ONE_HEAD, Edge(dict(A=12), "with a head for each entry"), ONE_STEP, ONE_ROW, Edge(dict(N=3, T=15, D=24, A=4), "with 15 places")],
+        edges=[ONE_HEAD, EdgeCase(dict(A=12), "with a head for each entry"), ONE_STEP, ONE_ROW, EdgeCase(dict(N=3, T=15, D=24, A=4), "with 15 places")],
         as_dict=True, scales=scales_of_heads, groups=[["dWq", "dWk", "dWv"]],
     ),
     "block_backward": Exercise(
         make=make_block_backward, results=["dX", *gradients(PARAMETERS)], sizes=BLOCK,
-        edges=[ONE_HEAD, ONE_STEP, ONE_ROW, Edge(dict(F=1), "with one hidden neuron"), Edge(dict(N=3, T=20, D=24, A=4, F=50), "with 20 places")],
+        edges=[ONE_HEAD, ONE_STEP, ONE_ROW, EdgeCase(dict(F=1), "with one hidden neuron"), EdgeCase(dict(N=3, T=20, D=24, A=4, F=50), "with 20 places")],
         as_dict=True, scales=scales_of_block,
         groups=[gradients(["W1", "c1", "W2", "c2"]), gradients(["gamma2", "beta2"]), gradients(ATTENTION), gradients(["gamma1", "beta1"])],
     ),
     "gpt": Exercise(
         make=make_gpt, results=[*KEYS, "sees", *BLOCKS[0], *BLOCKS[1]], sizes=GPT,
         edges=[
-            ONE_STEP, ONE_ROW, ONE_HEAD, Edge(dict(keep="one"), "where the loss looks at one place"), Edge(dict(keep="all"), "where the loss looks at all places"),
-            Edge(dict(T=8), "where the sequence is as long as there are positions"),
-            Edge(dict(loud=1000.0), "with logits near 1000", "An exponential of a logit near 1000 is infinite, and the logarithm of a probability that has become 0 too."),
-            Edge(dict(N=4, T=12, D=24, F=40, V=37, Tmax=16), "with 12 places"),
-            Edge(
+            ONE_STEP, ONE_ROW, ONE_HEAD, EdgeCase(dict(keep="one"), "where the loss looks at one place"), EdgeCase(dict(keep="all"), "where the loss looks at all places"),
+            EdgeCase(dict(T=8), "where the sequence is as long as there are positions"),
+            EdgeCase(dict(loud=1000.0), "with logits near 1000", "An exponential of a logit near 1000 is infinite, and the logarithm of a probability that has become 0 too."),
+            EdgeCase(dict(N=4, T=12, D=24, F=40, V=37, Tmax=16), "with 12 places"),
+            EdgeCase(
                 dict(far=3e6), "with logits in the millions",
                 "The loss is huge beside what one parameter changes of it, so differences of two losses have no digits left. The chain rule has no such trouble.", needed=True,
             ),
@@ -338,16 +338,16 @@ EXERCISES = {
     "step": Exercise(
         make=make_step, results=["logits", "K1", "V1", "K2", "V2"], sizes=dict(N=6, t=5, D=12, A=3, F=14, V=11, Tmax=8),
         edges=[
-            Edge(dict(t=0), "at the first place, with an empty cache"), Edge(dict(t=7), "at the last place"), ONE_ROW, ONE_HEAD,
+            EdgeCase(dict(t=0), "at the first place, with an empty cache"), EdgeCase(dict(t=7), "at the last place"), ONE_ROW, ONE_HEAD,
         ],
         call=use_step, as_dict=True, groups=[["K1", "V1"], ["K2", "V2"]],
     ),
     "nucleus": Exercise(
         make=make_nucleus, results=["token"], sizes=dict(N=40, V=11, tau=0.8, mass=0.9),
         edges=[
-            Edge(dict(mass=1.0, N=200), "with mass = 1, where every token stays"), Edge(dict(mass=1e-9), "with next to no mass, where one token stays"),
-            Edge(dict(tau=1e-3), "with a temperature of 0.001", OVERFLOW), dict(tau=2.0), Edge(dict(near=1000.0), "with logits near 1000", OVERFLOW),
-            Edge(dict(V=7, ties=True, mass=0.5, tau=1.0), "where tokens are equally probable"), Edge(dict(V=1), "with one token"), ONE_ROW, Edge(dict(u=0.0), "with u = 0"),
+            EdgeCase(dict(mass=1.0, N=200), "with mass = 1, where every token stays"), EdgeCase(dict(mass=1e-9), "with next to no mass, where one token stays"),
+            EdgeCase(dict(tau=1e-3), "with a temperature of 0.001", OVERFLOW), dict(tau=2.0), EdgeCase(dict(near=1000.0), "with logits near 1000", OVERFLOW),
+            EdgeCase(dict(V=7, ties=True, mass=0.5, tau=1.0), "where tokens are equally probable"), EdgeCase(dict(V=1), "with one token"), ONE_ROW, EdgeCase(dict(u=0.0), "with u = 0"),
         ],
     ),
 }  # fmt: skip

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from byhand.checking import Edge, Exercise
+from byhand.checking import EdgeCase, Exercise
 
-ONE_ROW = Edge(dict(N=1), "with a single row")
+ONE_ROW = EdgeCase(dict(N=1), "with a single row")
 LOUD = "An exponential of a large score is infinite, and the logarithm of a probability that has become 0 too. Subtract the largest score of a row first."
 DIFFERENCES = "The loss is huge beside what one entry changes of it, so differences of two losses have no digits left. The chain rule has no such trouble."
 MANY = "So many entries that a forward pass for each of them takes too long. One pass back gives all of them."
@@ -222,77 +222,77 @@ EXERCISES = {
     "unit_backward": Exercise(
         make=make_unit, results=["dZ"], sizes=dict(N=5, E=4),
         edges=[
-            ONE_ROW, Edge(dict(E=1), "with one number in a row"), Edge(dict(size=1e-3), "with short rows"), Edge(dict(size=1e3), "with long rows"),
-            Edge(dict(along=True), "where the gradient points along a row"), Edge(dict(N=4), "with as many rows as columns"),
+            ONE_ROW, EdgeCase(dict(E=1), "with one number in a row"), EdgeCase(dict(size=1e-3), "with short rows"), EdgeCase(dict(size=1e3), "with long rows"),
+            EdgeCase(dict(along=True), "where the gradient points along a row"), EdgeCase(dict(N=4), "with as many rows as columns"),
         ],
         scales=scales_of_unit,
     ),
     "triplet_loss": Exercise(
         make=make_triplets, results=["J", "da", "dp", "dn"], sizes=dict(N=7, E=3),
         edges=[
-            ONE_ROW, Edge(dict(active="none"), "where no triplet has a loss"), Edge(dict(active="all"), "where all triplets have one"),
-            Edge(dict(equal=True), "where all points are the same"), Edge(dict(E=2), "in the plane"),
-            Edge(dict(active="all", N=3, E=3), "with as many triplets as numbers in a row"),
-            Edge(dict(margin=1e9, active="all"), "with a margin of a billion", DIFFERENCES, needed=True),
+            ONE_ROW, EdgeCase(dict(active="none"), "where no triplet has a loss"), EdgeCase(dict(active="all"), "where all triplets have one"),
+            EdgeCase(dict(equal=True), "where all points are the same"), EdgeCase(dict(E=2), "in the plane"),
+            EdgeCase(dict(active="all", N=3, E=3), "with as many triplets as numbers in a row"),
+            EdgeCase(dict(margin=1e9, active="all"), "with a margin of a billion", DIFFERENCES, needed=True),
         ],
         scales=scales_of_triplets,
     ),
     "semi_hard": Exercise(
         make=make_mining, results=["triplets"], sizes=dict(points=12, people=4), call=as_rows, judge="the reference",
         edges=[
-            Edge(dict(margin=0.5), "with a narrow ring"), Edge(dict(margin=2.0), "where some lie on the outer edge of a ring"), Edge(dict(margin=1e6), "with a ring without end"),
-            Edge(dict(people=2), "with two people"), Edge(dict(points=10, people=4), "with a person who has one picture"),
-            Edge(dict(points=7, people=12), "where everybody has one picture"),
+            EdgeCase(dict(margin=0.5), "with a narrow ring"), EdgeCase(dict(margin=2.0), "where some lie on the outer edge of a ring"), EdgeCase(dict(margin=1e6), "with a ring without end"),
+            EdgeCase(dict(people=2), "with two people"), EdgeCase(dict(points=10, people=4), "with a person who has one picture"),
+            EdgeCase(dict(points=7, people=12), "where everybody has one picture"),
         ],
     ),
     "identify": Exercise(
         make=make_identify, results=["who"], sizes=dict(K=8, M=6), judge="the reference",
         edges=[
-            Edge(dict(M=1), "with one new face"), Edge(dict(K=1), "with one picture in the gallery"), Edge(dict(threshold=1e9), "with a threshold that lets everybody in"),
-            Edge(dict(threshold=1e-9), "with a threshold that lets nobody in"), Edge(dict(K=6), "with as many in the gallery as before it"),
+            EdgeCase(dict(M=1), "with one new face"), EdgeCase(dict(K=1), "with one picture in the gallery"), EdgeCase(dict(threshold=1e9), "with a threshold that lets everybody in"),
+            EdgeCase(dict(threshold=1e-9), "with a threshold that lets nobody in"), EdgeCase(dict(K=6), "with as many in the gallery as before it"),
         ],
     ),
     "nt_xent": Exercise(
         make=make_views, results=["J", "dU"], sizes=dict(N=5, E=3), scales=scales_of_views,
         edges=[
-            Edge(dict(N=1), "with one image"), Edge(dict(equal=True), "where all rows are the same"), Edge(dict(tau=0.05), "with a temperature of 0.05"),
-            Edge(dict(tau=1.0), "with a temperature of 1"), Edge(dict(tau=1e-3), "with scores near 1000", LOUD),
-            Edge(dict(N=50, E=40), "with a hundred views", MANY, needed=True),
+            EdgeCase(dict(N=1), "with one image"), EdgeCase(dict(equal=True), "where all rows are the same"), EdgeCase(dict(tau=0.05), "with a temperature of 0.05"),
+            EdgeCase(dict(tau=1.0), "with a temperature of 1"), EdgeCase(dict(tau=1e-3), "with scores near 1000", LOUD),
+            EdgeCase(dict(N=50, E=40), "with a hundred views", MANY, needed=True),
         ],
     ),
     "pseudo_loss": Exercise(
         make=make_pseudo, results=["J", "dstrong"], sizes=dict(N=9, K=4), scales=scales_of_pseudo,
         edges=[
-            Edge(dict(sure="none"), "where no image is sure"), Edge(dict(sure="all"), "where all images are sure"), ONE_ROW,
-            Edge(dict(loud=1000.0), "with logits in the thousands", LOUD), Edge(dict(N=6, K=6), "with as many classes as images"),
-            Edge(dict(far=1e9), "where a right class has a logit of minus a billion", DIFFERENCES, needed=True),
+            EdgeCase(dict(sure="none"), "where no image is sure"), EdgeCase(dict(sure="all"), "where all images are sure"), ONE_ROW,
+            EdgeCase(dict(loud=1000.0), "with logits in the thousands", LOUD), EdgeCase(dict(N=6, K=6), "with as many classes as images"),
+            EdgeCase(dict(far=1e9), "where a right class has a logit of minus a billion", DIFFERENCES, needed=True),
         ],
     ),
     "joint_loss": Exercise(
         make=make_joint, results=["J", *GRADIENTS], sizes=dict(N=5, M=3, D=9, H=7, K=4, E=8), scales=scales_of_joint, as_dict=True,
         edges=[
-            Edge(dict(lam=0.0), "with lam = 0"), Edge(dict(lam=1.0), "with lam = 1"), Edge(dict(N=1), "with one labelled image"),
-            Edge(dict(M=1), "with one image without a label"), Edge(dict(silent=True), "with a neuron that is silent for all"),
-            Edge(dict(tau=0.1), "with a temperature of 0.1"), Edge(dict(N=20, M=15, D=60, H=80, E=16), "with larger arrays", MANY, needed=True),
+            EdgeCase(dict(lam=0.0), "with lam = 0"), EdgeCase(dict(lam=1.0), "with lam = 1"), EdgeCase(dict(N=1), "with one labelled image"),
+            EdgeCase(dict(M=1), "with one image without a label"), EdgeCase(dict(silent=True), "with a neuron that is silent for all"),
+            EdgeCase(dict(tau=0.1), "with a temperature of 0.1"), EdgeCase(dict(N=20, M=15, D=60, H=80, E=16), "with larger arrays", MANY, needed=True),
         ],
         groups=[["J", "dV", "dc"], ["dW", "db"]],
     ),
     "info_nce": Exercise(
         make=make_pairs, results=["J", "dA", "dB", "dlog_s"], sizes=dict(N=5, E=4), scales=scales_of_pairs,
         edges=[
-            Edge(dict(N=1), "with one pair"), Edge(dict(s=100.0), "with a scale of 100"), Edge(dict(s=1.0), "with a scale of 1"),
-            Edge(dict(equal=True), "where all rows are the same"), Edge(dict(size=1e-3), "with short rows"), Edge(dict(E=1), "with one number in a row"),
-            Edge(dict(N=4), "with as many pairs as numbers in a row"), Edge(dict(s=2000.0), "with a scale of 2000", LOUD),
-            Edge(dict(N=50, E=40), "with fifty pairs", MANY, needed=True),
+            EdgeCase(dict(N=1), "with one pair"), EdgeCase(dict(s=100.0), "with a scale of 100"), EdgeCase(dict(s=1.0), "with a scale of 1"),
+            EdgeCase(dict(equal=True), "where all rows are the same"), EdgeCase(dict(size=1e-3), "with short rows"), EdgeCase(dict(E=1), "with one number in a row"),
+            EdgeCase(dict(N=4), "with as many pairs as numbers in a row"), EdgeCase(dict(s=2000.0), "with a scale of 2000", LOUD),
+            EdgeCase(dict(N=50, E=40), "with fifty pairs", MANY, needed=True),
         ],
     ),
     "invert": Exercise(
         make=make_invert, results=["J", "drow"], sizes=INVERT, scales=scales_of_invert,
         edges=[
-            Edge(dict(N=1), "with one picture"), Edge(dict(L=1), "with prompts of one word"), Edge(dict(K=1), "with one other text"),
-            Edge(dict(absent=True), "where the new word stands nowhere"), Edge(dict(new=0), "where the new word has the number 0"),
-            Edge(dict(s=100.0), "with a scale of 100"), Edge(dict(s=1.0), "with a scale of 1"),
-            Edge(dict(N=4), "with as many pictures as words in a prompt"), Edge(dict(N=20, D=2000, H=100, V=12, E=16), "with rows of 2000 numbers", MANY, needed=True),
+            EdgeCase(dict(N=1), "with one picture"), EdgeCase(dict(L=1), "with prompts of one word"), EdgeCase(dict(K=1), "with one other text"),
+            EdgeCase(dict(absent=True), "where the new word stands nowhere"), EdgeCase(dict(new=0), "where the new word has the number 0"),
+            EdgeCase(dict(s=100.0), "with a scale of 100"), EdgeCase(dict(s=1.0), "with a scale of 1"),
+            EdgeCase(dict(N=4), "with as many pictures as words in a prompt"), EdgeCase(dict(N=20, D=2000, H=100, V=12, E=16), "with rows of 2000 numbers", MANY, needed=True),
         ],
     ),
 }  # fmt: skip

@@ -8,12 +8,12 @@ import math
 
 import numpy as np
 
-from byhand.checking import Edge, Exercise
+from byhand.checking import EdgeCase, Exercise
 
-EVAL = Edge(dict(train=False), "in eval mode")
-ONE_PIXEL = Edge(dict(N=4, H=1, W=1), "with images of one pixel")
-ONE_IMAGE = Edge(dict(N=1), "with one image in the batch")
-MANY = Edge(dict(N=8, C=6, H=20, W=21), "with many pixels")
+EVAL = EdgeCase(dict(train=False), "in eval mode")
+ONE_PIXEL = EdgeCase(dict(N=4, H=1, W=1), "with images of one pixel")
+ONE_IMAGE = EdgeCase(dict(N=1), "with one image in the batch")
+MANY = EdgeCase(dict(N=8, C=6, H=20, W=21), "with many pixels")
 
 
 def pick(sizes, *names):
@@ -82,10 +82,10 @@ def make_group_norm_backward(rng, N, C, H, W, G):
 # None is 3, the width of a kernel, and H and W differ from all others after the stride too.
 BLOCK = dict(N=6, C=10, O=8, H=7, W=9, stride=2, train=True)
 SHAPE = dict(H=4, W=5, stride=1)  # what is left of the images is as large as above
-SAME = Edge(dict(C=8, **SHAPE), "where the shape stays and the shortcut is the identity")
-SAME_EVAL = Edge(dict(C=8, **SHAPE, train=False), "where the shortcut is the identity, in eval mode")
-WIDER = Edge(SHAPE, "where the number of channels changes and the size does not")
-OFF = Edge(dict(off=True), "with a channel whose scale and shift are 0")
+SAME = EdgeCase(dict(C=8, **SHAPE), "where the shape stays and the shortcut is the identity")
+SAME_EVAL = EdgeCase(dict(C=8, **SHAPE, train=False), "where the shortcut is the identity, in eval mode")
+WIDER = EdgeCase(SHAPE, "where the number of channels changes and the size does not")
+OFF = EdgeCase(dict(off=True), "with a channel whose scale and shift are 0")
 FULL, PROJECTED = "12", "12s"  # which batch norms a block has, without and with a convolution in its shortcut
 
 
@@ -225,26 +225,26 @@ EXERCISES = {
     "batch_norm": Exercise(
         make=make_batch_norm, results=["y", "mean", "var", "xhat", "r"], sizes=NORM,
         edges=[
-            EVAL, ONE_PIXEL, ONE_IMAGE, Edge(dict(size=1e-3), "with numbers a thousand times smaller"),
-            Edge(dict(constant=True), "with a channel that is the same everywhere"), Edge(dict(flat=True), "with a scale of 0"),
-            Edge(dict(N=1, H=1, W=1, train=False), "in eval mode, with one image of one pixel"),
+            EVAL, ONE_PIXEL, ONE_IMAGE, EdgeCase(dict(size=1e-3), "with numbers a thousand times smaller"),
+            EdgeCase(dict(constant=True), "with a channel that is the same everywhere"), EdgeCase(dict(flat=True), "with a scale of 0"),
+            EdgeCase(dict(N=1, H=1, W=1, train=False), "in eval mode, with one image of one pixel"),
         ],
         groups=[["mean", "var"], ["xhat", "r"]],
     ),
     "batch_norm_backward": Exercise(
         make=make_batch_norm_backward, results=["dx", "dgamma", "dbeta"], sizes=NORM,
         edges=[
-            EVAL, ONE_PIXEL, ONE_IMAGE, Edge(dict(constant=True), "with a channel that is the same everywhere"),
-            Edge(dict(flat=True), "with a scale of 0"), Edge(dict(N=1, train=False), "in eval mode, with one image"), MANY,
+            EVAL, ONE_PIXEL, ONE_IMAGE, EdgeCase(dict(constant=True), "with a channel that is the same everywhere"),
+            EdgeCase(dict(flat=True), "with a scale of 0"), EdgeCase(dict(N=1, train=False), "in eval mode, with one image"), MANY,
         ],
         groups=[["dgamma", "dbeta"]],
     ),
     "group_norm_backward": Exercise(
         make=make_group_norm_backward, results=["dx", "dgamma", "dbeta"], sizes=GROUPED,
         edges=[
-            Edge(dict(G=1), "with one group, which is layer norm"), Edge(dict(G=12), "with a group for each channel"),
-            Edge(dict(H=1, W=1), "with images of one pixel"), ONE_IMAGE,
-            Edge(dict(N=6, H=20, W=11), "with many pixels"),
+            EdgeCase(dict(G=1), "with one group, which is layer norm"), EdgeCase(dict(G=12), "with a group for each channel"),
+            EdgeCase(dict(H=1, W=1), "with images of one pixel"), ONE_IMAGE,
+            EdgeCase(dict(N=6, H=20, W=11), "with many pixels"),
         ],
         groups=[["dgamma", "dbeta"]],
     ),
@@ -252,7 +252,7 @@ EXERCISES = {
         make=make_block,
         results=["y", "z", "u1", "xhat1", "r1", "xhat2", "r2", "xhats", "rs", *(f"{s}{k}" for k in PROJECTED for s in ("mean", "var"))],
         sizes=BLOCK,
-        edges=[SAME, EVAL, SAME_EVAL, WIDER, ONE_IMAGE, Edge(dict(H=1, W=1, N=4), "with images of one pixel")],
+        edges=[SAME, EVAL, SAME_EVAL, WIDER, ONE_IMAGE, EdgeCase(dict(H=1, W=1, N=4), "with images of one pixel")],
         as_dict=True, call=with_shortcut(1),
         groups=[
             ["y", "z"], ["u1", "xhat1", "r1"], ["xhat2", "r2"], ["xhats", "rs"],
@@ -262,8 +262,8 @@ EXERCISES = {
     "residual_block_backward": Exercise(
         make=make_block_backward, results=["dx", *BLOCK_GRADIENTS], sizes=BLOCK,
         edges=[
-            SAME, EVAL, SAME_EVAL, WIDER, ONE_IMAGE, OFF, Edge(dict(H=1, W=1, N=4), "with images of one pixel"),
-            Edge(dict(N=4, C=6, O=6, H=16, W=15, stride=1), "with larger images"),
+            SAME, EVAL, SAME_EVAL, WIDER, ONE_IMAGE, OFF, EdgeCase(dict(H=1, W=1, N=4), "with images of one pixel"),
+            EdgeCase(dict(N=4, C=6, O=6, H=16, W=15, stride=1), "with larger images"),
         ],
         as_dict=True, call=with_shortcut(3),
         groups=[[f"d{name}{k}" for name in ("w", "gamma", "beta")] for k in PROJECTED],
@@ -271,17 +271,17 @@ EXERCISES = {
     "weighted_loss": Exercise(
         make=make_loss, results=["J", "do"], sizes=dict(N=7, K=4), elementwise=("do",),
         edges=[
-            Edge(dict(huge=True), "with scores in the thousands"), Edge(dict(without=True), "with a weight of 0"),
-            Edge(dict(absent=True), "with a class that the batch does not have"), Edge(dict(N=3, K=2), "with two classes"),
-            Edge(dict(N=300, K=30), "with a large batch"),
+            EdgeCase(dict(huge=True), "with scores in the thousands"), EdgeCase(dict(without=True), "with a weight of 0"),
+            EdgeCase(dict(absent=True), "with a class that the batch does not have"), EdgeCase(dict(N=3, K=2), "with two classes"),
+            EdgeCase(dict(N=300, K=30), "with a large batch"),
         ],
     ),
     "fine_tune_step": Exercise(
         make=make_tune, results=["J", *NET], sizes=TUNE,
         edges=[
-            Edge(dict(frozen=()), "with nothing frozen"), Edge(dict(frozen=(1, 2)), "with the first two layers frozen"),
-            Edge(dict(frozen=LAYERS), "with the whole base frozen"), Edge(dict(decay=0.0), "without weight decay"),
-            Edge(dict(N=100, D=30, H=40), "with a large batch"),
+            EdgeCase(dict(frozen=()), "with nothing frozen"), EdgeCase(dict(frozen=(1, 2)), "with the first two layers frozen"),
+            EdgeCase(dict(frozen=LAYERS), "with the whole base frozen"), EdgeCase(dict(decay=0.0), "without weight decay"),
+            EdgeCase(dict(N=100, D=30, H=40), "with a large batch"),
         ],
         as_dict=True,
         groups=[
@@ -292,17 +292,17 @@ EXERCISES = {
     "shuffled": Exercise(
         make=make_shuffled, results=["order"], sizes=dict(n=12, buffer=4), judge="the reference",
         edges=[
-            Edge(dict(buffer=1), "with a buffer of one, which changes nothing"), Edge(dict(buffer=12), "with room for all in the buffer"),
-            Edge(dict(buffer=30), "with a buffer larger than the file"), Edge(dict(n=3, buffer=2), "with three files"),
+            EdgeCase(dict(buffer=1), "with a buffer of one, which changes nothing"), EdgeCase(dict(buffer=12), "with room for all in the buffer"),
+            EdgeCase(dict(buffer=30), "with a buffer larger than the file"), EdgeCase(dict(n=3, buffer=2), "with three files"),
         ],
     ),
     "prepare": Exercise(
         make=make_prepare, results=["images", "sizes", "test"], sizes=dict(n=20, groups=6, batch=4), call=one_after_the_other,
         judge="the reference",
         edges=[
-            Edge(dict(alone=True), "with a group of one image among the test groups"), Edge(dict(p=0.0), "where no image is mirrored"),
-            Edge(dict(p=1.0), "where every image is mirrored"), Edge(dict(batch=1), "with batches of one"),
-            Edge(dict(batch=50), "with a batch larger than the data"),
+            EdgeCase(dict(alone=True), "with a group of one image among the test groups"), EdgeCase(dict(p=0.0), "where no image is mirrored"),
+            EdgeCase(dict(p=1.0), "where every image is mirrored"), EdgeCase(dict(batch=1), "with batches of one"),
+            EdgeCase(dict(batch=50), "with a batch larger than the data"),
         ],
     ),
 }  # fmt: skip

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from byhand.checking import Edge, Exercise
+from byhand.checking import EdgeCase, Exercise
 
 # A baseline ------------------------------------------------------------------------------------------------------------
 
@@ -89,8 +89,8 @@ def state_and_tape(answer, ids, lengths, p):
 
 
 QUESTION_EDGES = [
-    Edge(dict(lengths="equal"), "where all questions have the same length"), Edge(dict(lengths="short"), "with questions of one word"),
-    Edge(dict(repeated=True), "where words come again and again"), Edge(dict(N=1), "with one question"), Edge(dict(T=3), "with short questions"),
+    EdgeCase(dict(lengths="equal"), "where all questions have the same length"), EdgeCase(dict(lengths="short"), "with questions of one word"),
+    EdgeCase(dict(repeated=True), "where words come again and again"), EdgeCase(dict(N=1), "with one question"), EdgeCase(dict(T=3), "with short questions"),
 ]  # fmt: skip
 
 # Fusion ----------------------------------------------------------------------------------------------------------------
@@ -125,9 +125,9 @@ def make_fusion_backward(rng, N, H, I, B, kind, blank=False):
 
 
 FUSION_EDGES = [
-    Edge(dict(kind=SIDE), "side by side"), Edge(dict(blank=True), "where the pictures are empty"),
-    Edge(dict(kind=SIDE, blank=True), "side by side, where the pictures are empty"), Edge(dict(N=1), "with one question"),
-    Edge(dict(kind=SIDE, N=1, H=2), "side by side, with one question and a short state"), Edge(dict(B=1), "with one number in the result"),
+    EdgeCase(dict(kind=SIDE), "side by side"), EdgeCase(dict(blank=True), "where the pictures are empty"),
+    EdgeCase(dict(kind=SIDE, blank=True), "side by side, where the pictures are empty"), EdgeCase(dict(N=1), "with one question"),
+    EdgeCase(dict(kind=SIDE, N=1, H=2), "side by side, with one question and a short state"), EdgeCase(dict(B=1), "with one number in the result"),
 ]  # fmt: skip
 FUSION_GRADIENTS = ["dq", "dv", "dW", "db", "dWq", "dWv"]
 
@@ -210,8 +210,8 @@ EXERCISES = {
     "most_common": Exercise(
         make=make_common, results=["answer"], sizes=dict(N=40, T=3, K=5, tests=9), judge="the reference",
         edges=[
-            Edge(dict(tie=True), "where two answers are as common"), Edge(dict(N=8, tests=6), "with few questions"),
-            Edge(dict(words=30), "with many words"),
+            EdgeCase(dict(tie=True), "where two answers are as common"), EdgeCase(dict(N=8, tests=6), "with few questions"),
+            EdgeCase(dict(words=30), "with many words"),
         ],
     ),
     "question_state": Exercise(
@@ -232,30 +232,30 @@ EXERCISES = {
     "region_attention": Exercise(
         make=make_regions, results=["g", "P", "t"], sizes=REGIONS,
         edges=[
-            Edge(dict(M=1), "with one region"), Edge(dict(same=True), "where all regions look the same"), Edge(dict(N=1), "with one picture"),
-            Edge(dict(sure=True), "with scores in the hundreds"),
+            EdgeCase(dict(M=1), "with one region"), EdgeCase(dict(same=True), "where all regions look the same"), EdgeCase(dict(N=1), "with one picture"),
+            EdgeCase(dict(sure=True), "with scores in the hundreds"),
         ],
     ),
     "region_attention_backward": Exercise(
         make=make_regions_backward, results=["dq", "dv", "dWa", "dUa", "dw"], sizes=REGIONS, as_dict=True,
         edges=[
-            Edge(dict(M=1), "with one region"), Edge(dict(same=True), "where all regions look the same"), Edge(dict(N=1), "with one picture"),
-            Edge(dict(N=7, M=30, I=20, A=15), "with many regions"),
+            EdgeCase(dict(M=1), "with one region"), EdgeCase(dict(same=True), "where all regions look the same"), EdgeCase(dict(N=1), "with one picture"),
+            EdgeCase(dict(N=7, M=30, I=20, A=15), "with many regions"),
         ],
         groups=[["dWa", "dUa", "dw"]],
         scales=lambda dg, q, v, t, P, p: dict.fromkeys(("dq", "dWa", "dUa", "dw"), 0.1),
     ),
     "soft_score": Exercise(
         make=make_counts, results=["target", "official"], sizes=dict(N=7, K=5), judge="the reference",
-        edges=[Edge(dict(N=1), "where all ten agree"), Edge(dict(N=30, K=12), "with many questions")],
+        edges=[EdgeCase(dict(N=1), "where all ten agree"), EdgeCase(dict(N=30, K=12), "with many questions")],
     ),
     "soft_loss": Exercise(
         make=make_soft_loss, results=["J", "do"], sizes=dict(N=6, K=4),
         edges=[
-            Edge(dict(huge=True), "with logits in the hundreds"),
-            Edge(dict(far=1e9), "where the network is sure of a wrong answer", "The loss is huge beside what one logit changes of it, so "
+            EdgeCase(dict(huge=True), "with logits in the hundreds"),
+            EdgeCase(dict(far=1e9), "where the network is sure of a wrong answer", "The loss is huge beside what one logit changes of it, so "
                  "differences of two losses have no digits left. The chain rule has no such trouble.", needed=True),
-            Edge(dict(none=True), "where nobody gave any of the answers"), Edge(dict(N=1), "with one question"), Edge(dict(K=1), "with one answer"),
+            EdgeCase(dict(none=True), "where nobody gave any of the answers"), EdgeCase(dict(N=1), "with one question"), EdgeCase(dict(K=1), "with one answer"),
         ],
     ),
 }  # fmt: skip

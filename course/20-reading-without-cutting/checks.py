@@ -6,7 +6,7 @@ right answer can be: log-probabilities are never above 0, and a loss is never be
 
 import numpy as np
 
-from byhand.checking import Edge, Exercise
+from byhand.checking import EdgeCase, Exercise
 
 NOWHERE, NO_WAY = 1.0, -1.0  # what stands for a log-probability of -inf, and for a loss of inf
 
@@ -146,12 +146,12 @@ def without_infinities(answer, *args):
     return walked, finite(other, NO_WAY, np.inf)
 
 
-HARDLY = Edge(dict(T=7), "with just enough steps for the doubled letters")
-TOO_SHORT = Edge(dict(T=6), "where one label does not fit into the steps")
-ONE_STEP = Edge(dict(T=1, words=((1, 2), (3,), (2, 2), (), (4,))), "with one step")
-LONG = Edge(dict(T=150, N=2, scale=40.0), "with 150 steps and improbable labels")
-ALONE = Edge(dict(N=1), "with one label in the batch")
-NO_LETTERS = Edge(dict(N=2, words=((), ())), "with labels that have no letters at all")
+HARDLY = EdgeCase(dict(T=7), "with just enough steps for the doubled letters")
+TOO_SHORT = EdgeCase(dict(T=6), "where one label does not fit into the steps")
+ONE_STEP = EdgeCase(dict(T=1, words=((1, 2), (3,), (2, 2), (), (4,))), "with one step")
+LONG = EdgeCase(dict(T=150, N=2, scale=40.0), "with 150 steps and improbable labels")
+ALONE = EdgeCase(dict(N=1), "with one label in the batch")
+NO_LETTERS = EdgeCase(dict(N=2, words=((), ())), "with labels that have no letters at all")
 
 
 # Beam search -----------------------------------------------------------------------------------------------------------
@@ -212,9 +212,9 @@ EXERCISES = {
     "segments": Exercise(
         make=make_segments, results=["segments"], sizes=dict(H=6, W=14), call=pairs, judge="the reference",
         edges=[
-            Edge(dict(parts=()), "without a letter"), Edge(dict(parts=((0, 3), (10, 14))), "with letters at both edges"),
-            Edge(dict(parts=((0, 14),)), "where the ink goes from edge to edge"), Edge(dict(parts=((2, 3), (4, 5))), "with letters of one column"),
-            Edge(dict(parts=((2, 6), (6, 11))), "where two letters touch"),
+            EdgeCase(dict(parts=()), "without a letter"), EdgeCase(dict(parts=((0, 3), (10, 14))), "with letters at both edges"),
+            EdgeCase(dict(parts=((0, 14),)), "where the ink goes from edge to edge"), EdgeCase(dict(parts=((2, 3), (4, 5))), "with letters of one column"),
+            EdgeCase(dict(parts=((2, 6), (6, 11))), "where two letters touch"),
         ],
     ),
     "on_paper": Exercise(make=make_on_paper, results=["p", "occ", "do"], sizes={}, call=three_decimals, judge="the reference"),
@@ -230,19 +230,19 @@ EXERCISES = {
         make=make_ctc_loss, results=["J", "dlogits"], sizes=CTC,
         edges=[
             HARDLY, TOO_SHORT, ONE_STEP, LONG, ALONE, NO_LETTERS,
-            Edge(dict(far=1e6), "where the network is sure of a wrong letter", "The loss is huge beside what one logit changes of it, so "
+            EdgeCase(dict(far=1e6), "where the network is sure of a wrong letter", "The loss is huge beside what one logit changes of it, so "
                  "differences of two losses have no digits left. Occupancies have no such trouble.", needed=True),
         ],
     ),
     "beam": Exercise(
         make=make_beam, results=["label", "logp"], sizes=dict(T=5, K=4, width=3), judge="the reference", elementwise=("logp",),
         edges=[
-            Edge(dict(width=1), "with a beam of one"), Edge(dict(width=200), "with room for every prefix"),
-            Edge(dict(kind="greedy fails", width=6), "where the blank is the most probable at each step"),
-            Edge(dict(kind="doubled", width=6), "where a letter comes twice"),
-            Edge(dict(kind="silent"), "where there is next to nothing to read"), Edge(dict(T=1), "with one step"),
-            Edge(dict(T=60, K=2, kind="long"), "with 60 steps and one letter"),
-            Edge(
+            EdgeCase(dict(width=1), "with a beam of one"), EdgeCase(dict(width=200), "with room for every prefix"),
+            EdgeCase(dict(kind="greedy fails", width=6), "where the blank is the most probable at each step"),
+            EdgeCase(dict(kind="doubled", width=6), "where a letter comes twice"),
+            EdgeCase(dict(kind="silent"), "where there is next to nothing to read"), EdgeCase(dict(T=1), "with one step"),
+            EdgeCase(dict(T=60, K=2, kind="long"), "with 60 steps and one letter"),
+            EdgeCase(
                 dict(T=60, K=2, kind="left out"), "with 60 steps of which the most probable class is left out",
                 "Of the classes that are left the probabilities are so small that after 60 steps that of every prefix is less than a float can "
                 "hold, and becomes 0, unless it is kept as a logarithm all the way.",
@@ -253,9 +253,9 @@ EXERCISES = {
     "reader_backward": Exercise(
         make=make_reader_backward, results=["dx", *(f"d{name}" for name in PARAMETERS)], sizes=READER, as_dict=True,
         edges=[
-            Edge(dict(W=14), "with an even number of columns"), Edge(dict(W=1), "with one column"),
-            Edge(dict(width=3, context=5), "with other windows"), Edge(dict(width=1, context=1), "with windows of one column and no neighbours"),
-            Edge(dict(N=1), "with one strip"),
+            EdgeCase(dict(W=14), "with an even number of columns"), EdgeCase(dict(W=1), "with one column"),
+            EdgeCase(dict(width=3, context=5), "with other windows"), EdgeCase(dict(width=1, context=1), "with windows of one column and no neighbours"),
+            EdgeCase(dict(N=1), "with one strip"),
         ],
         groups=[["dW3", "db3"], ["dW2", "db2"], ["dW1", "db1"]],
     ),

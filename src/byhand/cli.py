@@ -343,7 +343,7 @@ def _hub(args: argparse.Namespace) -> int:
 def _equal_to_stock(grading, count: int) -> bool:
     from byhand.grading.stock import differences
 
-    compared = dict(differences(grading.unit, grading.paper, grading.conditions, count, grading.seed))
+    compared = dict(differences(grading.unit, grading.assignment, grading.conditions, count, grading.seed))
     for student, lines in compared.items():
         print("\n".join(f"{student}, {line}" for line in lines), end="\n" if lines else "")
     equal = sum(not lines for lines in compared.values())

@@ -38,9 +38,9 @@ def record(unit: Path, exercise: str, right: bool) -> None:
         if right == (exercise in seen.get(unit.name, ())):
             return
         names = set(seen.get(unit.name, ())) - {exercise} | ({exercise} if right else set())
-        half = unit.parent / f".{FILE}.{os.getpid()}"
-        half.write_text(json.dumps(seen | {unit.name: sorted(names)}, indent=1) + "\n", encoding="utf-8")
-        half.replace(unit.parent / FILE)
+        partial = unit.parent / f".{FILE}.{os.getpid()}"
+        partial.write_text(json.dumps(seen | {unit.name: sorted(names)}, indent=1) + "\n", encoding="utf-8")
+        partial.replace(unit.parent / FILE)
 
 
 def read(course: Path) -> dict[str, list[str]]:

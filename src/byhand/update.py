@@ -100,9 +100,9 @@ def digest(path: Path) -> str:
 
 def _copy(source: Path, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
-    half = target.with_name(f".{target.name}.half")
-    shutil.copy(source, half)
-    half.replace(target)
+    partial = target.with_name(f".{target.name}.partial")
+    shutil.copy(source, partial)
+    partial.replace(target)
 
 
 def _from_handout(source: Path, scratch: Path) -> Path:

@@ -7,8 +7,8 @@ from nbformat.v4 import new_code_cell
 
 from byhand.course import Unit
 from byhand.grading.alike import OWN, find_alike, fingerprint
+from byhand.grading.answer_sheet import AnswerSheet
 from byhand.grading.insight import gain_insight
-from byhand.grading.sheet import Sheet
 from byhand.grading.verdicts import write_verdict
 
 RIGHT = dict(points=4.0, max_points=4.0, right=True, mistake=None, hint=None, failure=None, fingerprint=None)
@@ -36,7 +36,7 @@ def unit(tmp_path):
 
 
 def hand_in(unit, student, own=(), answers=None, **regions):
-    notebook = Sheet(unit).solved(**regions)
+    notebook = AnswerSheet(unit).solved(**regions)
     notebook.cells += [new_code_cell(source) for source in own]
     folder = unit.root / "classroom/autograded" / student / UNIT
     folder.mkdir(parents=True)

@@ -19,13 +19,13 @@ from byhand.checking.collect import Outcome
 from byhand.checking.exercise import Checks, Exercise
 from byhand.checking.mistakes import Known
 from byhand.grading import feedback, leavings, sandbox
+from byhand.grading.assignment import AssignmentSpec, ReleaseCell, _exercise_spec
 from byhand.grading.clean import taken_in
 from byhand.grading.kernel import Ended
 from byhand.grading.limits import LONGEST_REMARK, Limits
 from byhand.grading.markdown import harmless, is_harmless
-from byhand.grading.paper import Paper, ReleaseCell, _asked
 from byhand.grading.restore import Damaged, restored
-from byhand.grading.run import Run
+from byhand.grading.run import NotebookRun
 from byhand.grading.submission import Submission, good_id, laid_over, read_submission
 from byhand.grading.verdicts import read_verdict, verdict_path, write_verdict
 from byhand.grading.wire import WireError, comparable, decode_outcome, encode_arguments, encode_outcome
@@ -60,9 +60,9 @@ EXERCISE = Exercise(
 )
 REFERENCE = SimpleNamespace(REFERENCES={"f": lambda x: {"y": 2 * x, "J": np.array(x.sum())}})
 CHECKS = Checks(None, {"f": EXERCISE}, lambda: REFERENCE)
-PAPER = Paper(
+ASSIGNMENT = AssignmentSpec(
     "05-simple-rnn", CELLS, {"checks.py": b"", "data/x.csv": b"1"}, (), False, frozenset(), frozenset(), "digest",
-    {"f": _asked("f", CHECKS, bytes(32), Known(), 4.0)},
+    {"f": _exercise_spec("f", CHECKS, bytes(32), Known(), 4.0)},
 )  # fmt: skip
 SCORES = {"grades": {"f-check": (1.5, 4.0), "written": (0.0, 4.0)}, "comments": {"f": None, "written": "Good."}, "score": 1.5,
           "max_score": 8.0, "late_penalty": 0}  # fmt: skip
@@ -172,7 +172,9 @@ def test_a_folder(files):
         assert found.digest == read_submission(folder, "ada", "salt", blanks=1).digest
         for text in (*found.notes, *(found.trouble or ())):
             assert text.encode() and "\n" not in text
-        sandbox.write_files(laid_over(found.files, {**PAPER.files, "exercises.ipynb": b"{}"}), Path(scratch, "run"))
+        sandbox.write_files(
+            laid_over(found.files, {**ASSIGNMENT.files, "exercises.ipynb": b"{}"}), Path(scratch, "run")
+        )
         assert (
             Path(scratch, "run/exercises.ipynb").read_bytes() == b"{}"
             and Path(scratch, "run/checks.py").read_bytes() == b""
@@ -186,7 +188,7 @@ def test_an_id(student):
         with tempfile.TemporaryDirectory() as scratch:
             path = verdict_path(Path(scratch), "unit", student)
             assert path.parent == Path(scratch, "classroom/verdicts/unit")
-            verdict = failed(PAPER, Submission(student, "digest"), ValueError(student)).verdict
+            verdict = failed(ASSIGNMENT, Submission(student, "digest"), ValueError(student)).verdict
             write_verdict(Path(scratch), {**verdict, "unit": "unit"})
             assert read_verdict(Path(scratch), "unit", student)["student"] == student
 
@@ -210,7 +212,7 @@ FAILURE = st.none() | st.lists(TEXT, min_size=3, max_size=3)
 SENT_OUTCOME = either(
     st.fixed_dictionaries({"returned": SENT, "failure": FAILURE, "warned": st.lists(TEXT, max_size=3)})
 )
-BEFORE = PAPER.exercises["f"].before[False][0]  # the argument that every call begins with
+BEFORE = ASSIGNMENT.exercises["f"].before[False][0]  # the argument that every call begins with
 SENT_AFTER = either(st.just(BEFORE) | st.dictionaries(st.just("x") | TEXT, SENT, max_size=3))
 MESSAGE = either(
     st.one_of(
@@ -237,7 +239,7 @@ def test_a_result(sent, after):
     except (WireError, RecursionError):
         return
     assert isinstance(outcome, Outcome)
-    run = Run(restored(as_bytes({"cells": []}), CELLS).notebook, PAPER, Limits(), None)
+    run = NotebookRun(restored(as_bytes({"cells": []}), CELLS).notebook, ASSIGNMENT, Limits(), None)
     for graded in (False, True):
         if graded:
             report = run.marks.graded("f", {0: outcome, 1: outcome}, None)
@@ -299,7 +301,7 @@ def test_messages(parsed, script):
         notebook = restored(as_bytes(parsed), CELLS).notebook
     except Damaged:
         notebook = restored(as_bytes({"cells": []}), CELLS).notebook
-    run = Run(notebook, PAPER, Limits(), lambda: Scripted(script))
+    run = NotebookRun(notebook, ASSIGNMENT, Limits(), lambda: Scripted(script))
     run()
     points = run.marks.exercises["f"]["points"]
     assert 0 <= points <= 4 and run.status in ("graded", "died", "timed out", "out of memory")

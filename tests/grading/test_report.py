@@ -10,11 +10,11 @@ from classes import EXERCISES, UNIT, copy_course
 
 from byhand.cli import main
 from byhand.course import Unit
+from byhand.grading.answer_sheet import AnswerSheet
 from byhand.grading.insight import gain_insight
 from byhand.grading.lesson_sections import lesson_sections
 from byhand.grading.made_up import MadeUpClass
 from byhand.grading.report_table import unlisted_yaml
-from byhand.grading.sheet import Sheet
 
 HINT = "Count the terms of a in the equation."
 RIGHT = dict(points=4.0, max_points=4.0, right=True, mistake=None, hint=None, failure=None, fingerprint=None)
@@ -102,13 +102,13 @@ def test_what_only_follows_from_an_earlier_exercise_is_no_trouble_of_its_own(uni
     verdict(unit, "anna", rnn_step=NO_BIAS, rnn_forward=follows, truncated_bptt=follows)
     insight = gain_insight(unit)
     assert [(way.exercise, way.mistake) for way in insight.troubles] == [("rnn_step", "no-bias")]
-    standings = {s.exercise: s for s in insight.standings}
-    assert standings["rnn_forward"].count("follows") == standings["truncated_bptt"].count("follows") == 1
+    stats = {s.exercise: s for s in insight.exercise_stats}
+    assert stats["rnn_forward"].count("follows") == stats["truncated_bptt"].count("follows") == 1
 
 
 def test_a_listed_mistake_is_counted_even_where_an_earlier_exercise_is_wrong(unit):
     verdict(unit, "anna", rnn_step=NO_BIAS, rnn_forward=WRONG | dict(mistake="h0-stored-first", hint="Begin later."))
-    assert [way.exercise for way in gain_insight(unit).troubles] == ["rnn_step", "rnn_forward"]
+    assert [cluster.exercise for cluster in gain_insight(unit).troubles] == ["rnn_step", "rnn_forward"]
 
 
 def test_right_on_the_visible_problem_and_wrong_on_another_one_is_a_cluster_too(unit):
@@ -192,7 +192,7 @@ def test_unlisted_answers_come_out_ready_to_be_listed(unit, capsys):
         )
         folder = unit.root / "classroom/autograded" / student / UNIT
         folder.mkdir(parents=True)
-        notebook = Sheet(unit).solved(rnn_step=wrong)
+        notebook = AnswerSheet(unit).solved(rnn_step=wrong)
         gone = {"sample", "rnn_step"} if student == "anna" else {"sample"}  # cells that were deleted
         notebook.cells = [c for c in notebook.cells if c.metadata.get("nbgrader", {}).get("grade_id") not in gone]
         (folder / "exercises.ipynb").write_text(nbformat.writes(notebook))

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from byhand.grading.paper import SKIP, ReleaseCell
+from byhand.grading.assignment import SKIP, ReleaseCell
 from byhand.grading.restore import Damaged, restored
 
 CHECK = 'check("f", f)\n### BEGIN HIDDEN TESTS\ncheck("f", f, points=4)\n### END HIDDEN TESTS'

@@ -19,11 +19,11 @@ from byhand.checking import _seed
 from byhand.checking.exercise import Exercise, load_checks, make_problems
 from byhand.checking.seed import BYTES, ensure_seed, fresh, of_unit, random_state, read_seed
 from byhand.course import Unit
+from byhand.grading.answer_sheet import AnswerSheet
+from byhand.grading.assignment import WITHHELD, AssignmentSpec, ReleaseCell, with_problems
 from byhand.grading.kernel import Ended, Server
 from byhand.grading.limits import Limits
-from byhand.grading.paper import WITHHELD, Paper, ReleaseCell, with_problems
 from byhand.grading.server import Request
-from byhand.grading.sheet import Sheet
 
 TOKEN = "token-of-an-instructor-" + "fedcba98" * 4
 
@@ -196,14 +196,18 @@ def test_what_keeps_a_process_from_starting_is_said(server):
 # The answers -----------------------------------------------------------------------------------------------------------
 
 
-def paper_of(unit, seed):
-    """The paper of a unit as it stands, without nbgrader."""
-    cells = [ReleaseCell(f"{name}-check", "code", "", "", True, False, True, 1.0) for name in Sheet(unit).exercises]
+def assignment_of(unit, seed):
+    """The assignment of a unit as it stands, without nbgrader."""
+    cells = [
+        ReleaseCell(f"{name}-check", "code", "", "", True, False, True, 1.0) for name in AnswerSheet(unit).exercises
+    ]
     files = {str(path.relative_to(unit.course)): path.read_bytes() for path in unit.materials}
     torch = b"torch=True" in files["checks.py"]
-    fields = dict.fromkeys((field.name for field in dataclasses.fields(Paper)), ())
-    paper = Paper(**fields | dict(unit=unit.name, cells=tuple(cells), files=files, torch=torch, exercises={}))
-    return with_problems(paper, unit, seed)
+    fields = dict.fromkeys((field.name for field in dataclasses.fields(AssignmentSpec)), ())
+    assignment = AssignmentSpec(
+        **fields | dict(unit=unit.name, cells=tuple(cells), files=files, torch=torch, exercises={})
+    )
+    return with_problems(assignment, unit, seed)
 
 
 def telling(arrays):
@@ -219,33 +223,35 @@ def telling(arrays):
 def test_no_answer_no_solution_and_no_secret_is_in_the_memory_of_a_students_process(server, name):
     """Every check is asked for, also the graded ones, and the whole memory searched, as a student's code could."""
     unit, secret = Unit(ROOT, name), fresh()
-    paper = paper_of(unit, secret)
-    given = b"".join(base64.b64decode(text) for asked in paper.exercises.values() for text in asked.given.values())
+    assignment = assignment_of(unit, secret)
+    given = b"".join(base64.b64decode(text) for asked in assignment.exercises.values() for text in asked.given.values())
     answers = {
         piece
-        for asked in paper.exercises.values()
+        for asked in assignment.exercises.values()
         for problems in asked.solved.values()
         for solved in problems
         for piece in telling(solved.answer.values())
         if piece not in given  # an argument that is to come back as it went
     }
-    lines = [line.strip() for text in Sheet(unit).solution.values() for line in text.splitlines()]
+    lines = [line.strip() for text in AnswerSheet(unit).solution.values() for line in text.splitlines()]
     texts = {line.encode() for line in lines if len(line) > 25 and line.encode() not in given}
     assert len(answers) > 20 and len(texts) > 10
     planted = min(answers)
     some = [*sorted(answers - {planted})[:: len(answers) // 20], *sorted(texts)[:: len(texts) // 10]]
     wanted = [secret, secret.hex().encode(), of_unit(secret, name), *some]
-    files = paper.beside({"notes.txt": b"mine", "checks.py": unit.course.joinpath("checks.py").read_bytes()})
-    asking = Request(files, name, tuple(paper.exercises), Limits(), torch=paper.torch)
+    files = assignment.beside({"notes.txt": b"mine", "checks.py": unit.course.joinpath("checks.py").read_bytes()})
+    asking = Request(files, name, tuple(assignment.exercises), Limits(), torch=assignment.torch)
     with server.start(asking) as kernel:
         everything = "".join(
             f"check({exercise!r}, lambda *a: None{', points=1' * graded})\n"
-            for exercise in paper.exercises
+            for exercise in assignment.exercises
             for graded in (False, True)
         )
         for message in kernel.run(f"given = {planted!r}\n{everything}", 60, check=True):
             if message["kind"] == "check":
-                kernel.answer(problems=paper.exercises[message["name"]].given[message["graded"]], ask=message["ask"])
+                kernel.answer(
+                    problems=assignment.exercises[message["name"]].given[message["graded"]], ask=message["ask"]
+                )
             assert message["kind"] != "error", message
         assert set(printed(kernel, "import os; print(*os.listdir())").split()).isdisjoint(WITHHELD)
         found, seen = [], False

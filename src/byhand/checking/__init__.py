@@ -8,14 +8,14 @@ from pathlib import Path
 
 from byhand import progress
 from byhand.checking.collect import Outcome, collect
-from byhand.checking.exercise import Checks, Edge, Exercise, Problem, Solved, load_checks
+from byhand.checking.exercise import Checks, EdgeCase, Exercise, Problem, Solved, load_checks
 from byhand.checking.judge import TOLERANCE, Verdict, about_overflow, judge
 from byhand.checking.mistakes import Hint, Known, fingerprint, load_mistakes, recognise
-from byhand.checking.report import Report
+from byhand.checking.report import CheckReport
 from byhand.checking.seed import Seed, fresh, of_unit, read_seed
 from byhand.checking.terms import Terms
 
-__all__ = ["TOLERANCE", "Edge", "Exercise", "Terms", "check"]
+__all__ = ["TOLERANCE", "EdgeCase", "Exercise", "Terms", "check"]
 
 
 def check(name: str, function: Callable, points: float | None = None) -> float | None:
@@ -57,7 +57,7 @@ def collect_all(exercise: Exercise, problems: Sequence[Problem], function: Calla
     return [collect(function, problem.args, exercise.call, exercise.torch) for problem in problems]
 
 
-def visible_report(name: str, checks: Checks, function: Callable) -> Report:
+def visible_report(name: str, checks: Checks, function: Callable) -> CheckReport:
     """The check that a student sees: a problem of each kind, from the public seed, with the hints of known mistakes."""
     exercise, solved = checks[name], checks.solved(name)
     outcomes = collect_all(exercise, [s.problem for s in solved[:1]], function)
@@ -107,7 +107,7 @@ def told(
     outcomes: Sequence[Outcome],
     known: Known,
     earlier: str | None,
-) -> Report:
+) -> CheckReport:
     """What a student is told; `earlier` is an exercise that this one builds on and that is wrong itself.
 
     The ordinary problem is shown; a special kind appears only where it is the first that is wrong.
@@ -121,7 +121,7 @@ def told(
         notes.append(f"Nor is it right {'; '.join(others)}.")
     if earlier:
         notes.append(f"It uses your {earlier}, which is not right yet: begin there.")
-    return Report(name, verdicts[case or 0], [h.text for h in hints], notes, judge=exercise.judge)
+    return CheckReport(name, verdicts[case or 0], [h.text for h in hints], notes, judge=exercise.judge)
 
 
 def _used(function: Callable, checks: Checks) -> list[str]:
@@ -136,7 +136,7 @@ def _used(function: Callable, checks: Checks) -> list[str]:
     ]
 
 
-def graded_report(name: str, checks: Checks, function: Callable, points: float, seed: Seed) -> Report:
+def graded_report(name: str, checks: Checks, function: Callable, points: float, seed: Seed) -> CheckReport:
     """The check that gives marks: a problem of each kind from the unit's `seed`, and the public ones once more."""
     exercise, public, fresh = checks[name], checks.solved(name), checks.solved(name, seed)
     seen = judge_all(exercise, public, collect_all(exercise, [s.problem for s in public], function))
@@ -155,7 +155,7 @@ def marked(
     verdicts: Sequence[Verdict],
     outcomes: Sequence[Outcome],
     points: float,
-) -> Report:
+) -> CheckReport:
     """The report on all graded problems, with the points that they earn; `seen` are the verdicts on the public ones."""
     earned = round(points * share(exercise, seen, verdicts), 2)
     wrong = [v for v in verdicts if not v.right]
@@ -164,7 +164,7 @@ def marked(
         notes.append(f"Not right on {len(wrong)} of {len(verdicts)} problems; the first of them is shown.")
     notes.append(f"Graded on {len(verdicts)} problems with fresh numbers.")  # the seed stays with the instructor
     shown = [*wrong, *(v for v in seen if not v.right), *verdicts][0]
-    return Report(name, shown, (), notes, (earned, points), exercise.judge)
+    return CheckReport(name, shown, (), notes, (earned, points), exercise.judge)
 
 
 def share(exercise: Exercise, seen: Sequence[Verdict], fresh: Sequence[Verdict]) -> float:
@@ -213,7 +213,7 @@ def _seed() -> Seed:
         return fresh()
 
 
-def _show(report: Report) -> None:
+def _show(report: CheckReport) -> None:
     try:
         from IPython import get_ipython
         from IPython.display import display

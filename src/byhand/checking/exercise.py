@@ -21,7 +21,7 @@ PUBLIC_SEED = 0
 
 
 @dataclass(frozen=True)
-class Edge:
+class EdgeCase:
     """A special kind of problem: `sizes` are changes to the ordinary ones.
 
     says  the kind in words that follow "wrong": "with one sequence in the batch". Without it the sizes are named.
@@ -36,7 +36,7 @@ class Edge:
 
 
 # Every answer gets the ordinary problem twice.
-AGAIN = Edge(
+AGAIN = EdgeCase(
     {},
     "when it is called a second time with the same numbers",
     "The first call is right and the second, with the same numbers, is not: something is kept from one call to the next. "
@@ -52,7 +52,7 @@ class Problem:
     sizes: Mapping[str, Any]
     args: Mapping[str, Any]
     extra: Mapping[str, Any] = field(default_factory=dict)
-    edge: Edge | None = None
+    edge: EdgeCase | None = None
 
     @property
     def label(self) -> str:
@@ -76,7 +76,7 @@ class Exercise:
     results    the names of what is compared, in the order in which the function returns them.
     sizes      the sizes of the ordinary problem; every keyword of `make` whose value a reader would like to see. They
                differ from each other, so that the table can name axes by their length.
-    edges      the special kinds of problem: an `Edge`, or a dict of changes to `sizes`.
+    edges      the special kinds of problem: an `EdgeCase`, or a dict of changes to `sizes`.
     withheld   what `make` returns for the reference alone; the student's function does not get it.
     call       `call(answer, *args)`: how the answer is used where it is not plainly a function of the arguments, for
                example a class. It returns what `results` names.
@@ -95,7 +95,7 @@ class Exercise:
     make: Callable[..., dict]
     results: Sequence[str]
     sizes: Mapping[str, Any]
-    edges: Sequence[Edge | Mapping[str, Any]] = ()
+    edges: Sequence[EdgeCase | Mapping[str, Any]] = ()
     withheld: Sequence[str] = ()
     call: Callable | None = None
     as_dict: bool = False
@@ -109,9 +109,9 @@ class Exercise:
     torch: bool = False
 
     @property
-    def kinds(self) -> list[tuple[dict[str, Any], Edge | None]]:
+    def kinds(self) -> list[tuple[dict[str, Any], EdgeCase | None]]:
         """The sizes of each kind of problem, the ordinary one first, and what is special about it."""
-        edges = [AGAIN, *(e if isinstance(e, Edge) else Edge(e) for e in self.edges)]
+        edges = [AGAIN, *(e if isinstance(e, EdgeCase) else EdgeCase(e) for e in self.edges)]
         return [(dict(self.sizes), None), *(({**self.sizes, **edge.sizes}, edge) for edge in edges)]
 
     @property

@@ -26,7 +26,7 @@ MANY = 6  # wrong quantities; of more than these, the ones of which the same is 
 
 
 @dataclass(frozen=True)
-class Report:
+class CheckReport:
     """The verdict on one exercise, with the hints of the mistakes that were recognised."""
 
     name: str

@@ -22,11 +22,11 @@ import numpy as np
 from copydetect import CodeFingerprint, compare_files
 
 from byhand.course import CourseError, Unit
+from byhand.grading.answer_sheet import AnswerSheet
+from byhand.grading.assignment import NOTEBOOK
 from byhand.grading.bounded import bounded
 from byhand.grading.clean import taken_in
 from byhand.grading.insight import UNREAD, Insight
-from byhand.grading.paper import NOTEBOOK
-from byhand.grading.sheet import Sheet
 
 K = {"code": 25, "prose": 60}  # characters that two must share: of code without names and spaces, of prose as it is
 # A passage that more than this share of the class has is common; within these numbers of students.
@@ -146,7 +146,7 @@ def _given(unit: Unit) -> set[int]:
     ]
     code = [cell.source for cell in cells if cell.cell_type == "code"]
     code += [path.read_text(encoding="utf-8") for path in unit.materials if path.suffix == ".py"]
-    code += Sheet(unit).solution.values()
+    code += AnswerSheet(unit).solution.values()
     prose = [cell.source for cell in cells if cell.cell_type != "code"]
     texts = [(kind, _whole(text)) for kind, listed in (("code", code), ("prose", prose)) for text in listed]
     return set().union(*(fingerprint(text, kind).hashes for kind, text in texts if text))

@@ -24,10 +24,10 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from traitlets.config import Config
 
+from byhand.grading.assignment import NOTEBOOK
 from byhand.grading.bounded import TooMuch, bounded
 from byhand.grading.clean import without_control
 from byhand.grading.limits import MOST_PARTS, PAGE
-from byhand.grading.paper import NOTEBOOK
 from byhand.grading.told import told_html, told_lines
 from byhand.grading.verdicts import ExerciseVerdict
 

@@ -24,7 +24,7 @@ from tqdm import tqdm
 from byhand.checking.seed import Seed
 from byhand.course import CourseError, Unit
 from byhand.grading import feedback, record, verdicts, work
-from byhand.grading.paper import Paper, read_paper, seed_of, with_problems
+from byhand.grading.assignment import AssignmentSpec, read_assignment, seed_of, with_problems
 from byhand.grading.restore import released
 from byhand.grading.sandbox import SandboxError
 from byhand.grading.submission import LEFT_OUT, UNWRITTEN, Submission, good_id, read_submission, twins
@@ -60,7 +60,7 @@ class Grading:
     verdicts: list[SubmissionVerdict] = field(default_factory=list)
     # What it is graded with, from when it is called.
     book: Gradebook = field(init=False, repr=False)
-    paper: Paper = field(init=False, repr=False)
+    assignment: AssignmentSpec = field(init=False, repr=False)
     seed: Seed = field(init=False, repr=False)
     blanks: int = field(init=False, repr=False)
     twins: Mapping[str, str] = field(init=False, repr=False)
@@ -76,8 +76,8 @@ class Grading:
         self.twins = twins(find_submissions(self.unit))
         with alone(root), record.open_gradebook(root) as self.book:
             self.seed = seed_of(root / "classroom")
-            self.paper = read_paper(self.unit, record.release_cells(self.book, self.unit), self.seed)
-            self.blanks = sum(UNWRITTEN.decode() in c.source for c in self.paper.cells if c.solution)
+            self.assignment = read_assignment(self.unit, record.release_cells(self.book, self.unit), self.seed)
+            self.blanks = sum(UNWRITTEN.decode() in c.source for c in self.assignment.cells if c.solution)
             todo = [student for student, folder in folders.items() if again or not self._is_done(student, folder)]
             marked = [s for s in folders if s not in todo and self.with_feedback and self._marked_since(s)]
             attempt = 1
@@ -105,15 +105,15 @@ class Grading:
 
     def _run(self, folders: dict[str, Path], todo: list[str], marked: list[str]) -> None:
         """Do all jobs. What has been done leaves `todo` and `marked`."""
-        work.server(self.paper)  # starts while the problems are made
+        work.server(self.assignment)  # starts while the problems are made
         total, silent = len(todo) + len(marked), not sys.stderr.isatty()
         with (
             self.executors() as executor,
             tqdm(total=total, desc=self.unit.name, unit="submission", disable=silent) as bar,
         ):
-            tried = executor.submit(work.try_out, self.paper, self.conditions)
+            tried = executor.submit(work.try_out, self.assignment, self.conditions)
             if todo:
-                self.paper = with_problems(self.paper, self.unit, self.seed)
+                self.assignment = with_problems(self.assignment, self.unit, self.seed)
             if layers := tried.result():
                 bar.write(f"Sandbox: {', '.join(layers)}.")
             jobs = self._jobs(folders, list(todo), list(marked))
@@ -142,9 +142,9 @@ class Grading:
         for student in todo:
             submission = self._read(student, folders[student])
             yield Job(
-                (work.grade, self.paper, submission, self.conditions),
+                (work.grade, self.assignment, submission, self.conditions),
                 lambda graded, s=submission: self._record(s, graded),
-                lambda error, s=submission: work.failed(self.paper, s, error),
+                lambda error, s=submission: work.failed(self.assignment, s, error),
             )
         for student in marked:
             verdict = verdicts.read_verdict(self.unit.root, self.unit.name, student)
@@ -156,11 +156,11 @@ class Grading:
             try:
                 notebook = nbformat.read(path, as_version=4)
             except Exception:  # whatever has become of it
-                notebook = released(self.paper.cells, "The notebook that was graded is not there any more.")
+                notebook = released(self.assignment.cells, "The notebook that was graded is not there any more.")
             yield self._feedback(verdict, notebook)
 
     def _read(self, student: str, folder: Path) -> Submission:
-        return read_submission(folder, student, self.paper.digest, self.blanks, self.twins.get(student, ""))
+        return read_submission(folder, student, self.assignment.digest, self.blanks, self.twins.get(student, ""))
 
     def _is_done(self, student: str, folder: Path) -> bool:
         """Whether this very submission has been graded, and all that came of it is still there."""
@@ -204,7 +204,7 @@ class Grading:
             if _is_everybodys(error):
                 raise
             self.book.db.rollback()
-            graded = work.failed(self.paper, submission, error)
+            graded = work.failed(self.assignment, submission, error)
             try:
                 self._write(replace(submission, files={}), graded)
             except Exception as again:
@@ -219,8 +219,8 @@ class Grading:
         return None
 
     def _write(self, submission: Submission, graded: Graded) -> None:
-        record.write_autograded(self.unit.root, self.paper, submission, graded)
-        record.write_grades(self.unit.root, self.book, self.paper, submission, graded)
+        record.write_autograded(self.unit.root, self.assignment, submission, graded)
+        record.write_grades(self.unit.root, self.book, self.assignment, submission, graded)
 
     def _feedback(self, verdict: SubmissionVerdict, notebook: nbformat.NotebookNode) -> Job:
         student = verdict["student"]

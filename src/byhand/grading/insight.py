@@ -11,7 +11,7 @@ from typing import Any
 
 from byhand.checking.mistakes import same_mark
 from byhand.course import CourseError, Unit
-from byhand.grading.sheet import Sheet
+from byhand.grading.answer_sheet import AnswerSheet
 from byhand.grading.verdicts import ExerciseVerdict, SubmissionVerdict, verdict_in
 
 UNREAD = {"damaged", "refused", "failed"}  # statuses that say nothing of the answers
@@ -20,7 +20,7 @@ KINDS = ("right", "known", "unlisted", "follows", "unwritten")
 
 
 @dataclass
-class Way:
+class AnswerCluster:
     """One way in which an exercise was answered, and the students who answered so.
 
     kind     right; known: a listed misconception; unlisted: wrong as nobody has listed it; follows: wrong, where an
@@ -41,15 +41,15 @@ class Way:
 
 
 @dataclass(frozen=True)
-class Standing:
+class ExerciseStats:
     """One exercise: its points, all ways in which it was answered, the most frequent first."""
 
     exercise: str
     points: float
-    ways: tuple[Way, ...]
+    clusters: tuple[AnswerCluster, ...]
 
     def count(self, *kinds: str) -> int:
-        return sum(len(way.students) for way in self.ways if way.kind in kinds)
+        return sum(len(cluster.students) for cluster in self.clusters if cluster.kind in kinds)
 
     @property
     def answers(self) -> int:
@@ -60,7 +60,7 @@ class Standing:
 class Insight:
     unit: Unit
     verdicts: tuple[SubmissionVerdict, ...]
-    standings: tuple[Standing, ...]
+    exercise_stats: tuple[ExerciseStats, ...]
     unread: tuple[str, ...] = ()  # students whose verdict another version has written
 
     @property
@@ -71,17 +71,19 @@ class Insight:
     @property
     def points(self) -> float:
         """That the checks give in all; a written question has more."""
-        return sum(standing.points for standing in self.standings)
+        return sum(stats.points for stats in self.exercise_stats)
 
     @property
-    def troubles(self) -> list[Way]:
+    def troubles(self) -> list[AnswerCluster]:
         """Misconceptions, and wrong answers that nobody has listed, by how many students are hit."""
-        wrong = [way for s in self.standings for way in s.ways if way.kind in ("known", "unlisted")]
-        return sorted(wrong, key=lambda way: -len(way.students))
+        wrong = [
+            cluster for s in self.exercise_stats for cluster in s.clusters if cluster.kind in ("known", "unlisted")
+        ]
+        return sorted(wrong, key=lambda cluster: -len(cluster.students))
 
     @property
-    def unlisted(self) -> list[Way]:
-        return [way for way in self.troubles if way.kind == "unlisted"]
+    def unlisted(self) -> list[AnswerCluster]:
+        return [cluster for cluster in self.troubles if cluster.kind == "unlisted"]
 
     @property
     def statuses(self) -> Counter[str]:
@@ -120,29 +122,29 @@ def load_verdicts(unit: Unit) -> tuple[list[SubmissionVerdict], list[str]]:
 def gain_insight(unit: Unit) -> Insight:
     """Sort every answer of the class into the ways in which its exercise was answered."""
     verdicts, unread = load_verdicts(unit)
-    sheet = Sheet(unit)
+    sheet = AnswerSheet(unit)
     uses = _uses(sheet.solution)
-    ways: dict[str, list[Way]] = {name: [] for name in sheet.exercises}
+    clusters: dict[str, list[AnswerCluster]] = {name: [] for name in sheet.exercises}
     points = dict.fromkeys(sheet.exercises, 0.0)
     for verdict in verdicts:
         answers = verdict["exercises"] if verdict["status"] not in UNREAD else {}
         wrong = {name for name, answer in answers.items() if not answer["right"]}
-        for name in ways.keys() & answers.keys():
+        for name in clusters.keys() & answers.keys():
             points[name] = answers[name]["max_points"]
-            way = _way(name, answers[name], follows=bool(wrong & uses[name]))
-            for other in ways[name]:
-                if _same(way, other):
-                    way = other
+            cluster = _cluster_of(name, answers[name], follows=bool(wrong & uses[name]))
+            for other in clusters[name]:
+                if _same(cluster, other):
+                    cluster = other
                     break
             else:
-                ways[name].append(way)
-            way.students.append(verdict["student"])
+                clusters[name].append(cluster)
+            cluster.students.append(verdict["student"])
     order = {kind: place for place, kind in enumerate(KINDS)}
-    standings = [
-        Standing(name, points[name], tuple(sorted(found, key=lambda w: (order[w.kind], -len(w.students)))))
-        for name, found in ways.items()
+    exercise_stats = [
+        ExerciseStats(name, points[name], tuple(sorted(found, key=lambda w: (order[w.kind], -len(w.students)))))
+        for name, found in clusters.items()
     ]
-    return Insight(unit, tuple(verdicts), tuple(standings), tuple(unread))
+    return Insight(unit, tuple(verdicts), tuple(exercise_stats), tuple(unread))
 
 
 def _uses(solution: Mapping[str, str]) -> dict[str, set[str]]:
@@ -154,21 +156,23 @@ def _uses(solution: Mapping[str, str]) -> dict[str, set[str]]:
     return uses
 
 
-def _way(exercise: str, answer: ExerciseVerdict, follows: bool) -> Way:
+def _cluster_of(exercise: str, answer: ExerciseVerdict, follows: bool) -> AnswerCluster:
     where = answer["failure"] or ""
     if answer["right"]:
-        return Way(exercise, "right")
+        return AnswerCluster(exercise, "right")
     if answer.get("unwritten"):
-        return Way(exercise, "unwritten")
+        return AnswerCluster(exercise, "unwritten")
     if answer["mistake"]:
-        return Way(exercise, "known", answer["mistake"], answer["hint"] or "", where)
+        return AnswerCluster(exercise, "known", answer["mistake"], answer["hint"] or "", where)
     if follows:
-        return Way(exercise, "follows")
+        return AnswerCluster(exercise, "follows")
     # Right on the visible problem and wrong on another one: there is no fingerprint, only what the check says.
-    return Way(exercise, "unlisted", where=where, marks=answer["fingerprint"] or where, cause=bool(answer.get("cause")))
+    return AnswerCluster(
+        exercise, "unlisted", where=where, marks=answer["fingerprint"] or where, cause=bool(answer.get("cause"))
+    )
 
 
-def _same(a: Way, b: Way) -> bool:
+def _same(a: AnswerCluster, b: AnswerCluster) -> bool:
     if (a.kind, a.mistake) != (b.kind, b.mistake):
         return False
     if isinstance(a.marks, Mapping) and isinstance(b.marks, Mapping):

@@ -18,8 +18,8 @@ from nbformat.v4 import new_code_cell
 from byhand.checking.exercise import load_checks
 from byhand.checking.mistakes import Known, load_mistakes, recognise
 from byhand.course import CourseError, Unit
+from byhand.grading.answer_sheet import AnswerSheet
 from byhand.grading.insight import count, shortened
-from byhand.grading.sheet import Sheet
 from byhand.teaching.known import tried
 from byhand.teaching.misconceptions import Answers, Variant
 from byhand.teaching.notebooks import read_source
@@ -54,7 +54,7 @@ class MadeUpClass:
     """`students` submissions of a unit; the same `seed` makes the same class."""
 
     def __init__(self, unit: Unit, students: int, seed: int = 0):
-        self.sheet = Sheet(unit)
+        self.sheet = AnswerSheet(unit)
         self._chance = random.Random(seed)
         width = max(3, len(str(students)))
         self.students = [f"made-up-{number:0{width}}" for number in range(1, students + 1)]

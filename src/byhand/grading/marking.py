@@ -13,10 +13,10 @@ from byhand.checking.collect import Failure, Outcome
 from byhand.checking.exercise import Exercise
 from byhand.checking.judge import Verdict
 from byhand.checking.mistakes import Known
-from byhand.checking.report import Report
+from byhand.checking.report import CheckReport
+from byhand.grading.assignment import AssignmentSpec
 from byhand.grading.clean import taken_in
 from byhand.grading.limits import LONGEST_HINT
-from byhand.grading.paper import Paper
 from byhand.grading.verdicts import ExerciseVerdict, Told
 
 
@@ -24,12 +24,12 @@ from byhand.grading.verdicts import ExerciseVerdict, Told
 class Marks:
     """What is known of a notebook's exercises so far: name -> what the report needs of it."""
 
-    paper: Paper
+    assignment: AssignmentSpec
     exercises: dict[str, ExerciseVerdict] = field(default_factory=dict)
     _seen: dict[str, list[Verdict]] = field(default_factory=dict)  # on the public problems, by exercise
 
     def __post_init__(self) -> None:
-        for name, asked in self.paper.exercises.items():
+        for name, asked in self.assignment.exercises.items():
             self.exercises[name] = {
                 "points": 0.0, "max_points": asked.points, "right": False, "mistake": None, "hint": None,
                 "failure": "Its check did not run.", "fingerprint": None, "told": [], "begin": None, "unwritten": False,
@@ -37,9 +37,9 @@ class Marks:
 
     def visible(
         self, name: str, outcomes: Mapping[int, Outcome], uses: list[str], missing: Failure, counts: bool
-    ) -> Report:
+    ) -> CheckReport:
         """The report on the public problems; where it `counts`, it decides which known mistake it is."""
-        asked, entry = self.paper.exercises[name], self.exercises[name]
+        asked, entry = self.assignment.exercises[name], self.exercises[name]
         solved = asked.solved[False]
         listed = [outcomes.get(number, Outcome(failure=missing)) for number in range(len(solved))]
         verdicts = judge_all(asked.exercise, solved, listed)
@@ -62,9 +62,9 @@ class Marks:
             entry["fingerprint"] = None if unwritten else wrong_marks(asked.exercise, listed[case], verdicts[case])
         return report
 
-    def graded(self, name: str, outcomes: Mapping[int, Outcome], missing: Failure) -> Report:
+    def graded(self, name: str, outcomes: Mapping[int, Outcome], missing: Failure) -> CheckReport:
         """The report on the graded problems, with the points."""
-        asked, entry = self.paper.exercises[name], self.exercises[name]
+        asked, entry = self.assignment.exercises[name], self.exercises[name]
         solved = asked.solved[True]
         listed = [outcomes.get(number, Outcome(failure=missing)) for number in range(len(solved))]
         nothing = [Outcome(failure=missing)] * len(solved)
@@ -140,7 +140,7 @@ def _one_line(text: str) -> str:
     return taken_in(" ".join(text.split()), 300)
 
 
-def report_output(report: Report) -> NotebookNode:
+def report_output(report: CheckReport) -> NotebookNode:
     """The report as the cell shows it."""
     return output("display_data", data={"text/plain": repr(report), "text/html": report._repr_html_()}, metadata={})
 

@@ -22,8 +22,8 @@ from sqlalchemy.orm import with_polymorphic
 from traitlets.config.loader import Config, PyFileConfigLoader
 
 from byhand.course import CourseError, Unit
+from byhand.grading.assignment import NOTEBOOK, AssignmentSpec, ReleaseCell
 from byhand.grading.clean import taken_in
-from byhand.grading.paper import NOTEBOOK, Paper, ReleaseCell
 from byhand.grading.submission import Submission, laid_over
 from byhand.grading.verdicts import write_whole
 from byhand.grading.work import Graded
@@ -97,28 +97,28 @@ def find_notebook(book: Gradebook, unit: str, student: str) -> SubmittedNotebook
         return None
 
 
-def write_autograded(root: Path, paper: Paper, submission: Submission, graded: Graded) -> None:
+def write_autograded(root: Path, assignment: AssignmentSpec, submission: Submission, graded: Graded) -> None:
     """nbgrader's folder `autograded`: the notebook that ran, and what lay beside it. Complete, or as it was."""
-    target = autograded_path(root, paper.unit, submission.student).parent
-    half = target.with_name(f".{paper.unit}.part")
-    shutil.rmtree(half, ignore_errors=True)
+    target = autograded_path(root, assignment.unit, submission.student).parent
+    partial = target.with_name(f".{assignment.unit}.part")
+    shutil.rmtree(partial, ignore_errors=True)
     notebook = nbformat.writes(graded.notebook).encode()
-    contents = laid_over(submission.files, {**paper.files, f"{NOTEBOOK}.ipynb": notebook})
+    contents = laid_over(submission.files, {**assignment.files, f"{NOTEBOOK}.ipynb": notebook})
     for name, content in contents.items():
-        path = half / name
+        path = partial / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
         path.chmod(0o444)
     if target.exists():
         shutil.rmtree(target)
-    half.rename(target)
+    partial.rename(target)
 
 
 def write_grades(
-    root: Path, book: Gradebook, paper: Paper, submission: Submission, graded: Graded
+    root: Path, book: Gradebook, assignment: AssignmentSpec, submission: Submission, graded: Graded
 ) -> SubmittedNotebook:
     """The scores of all graded cells, in one transaction. What a human has given stays, and is marked for another look."""
-    held = _cells_at_once(book, paper.unit)  # noqa: F841 - as long as this function runs
+    held = _cells_at_once(book, assignment.unit)  # noqa: F841 - as long as this function runs
     book.update_or_create_student(submission.student)
     stamp, more = taken_in(submission.files.get(STAMP, b"").decode(errors="replace").strip(), 100), {}
     if stamp:
@@ -130,7 +130,7 @@ def write_grades(
             )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", sqlalchemy.exc.SAWarning)  # of how nbgrader builds a submission
-        entry = book.update_or_create_submission(paper.unit, submission.student, **more)
+        entry = book.update_or_create_submission(assignment.unit, submission.student, **more)
     [notebook] = [n for n in entry.notebooks if n.name == NOTEBOOK]
     cells = {c.metadata["nbgrader"]["grade_id"]: c for c in graded.notebook.cells if "nbgrader" in c.metadata}
     points = {f"{name}-check": e["points"] for name, e in graded.verdict["exercises"].items()}
@@ -151,7 +151,7 @@ def write_grades(
     book.db.commit()
     graded.verdict["late"] = seconds_late(notebook)
     if graded.verdict["late"] or notebook.late_submission_penalty:
-        punish(root, book, paper.unit, submission.student)
+        punish(root, book, assignment.unit, submission.student)
     return notebook
 
 

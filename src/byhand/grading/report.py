@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from byhand.grading.insight import Insight, shortened
-from byhand.grading.report_page import MONDAY, Page
+from byhand.grading.report_page import MOST_TROUBLES, Page
 from byhand.grading.report_table import table
 
 
@@ -27,5 +27,5 @@ def print_summary(insight: Insight) -> None:
     if insight.unread:
         says = f"Left out, since their verdicts are none of this version (byhand grade {insight.unit.name} makes them anew)"
         print(f"{says}: {shortened(insight.unread)}.")
-    for way in insight.troubles[:MONDAY]:
+    for way in insight.troubles[:MOST_TROUBLES]:
         print(f"{len(way.students):4}  {way.exercise}: {way.mistake or 'wrong in a way that nobody has listed'}")

@@ -7,10 +7,10 @@ from html import escape
 
 from byhand.grading.clean import without_control, without_names
 from byhand.grading.html_page import document
-from byhand.grading.insight import KINDS, Insight, Standing, Way, count, shortened
+from byhand.grading.insight import KINDS, AnswerCluster, ExerciseStats, Insight, count, shortened
 from byhand.grading.lesson_sections import Place, lesson_sections
 
-MONDAY = 5  # as much as one can speak of in a lesson
+MOST_TROUBLES = 5  # as much as one can speak of in a lesson
 _SAYS = {
     "right": "right",
     "known": "a known mistake",
@@ -50,28 +50,32 @@ class Page:
         return f"<h1>{escape(title)}</h1>\n<p>{count(len(insight.verdicts), 'submission')}. {score}{odd}</p>\n"
 
     def _monday(self) -> str:
-        troubles = [way for way in self.insight.troubles if len(way.students) > 1 or way.kind == "known"][:MONDAY]
+        troubles = [
+            cluster for cluster in self.insight.troubles if len(cluster.students) > 1 or cluster.kind == "known"
+        ][:MOST_TROUBLES]
         if not troubles:
             return "<h2>What to say on Monday</h2>\n<p>No mistake was found in more than one submission.</p>\n"
-        items = "".join(self._item(way) for way in troubles)
+        items = "".join(self._item(cluster) for cluster in troubles)
         return f'<h2>What to say on Monday</h2>\n<ol class="ways">{items}</ol>\n'
 
-    def _item(self, way: Way) -> str:
-        share = len(way.students) / max(1, len(self.insight.read))
+    def _item(self, cluster: AnswerCluster) -> str:
+        share = len(cluster.students) / max(1, len(self.insight.read))
         known = (
-            f"<code>{escape(way.mistake)}</code>" if way.kind == "known" else "wrong in a way that nobody has listed"
+            f"<code>{escape(cluster.mistake)}</code>"
+            if cluster.kind == "known"
+            else "wrong in a way that nobody has listed"
         )
-        place = self.places[way.exercise]
-        lines = [f"<h3><code>{escape(way.exercise)}</code>, {escape(place.title)}: {known}</h3>"]
-        if way.hint:
-            lines.append(f'<p class="quiet">The hint that they saw:</p><blockquote>{escape(way.hint)}</blockquote>')
-        elif way.where:
-            lines.append(f"<p>{escape(self._safe(way.where))}</p>")
+        place = self.places[cluster.exercise]
+        lines = [f"<h3><code>{escape(cluster.exercise)}</code>, {escape(place.title)}: {known}</h3>"]
+        if cluster.hint:
+            lines.append(f'<p class="quiet">The hint that they saw:</p><blockquote>{escape(cluster.hint)}</blockquote>')
+        elif cluster.where:
+            lines.append(f"<p>{escape(self._safe(cluster.where))}</p>")
         if place.section:
             lines.append(f"<p>In the lesson: {self._link(place)}</p>")
-        lines += self._who(way)
+        lines += self._who(cluster)
         return (
-            f'<li><div class="many">{len(way.students)}<small>of {len(self.insight.read)}, {share:.0%}</small></div>'
+            f'<li><div class="many">{len(cluster.students)}<small>of {len(self.insight.read)}, {share:.0%}</small></div>'
             f"<div>{''.join(lines)}</div></li>\n"
         )
 
@@ -81,13 +85,13 @@ class Page:
         unit = self.insight.unit.name
         return f'<a href="../../book/_build/html/units/{unit}/lesson.html#{escape(place.anchor)}">{escape(place.section)}</a>'
 
-    def _who(self, way: Way) -> list[str]:
+    def _who(self, cluster: AnswerCluster) -> list[str]:
         if not self.names:
             return []
-        return [f'<p class="quiet">{escape(shortened(way.students))}</p>']
+        return [f'<p class="quiet">{escape(shortened(cluster.students))}</p>']
 
     def _exercises(self) -> str:
-        rows = "".join(self._row(standing) for standing in self.insight.standings)
+        rows = "".join(self._row(stats) for stats in self.insight.exercise_stats)
         key = "".join(f'<li><i class="{kind}"></i>{says}</li>' for kind, says in _SAYS.items())
         return (
             '<h2>Exercise by exercise</h2>\n<div class="wide"><table><thead><tr><th scope="col">exercise</th>'
@@ -95,30 +99,30 @@ class Page:
             f'<tbody>{rows}</tbody></table></div>\n<ul class="key">{key}</ul>\n'
         )
 
-    def _row(self, standing: Standing) -> str:
-        answers = max(1, standing.answers)
-        parts = [(kind, standing.count(kind)) for kind in KINDS if standing.count(kind)]
+    def _row(self, stats: ExerciseStats) -> str:
+        answers = max(1, stats.answers)
+        parts = [(kind, stats.count(kind)) for kind in KINDS if stats.count(kind)]
         bar = "".join(f'<i class="{kind}" style="width:{100 * n / answers:.1f}%"></i>' for kind, n in parts)
         words = ", ".join(f"{n} {_SAYS[kind]}" for kind, n in parts)
         known = "".join(
-            f"<br>{len(way.students)} × <code>{escape(way.mistake)}</code>"
-            for way in standing.ways
-            if way.kind == "known"
+            f"<br>{len(cluster.students)} × <code>{escape(cluster.mistake)}</code>"
+            for cluster in stats.clusters
+            if cluster.kind == "known"
         )
         return (
-            f'<tr><th scope="row"><code>{escape(standing.exercise)}</code><br><span class="quiet">'
-            f"{escape(self.places[standing.exercise].title)}, {count_points(standing.points)}</span></th>"
-            f'<td class="number" data-unit="right">{standing.count("right") / answers:.0%}</td>'
+            f'<tr><th scope="row"><code>{escape(stats.exercise)}</code><br><span class="quiet">'
+            f"{escape(self.places[stats.exercise].title)}, {count_points(stats.points)}</span></th>"
+            f'<td class="number" data-unit="right">{stats.count("right") / answers:.0%}</td>'
             f'<td><div class="bar" aria-hidden="true">{bar}</div><span class="quiet">{words}{known}</span></td></tr>\n'
         )
 
     def _unlisted(self) -> str:
-        ways = self.insight.unlisted
-        if not ways:
+        clusters = self.insight.unlisted
+        if not clusters:
             return ""
-        often = [way for way in ways if len(way.students) > 1]
-        items = "".join(self._cluster(way) for way in often)
-        single = len(ways) - len(often)
+        often = [cluster for cluster in clusters if len(cluster.students) > 1]
+        items = "".join(self._cluster(cluster) for cluster in often)
+        single = len(clusters) - len(often)
         alone = f"<p>{count(single, 'more answer')} {'is' if single == 1 else 'are'} wrong in a way of {'its' if single == 1 else 'their'} own.</p>"
         return (
             "<h2>Wrong in ways that nobody has listed</h2>\n<p>Equal wrong results, which may be one and the same mistake. With "
@@ -126,22 +130,20 @@ class Page:
             f'<code>misconceptions.yml</code> with a hint.</p>\n<ol class="ways">{items}</ol>\n{alone if single else ""}'
         )
 
-    def _cluster(self, way: Way) -> str:
-        lines = [f"<h3><code>{escape(way.exercise)}</code></h3>", f"<p>{escape(self._safe(way.where))}</p>"]
+    def _cluster(self, cluster: AnswerCluster) -> str:
+        lines = [f"<h3><code>{escape(cluster.exercise)}</code></h3>", f"<p>{escape(self._safe(cluster.where))}</p>"]
         if self.names:
             unit = self.insight.unit.name
             lines.append(
-                f"<p>See <code>classroom/autograded/{escape(way.students[0])}/{unit}/exercises.ipynb</code></p>"
+                f"<p>See <code>classroom/autograded/{escape(cluster.students[0])}/{unit}/exercises.ipynb</code></p>"
             )
-        lines += self._who(way)
-        return (
-            f'<li><div class="many">{len(way.students)}<small>students</small></div><div>{"".join(lines)}</div></li>\n'
-        )
+        lines += self._who(cluster)
+        return f'<li><div class="many">{len(cluster.students)}<small>students</small></div><div>{"".join(lines)}</div></li>\n'
 
     def _statuses(self) -> str:
         trouble = [v for v in self.insight.verdicts if v["status"] != "graded"]
         if not trouble:
-            return '<h2 id="statuses">Submissions</h2>\n<p>All were graded in the ordinary way.</p>\n'
+            return '<h2 id="statuses">Submissions</h2>\n<p>All were graded in the ordinary cluster.</p>\n'
         name = (lambda v: f'<th scope="row">{escape(v["student"])}</th>') if self.names else (lambda v: "")
         rows = "".join(
             f'<tr>{name(v)}<td class="status">{escape(v["status"])}</td><td class="number" data-unit="points">{v["score"]:g}</td>'

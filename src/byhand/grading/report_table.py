@@ -12,7 +12,7 @@ from pathlib import Path
 import nbformat
 
 from byhand.grading.clean import for_spreadsheet, without_control, without_names
-from byhand.grading.insight import Insight, Way, count, shortened
+from byhand.grading.insight import AnswerCluster, Insight, count, shortened
 
 COLUMNS = ("exercise", "what", "mistake", "students", "share", "hint", "where", "who")
 
@@ -30,11 +30,20 @@ def table(insight: Insight, names: bool = True) -> str:
 
 
 def _rows(insight: Insight) -> Iterator[list[str]]:
-    for standing in insight.standings:
-        for way in standing.ways:
-            share = f"{len(way.students) / standing.answers:.3f}"
-            students = str(len(way.students))
-            yield [way.exercise, way.kind, way.mistake, students, share, way.hint, way.where, ", ".join(way.students)]
+    for stats in insight.exercise_stats:
+        for cluster in stats.clusters:
+            share = f"{len(cluster.students) / stats.answers:.3f}"
+            students = str(len(cluster.students))
+            yield [
+                cluster.exercise,
+                cluster.kind,
+                cluster.mistake,
+                students,
+                share,
+                cluster.hint,
+                cluster.where,
+                ", ".join(cluster.students),
+            ]
     for status, number in insight.statuses.most_common():
         who = ", ".join(v["student"] for v in insight.verdicts if v["status"] == status)
         yield ["", f"status: {status}", "", str(number), f"{number / len(insight.verdicts):.3f}", "", "", who]
@@ -46,18 +55,18 @@ def unlisted_yaml(insight: Insight, names: bool = True) -> str:
     Their ids and hints are left open: those only a teacher can write.
     """
     parts = []
-    for way in insight.unlisted:
-        if way.cause or (answer := _answer(insight, way)) is None:
+    for cluster in insight.unlisted:
+        if cluster.cause or (answer := _answer(insight, cluster)) is None:
             continue
-        who = f" ({shortened(way.students)})" if names else ""
-        where = way.where if names else without_names(way.where, way.students)
-        head = [f"# {count(len(way.students), 'student')}{who}. {' '.join(where.split())}"]
+        who = f" ({shortened(cluster.students)})" if names else ""
+        where = cluster.where if names else without_names(cluster.where, cluster.students)
+        head = [f"# {count(len(cluster.students), 'student')}{who}. {' '.join(where.split())}"]
         code = textwrap.indent(answer, " " * 8)
         parts.append(
             "\n".join(
                 [
                     *head,
-                    f"{way.exercise}:",
+                    f"{cluster.exercise}:",
                     "  misconceptions:",
                     "    - id:",
                     "      solution: |",
@@ -70,15 +79,15 @@ def unlisted_yaml(insight: Insight, names: bool = True) -> str:
     return without_control("\n".join(parts))
 
 
-def _answer(insight: Insight, way: Way) -> str | None:
+def _answer(insight: Insight, cluster: AnswerCluster) -> str | None:
     """What the first of the students wrote between the solution marks; the whole cell where its head was changed.
 
     None where nobody has a cell of that name in a notebook that can be read.
     """
     unit = insight.unit
-    released = _source(unit.course / "exercises.ipynb", way.exercise)
-    folders = (unit.root / "classroom" / "autograded" / student / unit.name for student in way.students)
-    submitted = next(filter(None, (_source(folder / "exercises.ipynb", way.exercise) for folder in folders)), None)
+    released = _source(unit.course / "exercises.ipynb", cluster.exercise)
+    folders = (unit.root / "classroom" / "autograded" / student / unit.name for student in cluster.students)
+    submitted = next(filter(None, (_source(folder / "exercises.ipynb", cluster.exercise) for folder in folders)), None)
     if released is None or submitted is None:
         return None
     head = re.split(r"^ *# YOUR CODE HERE$", released, maxsplit=1, flags=re.M)[0]

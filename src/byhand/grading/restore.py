@@ -15,10 +15,10 @@ from urllib.parse import unquote
 import nbformat
 from nbformat import NotebookNode
 
+from byhand.grading.assignment import SKIP, ReleaseCell
 from byhand.grading.clean import taken_in
 from byhand.grading.limits import LARGEST_PICTURES, LONGEST_TEXT
 from byhand.grading.markdown import as_text, harmless
-from byhand.grading.paper import SKIP, ReleaseCell
 
 KINDS = ("code", "markdown", "raw")
 PICTURES = ("image/png", "image/jpeg", "image/gif")  # that may be pasted into a text

@@ -12,23 +12,23 @@ from nbformat import NotebookNode
 
 from byhand.checking.collect import Failure
 from byhand.grading import marking
+from byhand.grading.assignment import SKIP, AssignmentSpec
 from byhand.grading.clean import taken_in
 from byhand.grading.kernel import Ended, Kernel
 from byhand.grading.leavings import Budget
 from byhand.grading.limits import LONGEST_MESSAGE, MOST_ENDS, MOST_MESSAGES, Limits
 from byhand.grading.outputs import Outputs
-from byhand.grading.paper import SKIP, Paper
 from byhand.grading.wire import WireError, decode_outcome
 
 MISSING = re.compile(r"NameError: name '(\w+)' is not defined")
 
 
 @dataclass
-class Run:
+class NotebookRun:
     """A notebook being run. `status` is that of the first thing that went wrong with the process."""
 
     notebook: NotebookNode
-    paper: Paper
+    assignment: AssignmentSpec
     limits: Limits
     start: Callable[[], Kernel]
     marks: marking.Marks = field(init=False)
@@ -38,8 +38,8 @@ class Run:
     seconds: dict[str, float] = field(default_factory=lambda: {"setup": 0.0, "own_cells": 0.0, "checks": 0.0})
 
     def __post_init__(self) -> None:
-        self.marks = marking.Marks(self.paper)
-        self._tests = {f"{name}-check": name for name in self.paper.exercises}
+        self.marks = marking.Marks(self.assignment)
+        self._tests = {f"{name}-check": name for name in self.assignment.exercises}
         self._kernel: Kernel | None = None
         self._left = self.limits.total
         self._ends = 0  # by cells of the student's own
@@ -109,7 +109,7 @@ class Run:
     def _cell(self, kernel: Kernel, cell: NotebookNode, test: str | None) -> bool:
         """Run one cell. False where the process ended over it."""
         show = Outputs(cell, self.limits.output, self.budget)
-        checks = Checks(self, kernel, show, test)
+        checks = CheckMessages(self, kernel, show, test)
         self._count += 1
         cell["execution_count"] = self._count
         try:
@@ -180,10 +180,10 @@ class Run:
         return f"The cell that begins with {taken_in(line, 60)!r}"
 
 
-class Checks:
+class CheckMessages:
     """What `check` sends while one cell runs. Only the test cell of an exercise counts for it."""
 
-    def __init__(self, run: Run, kernel: Kernel, show: Outputs, test: str | None) -> None:
+    def __init__(self, run: NotebookRun, kernel: Kernel, show: Outputs, test: str | None) -> None:
         self.run, self.kernel, self.show, self.test = run, kernel, show, test
         self.missing = Failure("Stopped", "the cell ended before there was an answer", "")
         self.open: dict[str, Any] | None = None
@@ -193,7 +193,7 @@ class Checks:
         """Whether the message belongs to a check. Raises Ended where it is none that a check sends."""
         match message:
             case {"kind": "check", "name": str(name), "graded": bool(graded), "uses": list(uses), "ask": int(ask)}:
-                asked = self.run.paper.exercises.get(name)
+                asked = self.run.assignment.exercises.get(name)
                 if asked is None:
                     return True
                 uses = [n for n in uses if isinstance(n, str)]
@@ -203,7 +203,7 @@ class Checks:
                 return True
             case {"kind": "outcome", "number": int(number), "outcome": sent, **more}:
                 if self.open is not None:
-                    asked = self.run.paper.exercises[self.open["name"]]
+                    asked = self.run.assignment.exercises[self.open["name"]]
                     before = asked.before[self.open["graded"] and self.open["name"] == self.test]
                     try:
                         outcome = decode_outcome(
@@ -214,7 +214,7 @@ class Checks:
                             error if isinstance(error, WireError) else type(error).__name__, LONGEST_MESSAGE
                         )
                         raise self.kernel.kill(f"a result that cannot be read ({says})") from None
-                    if 0 <= number < len(self.run.paper.exercises[self.open["name"]].solved[self.open["graded"]]):
+                    if 0 <= number < len(self.run.assignment.exercises[self.open["name"]].solved[self.open["graded"]]):
                         self.open["outcomes"].setdefault(number, outcome)
                     if outcome.failure and outcome.failure.kind == "MemoryError":
                         says = f"{self.open['name']} asked for more memory than there is."

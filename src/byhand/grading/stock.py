@@ -19,9 +19,9 @@ from pathlib import Path
 from byhand.checking.seed import Seed
 from byhand.course import CourseError, Unit
 from byhand.grading import sandbox
+from byhand.grading.assignment import NOTEBOOK, AssignmentSpec
 from byhand.grading.grade import find_submissions
 from byhand.grading.limits import Limits
-from byhand.grading.paper import NOTEBOOK, Paper
 from byhand.grading.submission import Submission, laid_over, read_submission
 from byhand.grading.verdicts import read_verdict
 from byhand.grading.work import Conditions
@@ -35,15 +35,15 @@ SCORES = """SELECT base_cell.name, grade.auto_score FROM grade JOIN base_cell ON
 
 
 def differences(
-    unit: Unit, paper: Paper, conditions: Conditions, count: int, seed: Seed
+    unit: Unit, assignment: AssignmentSpec, conditions: Conditions, count: int, seed: Seed
 ) -> Iterator[tuple[str, list[str]]]:
     """For `count` submissions that were graded without trouble: the student, and a line for each score that differs."""
     folders = find_submissions(unit)
     verdicts = {student: read_verdict(unit.root, unit.name, student) for student in folders}
     graded = {student: verdict for student, verdict in verdicts.items() if verdict and verdict["status"] == "graded"}
     for student in random.sample(sorted(graded), min(count, len(graded))):
-        submission = read_submission(folders[student], student, paper.digest)
-        stock = stock_scores(unit, paper, submission, conditions, seed)
+        submission = read_submission(folders[student], student, assignment.digest)
+        stock = stock_scores(unit, assignment, submission, conditions, seed)
         exercises = graded[student]["exercises"].items()
         ours = {f"{name}-check": e["points"] for name, e in exercises if e["max_points"]}
         yield (
@@ -53,11 +53,13 @@ def differences(
 
 
 def stock_scores(
-    unit: Unit, paper: Paper, submission: Submission, conditions: Conditions, seed: Seed
+    unit: Unit, assignment: AssignmentSpec, submission: Submission, conditions: Conditions, seed: Seed
 ) -> dict[str, float | None]:
     """The scores that stock nbgrader gives. Raises CourseError where it fails."""
-    handed_in = laid_over(laid_over(paper.files, submission.files), {f"{NOTEBOOK}.ipynb": submission.notebook or b""})
-    files = {f"classroom/source/{unit.name}/{name}": content for name, content in paper.files.items()}
+    handed_in = laid_over(
+        laid_over(assignment.files, submission.files), {f"{NOTEBOOK}.ipynb": submission.notebook or b""}
+    )
+    files = {f"classroom/source/{unit.name}/{name}": content for name, content in assignment.files.items()}
     files |= {f"classroom/submitted/student/{unit.name}/{name}": content for name, content in handed_in.items()}
     files["classroom/gradebook.db"] = _empty_gradebook(unit.root)
     files["classroom/seed"] = (seed.hex() if isinstance(seed, bytes) else str(seed)).encode()

@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
+from byhand.grading.assignment import NOTEBOOK
 from byhand.grading.limits import (
     LARGEST_FILES,
     LARGEST_NOTEBOOK,
@@ -26,7 +27,6 @@ from byhand.grading.limits import (
     READING_MEMORY,
     READING_SECONDS,
 )
-from byhand.grading.paper import NOTEBOOK
 
 # What computers leave behind by themselves, and files that are other ones' shadows on a Mac.
 LEFT_OUT = re.compile(r"\.ipynb_checkpoints|__pycache__|\.DS_Store|__MACOSX|\._.*|Thumbs\.db|desktop\.ini", re.I)

@@ -102,6 +102,6 @@ def _is_verdict(found: Any) -> TypeGuard[SubmissionVerdict]:
 
 def write_whole(path: Path, text: str) -> None:
     """Complete, or as it was."""
-    half = path.with_name(path.name + ".part")
-    half.write_text(text, encoding="utf-8")
-    os.replace(half, path)
+    partial = path.with_name(path.name + ".part")
+    partial.write_text(text, encoding="utf-8")
+    os.replace(partial, path)

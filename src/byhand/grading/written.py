@@ -20,7 +20,7 @@ from typing import Any
 from nbgrader.api import MissingEntry, SubmittedNotebook
 
 from byhand.course import CourseError, Unit
-from byhand.grading.paper import NOTEBOOK
+from byhand.grading.assignment import NOTEBOOK
 from byhand.grading.record import autograded_path, open_gradebook
 from byhand.grading.submission import good_id
 from byhand.grading.verdicts import read_verdict, write_whole

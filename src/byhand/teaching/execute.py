@@ -32,9 +32,9 @@ def executed(path: Path) -> NotebookNode:
     # who else wants the same notebook waits for it, and does not run it too
     with FileLock(cached.with_suffix(".lock")):
         if not cached.exists():
-            half = cached.with_suffix(".part")
-            nbformat.write(run(path), half)
-            half.replace(cached)
+            partial = cached.with_suffix(".part")
+            nbformat.write(run(path), partial)
+            partial.replace(cached)
     return nbformat.read(cached, as_version=4)
 
 

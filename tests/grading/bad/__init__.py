@@ -21,7 +21,7 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell
 
 from byhand.course import Unit
-from byhand.grading.sheet import Sheet
+from byhand.grading.answer_sheet import AnswerSheet
 
 # Stands in the class's seed, in the honest student's notes, and in the grader's environment.
 SECRET = "13579bdf02468ace" * 4
@@ -54,7 +54,7 @@ class Scene:
 class Desk:
     """Where a bad submission is made."""
 
-    sheet: Sheet
+    sheet: AnswerSheet
     folder: Path  # classroom/submitted/STUDENT/UNIT, with the files of the unit beside the notebook to come
     timeout: int  # seconds a cell may take when it will be graded
     port: int = 9  # where a listener outside waits
@@ -127,7 +127,7 @@ CHEAT = only("rnn_step", "cross_entropy")
 def hand_in(root: Path, bads: Iterable[Bad], timeout: int, port: int = 9) -> None:
     """Write the submissions into the classroom, beside that of an honest student, and make the secret worth stealing."""
     (root / "classroom" / "seed").write_text(SECRET)
-    sheet = Sheet(Unit(root, UNIT))
+    sheet = AnswerSheet(Unit(root, UNIT))
     honest = root / "classroom" / "submitted" / HONEST / UNIT
     shutil.copytree(root / "classroom" / "release" / UNIT, honest)
     (honest / "exercises.ipynb").write_text(nbformat.writes(sheet.solved()))

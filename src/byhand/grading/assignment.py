@@ -50,7 +50,7 @@ class ReleaseCell:
 
 
 @dataclass(frozen=True)
-class Asked:
+class ExerciseSpec:
     """One exercise as the judge needs it. `given` is what the student's process gets, by `graded`, as it travels: `call`,
     whether the answer works with torch, and the arguments of each problem. `before` are these arguments as they would come
     back if nothing changed them. An optional exercise has 0 points, and a visible check alone."""
@@ -64,10 +64,10 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class Paper:
+class AssignmentSpec:
     """`files` were released beside the notebook; `imports` are the modules that the unit's own cells use; `torch` says that torch is
     one of them: an exercise says so. `skipped` are the sources of the cells that are not run in grading, `given` those of all
-    cells of text. `digest` tells two papers apart."""
+    cells of text. `digest` tells two assignments apart."""
 
     unit: str
     cells: tuple[ReleaseCell, ...]
@@ -77,7 +77,7 @@ class Paper:
     skipped: frozenset[str]
     given: frozenset[str]
     digest: str
-    exercises: Mapping[str, Asked] = dataclasses.field(default_factory=dict)
+    exercises: Mapping[str, ExerciseSpec] = dataclasses.field(default_factory=dict)
 
     def beside(self, own: Mapping[str, bytes]) -> dict[str, bytes]:
         """What lies beside a student's notebook while it runs: the student's `own` files and those of the release."""
@@ -88,8 +88,8 @@ class Paper:
         return sum(cell.points for cell in self.cells if cell.grade)
 
 
-def read_paper(unit: Unit, cells: Sequence[ReleaseCell], seed: Seed) -> Paper:
-    """The paper of a unit, as it was released, without its problems. Raises CourseError where it has changed since."""
+def read_assignment(unit: Unit, cells: Sequence[ReleaseCell], seed: Seed) -> AssignmentSpec:
+    """The assignment of a unit, as it was released, without its problems. Raises CourseError where it has changed since."""
     release = unit.root / "classroom" / "release" / unit.name
     files = {
         str(path.relative_to(release)): path.read_bytes()
@@ -107,23 +107,23 @@ def read_paper(unit: Unit, cells: Sequence[ReleaseCell], seed: Seed) -> Paper:
     torch = any(exercise.torch for exercise in load_checks(unit.course).exercises.values())
     imports = [name for name in imports if name.split(".")[0] != "torch"] + ["torch"] * torch
     digest = hashlib.sha256(repr((cells, sorted(files.items()), seed)).encode()).hexdigest()
-    return Paper(unit.name, tuple(cells), files, tuple(imports), torch, skipped, given, digest)
+    return AssignmentSpec(unit.name, tuple(cells), files, tuple(imports), torch, skipped, given, digest)
 
 
-def with_problems(paper: Paper, unit: Unit, seed: Seed) -> Paper:
-    """The paper with the public problems and those of the class's seed, and torch's answers. Imports torch."""
+def with_problems(assignment: AssignmentSpec, unit: Unit, seed: Seed) -> AssignmentSpec:
+    """The assignment with the public problems and those of the class's seed, and torch's answers. Imports torch."""
     checks, mistakes = load_checks(unit.course), load_mistakes(unit.course)
     # Its functions travel as what they are, each with what it uses and nothing else of the module.
     cloudpickle.register_pickle_by_value(sys.modules[module_name(unit.course)])
-    points = {cell.name.removesuffix("-check"): cell.points for cell in paper.cells if cell.grade}
+    points = {cell.name.removesuffix("-check"): cell.points for cell in assignment.cells if cell.grade}
     exercises = {
-        name: _asked(name, checks, of_unit(seed, unit.name), mistakes.get(name, Known()), points.get(name, 0.0))
+        name: _exercise_spec(name, checks, of_unit(seed, unit.name), mistakes.get(name, Known()), points.get(name, 0.0))
         for name in checks.exercises
     }
-    return dataclasses.replace(paper, exercises=exercises)
+    return dataclasses.replace(assignment, exercises=exercises)
 
 
-def _asked(name: str, checks: Checks, seed: Seed, known: Known, points: float) -> Asked:
+def _exercise_spec(name: str, checks: Checks, seed: Seed, known: Known, points: float) -> ExerciseSpec:
     exercise, solved, given, before = checks[name], {}, {}, {}
     for graded in (False, True):
         made = checks.solved(name, seed if graded else PUBLIC_SEED)
@@ -134,7 +134,7 @@ def _asked(name: str, checks: Checks, seed: Seed, known: Known, points: float) -
             dataclasses.replace(s, problem=dataclasses.replace(s.problem, args={}, extra={})) for s in made
         ]
     bare = dataclasses.replace(exercise, make=None, call=None, scales=None)
-    return Asked(bare, solved, given, before, known, points)
+    return ExerciseSpec(bare, solved, given, before, known, points)
 
 
 def _imports(released: nbformat.NotebookNode) -> tuple[str, ...]:

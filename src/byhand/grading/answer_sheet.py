@@ -13,7 +13,7 @@ from byhand.teaching.misconceptions import Variant, load_variants
 from byhand.teaching.notebooks import BEGIN, END, read_source, solution_regions, with_solution
 
 
-class Sheet:
+class AnswerSheet:
     """What can be written into a unit's exercises.
 
     sources       grade id -> the cell as the source has it, solution and all.
