@@ -23,7 +23,7 @@ def document(title: str, body: str, *styles: str, wide: bool = False) -> str:
 
 def style(*names: str) -> str:
     def rule(theme: int) -> str:
-        colours = {"assignment": PAPER[theme]} | {role: pair[theme] for role, pair in PALETTE.items()}
+        colours = {"paper": PAPER[theme]} | {role: pair[theme] for role, pair in PALETTE.items()}
         return ":root{--line:#8884;" + "".join(f"--bh-{role}:{value};" for role, value in colours.items()) + "}"
 
     own = "".join((Path(__file__).parent / name).read_text(encoding="utf-8") for name in names)
