@@ -143,7 +143,7 @@ class Page:
     def _statuses(self) -> str:
         trouble = [v for v in self.insight.verdicts if v["status"] != "graded"]
         if not trouble:
-            return '<h2 id="statuses">Submissions</h2>\n<p>All were graded in the ordinary cluster.</p>\n'
+            return '<h2 id="statuses">Submissions</h2>\n<p>All were graded in the ordinary way.</p>\n'
         name = (lambda v: f'<th scope="row">{escape(v["student"])}</th>') if self.names else (lambda v: "")
         rows = "".join(
             f'<tr>{name(v)}<td class="status">{escape(v["status"])}</td><td class="number" data-unit="points">{v["score"]:g}</td>'
