@@ -7,6 +7,7 @@ import nbformat
 import pytest
 import yaml
 from classes import EXERCISES, UNIT, copy_course
+from markupsafe import escape
 
 from byhand.cli import main
 from byhand.course import Unit
@@ -141,7 +142,7 @@ def test_every_other_status_is_named_with_its_message_and_points(unit, status):
     verdict(unit, "ben", status, "What happened to ben's notebook.", rnn_step=UNWRITTEN)
     html = page(unit)
     assert "1 submission could not be graded in the ordinary way" in html
-    assert f'<td class="status">{status}</td>' in html and "What happened to ben&#x27;s notebook." in html
+    assert f'<td class="status">{status}</td>' in html and escape("What happened to ben's notebook.") in html
 
 
 def test_without_names_nobody_is_named_anywhere(unit):

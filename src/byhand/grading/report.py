@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from byhand.grading.insight import Insight, shortened
-from byhand.grading.report_page import MOST_TROUBLES, Page
+from byhand.grading.report_page import MOST_TROUBLES, report_page
 from byhand.grading.report_table import table
 
 
@@ -15,7 +15,7 @@ def write_report(insight: Insight, names: bool = True) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     stem = insight.unit.name + ("" if names else "-no-names")
     page, rows = folder / f"{stem}.html", folder / f"{stem}.csv"
-    page.write_text(Page(insight, names).html(), encoding="utf-8")
+    page.write_text(report_page(insight, names), encoding="utf-8")
     rows.write_text(table(insight, names), encoding="utf-8", newline="")
     return [page, rows]
 
