@@ -7,18 +7,18 @@ import hashlib
 import io
 import statistics
 from collections.abc import Sequence
-from html import escape
 from pathlib import Path
 
 from byhand.course import Unit
 from byhand.grading.clean import for_spreadsheet, without_control
-from byhand.grading.html_page import document
 from byhand.grading.insight import count
+from byhand.grading.pages import render
 from byhand.grading.term import STEADY, Line, Mark, Term, called, number
 from byhand.grading.verdicts import write_whole
 
 SHADES = (0.25, 0.5, 0.7, 0.85)  # of a share of points, from pale to full
-ARROWS = {"rising": "\u2197", "steady": "\u2192", "falling": "\u2198", "": ""}
+ARROWS = {"rising": "\u2197", "steady": "\u2192", "falling": "\u2198"}
+COLUMNS = ("handed in", "late", "not handed in", "wait for a mark", "not graded in the ordinary way", "median")
 
 
 class Names:
@@ -50,48 +50,28 @@ def write_term(term: Term, root: Path, named: bool = True) -> list[Path]:
 
 def term_page(term: Term, named: bool = True) -> str:
     names = Names(term.lines, named)
-    head = (
-        f"<h1>The term at a glance</h1>\n<p>{count(len(term.lines), 'student')}, {count(len(term.units), 'unit')}. "
-        "Points are those of the gradebook: with marks by hand, less what was taken off for being late.</p>\n"
-        '<nav aria-label="Parts of this page"><a href="#help">Who may need help</a> · <a href="#units">Unit by unit</a> · '
-        '<a href="#kinds">Mistakes that come back</a> · <a href="#all">Everybody</a></nav>\n'
+    helped = [(line, signs) for line in names.lines if (signs := term.signs(line))]
+    return render(
+        "term.html",
+        term=term,
+        names=names,
+        helped=sorted(helped, key=lambda pair: -len(pair[1])),
+        kinds=[(kind, units, stayed) for kind, units, stayed in term.kinds() if len(units) > 1],
+        columns=COLUMNS,
+        numbers=lambda unit: _numbers(term, unit),
+        has_report=lambda unit: (unit.root / "classroom" / "reports" / f"{unit.name}.html").is_file(),
+        shade=lambda mark: sum(mark.share >= least for least in SHADES),
+        flags=_flags,
+        arrows=ARROWS,
+        steady=STEADY,
+        number=number,
+        count=count,
+        without_control=without_control,
     )
-    parts = [head, _help(term, names), _units(term), _kinds(term), _everybody(term, names)]
-    return document("The term at a glance", "".join(parts), "term.css", wide=True)
 
 
-def _help(term: Term, names: Names) -> str:
-    found = [(line, signs) for line in names.lines if (signs := term.signs(line))]
-    found.sort(key=lambda pair: -len(pair[1]))
-    says = (
-        '<h2 id="help">Who may need help</h2>\n<p>Signs, and no verdicts: somebody may be ill, have another deadline, or have '
-        "the answers in a drawer. Ask before you conclude. Those with the most signs come first.</p>\n"
-    )
-    if not found:
-        return f"{says}<p>Nobody shows a sign.</p>\n"
-    items = "".join(
-        f'<li><div class="who"><bdi>{escape(names(line))}</bdi></div><ul>{"".join(f"<li>{escape(s)}</li>" for s in signs)}</ul></li>\n'
-        for line, signs in found
-    )
-    return f'{says}<p class="quiet">{len(found)} of {len(names.lines)} students.</p>\n<ol class="help">{items}</ol>\n'
-
-
-def _units(term: Term) -> str:
-    columns = (
-        "unit",
-        "handed in",
-        "late",
-        "not handed in",
-        "wait for a mark",
-        "not graded in the ordinary way",
-        "median",
-    )
-    head = "".join(f'<th scope="col"{" class=number" if n else ""}>{c}</th>' for n, c in enumerate(columns))
-    rows = "".join(_unit(term, unit, columns) for unit in term.units)
-    return f'<h2 id="units">Unit by unit</h2>\n<div class="wide" tabindex="0"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>\n'
-
-
-def _unit(term: Term, unit: Unit, columns: Sequence[str]) -> str:
+def _numbers(term: Term, unit: Unit) -> list[tuple[str, object]]:
+    """What the table of units says of one: each column and the number in it."""
     marks = term.of_unit(unit.name)
     missing = "not due yet" if unit.name in term.open else len(term.lines) - len(marks)
     shares = [mark.share for mark in marks if mark.counts]
@@ -99,82 +79,7 @@ def _unit(term: Term, unit: Unit, columns: Sequence[str]) -> str:
         len(marks), sum(m.late > 0 for m in marks), missing, sum(m.waiting for m in marks),
         sum(m.status != "graded" for m in marks), f"{statistics.median(shares):.0%}" if shares else "",
     )  # fmt: skip
-    cells = "".join(f'<td class="number" data-unit="{c}">{n}</td>' for n, c in zip(numbers, columns[1:], strict=True))
-    name = escape(unit.name)
-    if (unit.root / "classroom" / "reports" / f"{unit.name}.html").is_file():
-        name = f'<a href="{name}.html">{name}</a>'
-    return f'<tr><th scope="row">{name}</th>{cells}</tr>\n'
-
-
-def _kinds(term: Term) -> str:
-    kinds = [(kind, units, stayed) for kind, units, stayed in term.kinds() if len(units) > 1]
-    says = (
-        '<h2 id="kinds">Mistakes that come back</h2>\n<p>How many students made a mistake of this kind, unit by unit, and how many '
-        "made it in two units or more. Kinds are told by the names of the mistakes that were recognised, so this is rough; what nobody has "
-        "listed is not in it.</p>\n"
-    )
-    if not kinds:
-        return f"{says}<p>No kind of mistake was recognised in more than one unit.</p>\n"
-    head = "".join(f'<th scope="col" class="number">{number(unit.name)}</th>' for unit in term.units)
-    rows = "".join(
-        f'<tr><th scope="row">{escape(kind)}</th>'
-        + "".join(f'<td class="number" data-unit="in {number(u.name)}">{units[u.name] or ""}</td>' for u in term.units)
-        + f'<td class="number" data-unit="in two or more"><strong>{stayed or ""}</strong></td></tr>\n'
-        for kind, units, stayed in kinds
-    )
-    return (
-        f'{says}<div class="wide" tabindex="0"><table class="marks"><thead><tr><th scope="col">kind of mistake</th>{head}'
-        f'<th scope="col" class="number">in two or more</th></tr></thead><tbody>{rows}</tbody></table></div>\n'
-    )
-
-
-def _everybody(term: Term, names: Names) -> str:
-    heads = "".join(
-        f'<th scope="col" class="number"><span class="hidden">unit </span>{number(u.name)}<br><small>of {term.max_points[u.name]:g}</small></th>'
-        for u in term.units
-    )
-    rows = "".join(_line(term, line, names) for line in names.lines)
-    key = (
-        f'<ul class="key"><li>shade: the share of the points</li><li><b>L</b> late</li><li><b>w</b> waits for a mark</li><li><b>!</b> not graded '
-        "in the ordinary way</li><li><b>–</b> not handed in</li><li><b>·</b> not due yet</li>"
-        f"<li>trend: the mean of the last two units beside that of those before, from four units on; steady within {STEADY:.0%}</li></ul>\n"
-    )
-    return (
-        f'<h2 id="all">Everybody</h2>\n{key}<div class="wide" tabindex="0"><table class="marks all"><thead><tr><th scope="col">student</th>{heads}'
-        f'<th scope="col" class="number">sum</th><th scope="col">trend</th></tr></thead><tbody>{rows}</tbody></table></div>\n'
-    )
-
-
-def _line(term: Term, line: Line, names: Names) -> str:
-    points, most = term.total(line)
-    cells = "".join(_cell(term, line, unit.name) for unit in term.units)
-    trend = term.trend(line)
-    arrow = f'<span aria-hidden="true">{ARROWS[trend]}</span> {trend}' if trend else ""
-    section = (
-        f' <span class="quiet">{escape(without_control(line.person.section))}</span>'
-        if names.named and line.person.section
-        else ""
-    )
-    share = f"{points / most:.0%}" if most else ""
-    return (
-        f'<tr><th scope="row"><bdi>{escape(names(line))}</bdi>{section}</th>{cells}<td class="number" data-unit="in all">{points:g}'
-        f' <span class="quiet">{share}</span></td><td class="trend">{arrow}</td></tr>\n'
-    )
-
-
-def _cell(term: Term, line: Line, unit: str) -> str:
-    at = f'data-unit="in unit {number(unit)}"'
-    mark = line.marks.get(unit)
-    if mark is None and unit in term.open:
-        return f'<td class="number none" {at}><span aria-hidden="true">·</span><span class="hidden">not due yet</span></td>'
-    if mark is None:
-        return f'<td class="number none" {at}><span aria-hidden="true">–</span><span class="hidden">not handed in</span></td>'
-    shade = sum(mark.share >= least for least in SHADES)
-    flags = "".join(
-        f'<sup aria-hidden="true">{sign}</sup><span class="hidden"> {escape(words)}</span>'
-        for sign, words in _flags(mark)
-    )
-    return f'<td class="number s{shade}" {at}>{mark.points:g}{flags}</td>'
+    return list(zip(COLUMNS, numbers, strict=True))
 
 
 def _flags(mark: Mark) -> list[tuple[str, str]]:
