@@ -11,7 +11,6 @@ import json
 import os
 import sys
 import time
-from html import escape
 from pathlib import Path
 
 from jupyter_server.base.handlers import JupyterHandler
@@ -20,7 +19,7 @@ from tornado import web
 
 from byhand.course import CourseError, Unit, find_root, find_units
 from byhand.grading import written, written_html
-from byhand.grading.html_page import style
+from byhand.grading.pages import render, style
 
 HERE = Path(__file__).parent
 READING = 600  # seconds for which an answer that a marker has opened is left to that marker
@@ -47,6 +46,10 @@ class Handler(JupyterHandler):
     def unit(self, name: str) -> Unit:
         return find_units(self.root, [name])[0]
 
+    def address(self, place: str) -> str:
+        """Of a page or a file of this extension."""
+        return url_path_join(self.base_url, "byhand/mark", place)
+
     def write_error(self, status_code: int, **kwargs) -> None:
         error = kwargs.get("exc_info", (None, None, None))[1]
         says = str(error) if isinstance(error, CourseError) else getattr(error, "log_message", None) or self._reason
@@ -59,12 +62,8 @@ class Handler(JupyterHandler):
 class Units(Handler):
     @web.authenticated
     def get(self) -> None:
-        links = "".join(
-            f'<li><a href="{escape(url_path_join(self.base_url, "byhand/mark", unit.name))}">{escape(unit.name)}</a></li>'
-            for unit in find_units(self.root)
-        )
         self.prepare_page()
-        self.finish(_page(self.base_url, "Written questions", f"<h1>Written questions</h1><ul>{links}</ul>"))
+        self.finish(render("written_units.html", units=find_units(self.root), address=self.address))
 
 
 class Page(Handler):
@@ -72,12 +71,8 @@ class Page(Handler):
     def get(self, name: str) -> None:
         unit = self.unit(name)
         self.prepare_page()
-        frame = (HERE / "written.html").read_text(encoding="utf-8").replace("%UNIT%", escape(unit.name))
-        more = f'<meta name="xsrf" content="{escape(self.xsrf_token.decode())}">'
-        script = (
-            f'<script src="{escape(url_path_join(self.base_url, "byhand/mark/static/written.js"))}" defer></script>'
-        )
-        self.finish(_page(self.base_url, f"{unit.name}: the written question", frame, more + script))
+        token = self.xsrf_token.decode()
+        self.finish(render("written.html", unit=unit.name, address=self.address, xsrf_token=token))
 
 
 class Answers(Handler):
@@ -177,15 +172,6 @@ def _html(texts: list[written_html.Text]) -> list[str]:
     if new:
         _as_html.update(zip((key for key, _ in new), written_html.all_html([text for _, text in new]), strict=True))
     return [_as_html[key] for key in keys]
-
-
-def _page(base_url: str, title: str, body: str, head: str = "") -> str:
-    looks = escape(url_path_join(base_url, "byhand/mark/static/written.css"))
-    return (
-        f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
-        f'<meta name="viewport" content="width=device-width, initial-scale=1"><link rel="stylesheet" href="{looks}">'
-        f"{head}</head><body>{body}</body></html>\n"
-    )
 
 
 def _jupyter_server_extension_points() -> list[dict[str, str]]:
