@@ -151,6 +151,20 @@ def test_warming_up_leaves_the_names_of_a_student_alone(notebook):
     assert notebook.evaluate(RUN, mine).strip() == "[]"
 
 
+def test_a_cell_with_a_progress_bar_can_be_interrupted(notebook):
+    """By the button of the toolbar, whatever the cell computes; the kernel keeps what it knows."""
+    notebook.evaluate(RUN, "from tqdm.auto import tqdm\nkept = 7")
+    begun = "jupyterapp.shell.currentWidget.sessionContext.session.kernel.status === 'busy'"
+    endless = "import itertools\nfor n in tqdm(itertools.count()):\n    sum(range(1000))"
+    notebook.evaluate(f"window.stopped = ({RUN})({json.dumps(endless)}); undefined")
+    notebook.wait_for_function(begun)
+    notebook.locator('[data-command="notebook:interrupt-kernel"]').click()
+    notebook.get_by_text("A cell with a progress bar stops within a second.").wait_for()
+    assert "KeyboardInterrupt" in notebook.evaluate("stopped")
+    assert notebook.evaluate(RUN, "print(kept, sum(tqdm(range(3))))").split()[-2:] == ["7", "3"]
+    notebook.wait_for_function("document.getElementById('byhand-loading').hidden")
+
+
 def test_a_solved_notebook_is_kept_taken_away_and_graded(open_page, address, built_course, tmp_path):
     course = shutil.copytree(built_course, tmp_path / "course")
     notebook = solve(open_page)

@@ -9,6 +9,7 @@ import ast
 import functools
 import logging
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,8 @@ async def load_packages_from_imports(code: str) -> None:
     await loadPackagesFromImports("\n".join(f"import {name}" for name in names))
     if {"numpy", "byhand"} & {*names}:
         let_counts_be_long()
+    if "tqdm" in names:
+        let_bars_be_stopped()
 
 
 def imported(code: str, folder: Path = Path()) -> set[str]:
@@ -43,6 +46,31 @@ def imported(code: str, folder: Path = Path()) -> set[str]:
                 if name not in sys.modules and (folder / f"{name}.py").is_file():
                     unread.append((folder / f"{name}.py").read_text(encoding="utf-8"))
     return names
+
+
+# A running cell hears nothing of the page. But it can read files, and the page, asked to interrupt, writes this one (loading.js).
+STOP = Path("/drive/.byhand-stop")
+LOOKS = 0.5  # seconds between two looks for it
+
+
+@functools.cache  # once
+def let_bars_be_stopped() -> None:
+    """Every progress bar looks whether the cell is to be interrupted, as it moves on."""
+    from tqdm.std import tqdm
+
+    move, looked = tqdm.update, time.monotonic()
+
+    @functools.wraps(move)
+    def update(self: Any, n: float | None = 1) -> bool | None:
+        nonlocal looked
+        if time.monotonic() - looked > LOOKS:
+            looked = time.monotonic()
+            if STOP.exists():
+                STOP.unlink()
+                raise KeyboardInterrupt
+        return move(self, n)
+
+    tqdm.update = update
 
 
 # Functions of numpy that take integers of 64 bits on every ordinary machine and refuse them here, where it counts with 32; and

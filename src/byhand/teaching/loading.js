@@ -5,6 +5,7 @@
 byhand_warm()
 del byhand_warm
 get_ipython().Completer.use_jedi = False`;
+  const STOP = ".byhand-stop"; // the file with which a cell is interrupted
   const READING = 8000; // milliseconds in which nobody has written an answer yet, but a check may be run
   const FIRST = 60; // seconds after which it is said that something is slow
   const bar = document.createElement("div");
@@ -27,6 +28,8 @@ get_ipython().Completer.use_jedi = False`;
       document.documentElement.dataset.byhand = "ready";
       clearInterval(timer);
       setTimeout(() => kernel()?.requestExecute({ code: WARM, silent: true, store_history: false }), READING);
+      jupyterapp.serviceManager.contents.delete(STOP).catch(() => {}); // of a window that was closed while a cell ran
+      jupyterapp.commands.commandExecuted.connect((_, { id }) => id === "notebook:interrupt-kernel" && interrupt());
       setTimeout(() => (bar.hidden = true), 4000);
     } else if (status === "dead") {
       tell("Python could not be started. Reload the page; if that does not help, the file of the page may be incomplete.");
@@ -35,6 +38,22 @@ get_ipython().Completer.use_jedi = False`;
     } else if (!document.querySelector(".jp-Notebook .jp-Cell")) {
       tell("Opening the notebook.");
     } else tell("Loading Python, about 20 MB the first time. You can read and write already.");
+  };
+  // JupyterLite cannot interrupt a cell. A progress bar looks for the file (in_kernel.py), and stops where it is there.
+  const interrupt = async () => {
+    const running = kernel(), contents = jupyterapp.serviceManager.contents;
+    if (running?.status !== "busy") return;
+    await contents.save(STOP, { type: "file", format: "text", content: "" });
+    const gone = () => contents.delete(STOP).catch(() => {}); // the progress bar may have taken it away
+    tell("A cell with a progress bar stops within a second. Any other goes on: Kernel, Restart Kernel ends it.");
+    clock.textContent = "";
+    bar.hidden = false;
+    running.statusChanged.connect(function ended(_, status) {
+      if (status === "busy") return;
+      running.statusChanged.disconnect(ended);
+      gone();
+      bar.hidden = true;
+    });
   };
   const timer = setInterval(look, 250);
   const show = () => { document.head.append(style); document.body.append(bar); look(); };
