@@ -98,7 +98,12 @@ def _is_own(filename: str) -> bool:
     return not (path.startswith(_NOT_THE_STUDENTS) or filename.startswith("<frozen") or path.endswith("checks.py"))
 
 
+_ATOMS = (int, float, str, bool, type(None))
+
+
 def _same(before: Any, after: Any) -> bool:
+    if type(before) in _ATOMS:  # first: a graph has many, and to ask for a Mapping takes long
+        return before == after
     if isinstance(before, np.ndarray):
         return (
             isinstance(after, np.ndarray)
@@ -113,6 +118,6 @@ def _same(before: Any, after: Any) -> bool:
         )
     if isinstance(before, (list, tuple)):
         return type(before) is type(after) and len(before) == len(after) and all(map(_same, before, after))
-    if isinstance(before, (int, float, str, bool, type(None))):
+    if isinstance(before, _ATOMS):
         return before == after
     return True  # a callable or a random generator: using it is what it is for

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property, partial
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -24,27 +25,45 @@ SMALLEST_SHARE = 1e-14
 TO_SINGLE = "to single precision; what builds on it needs float64"
 
 
-@dataclass(frozen=True)
-class Row:
-    """The verdict on one named quantity of one problem.
+class Words(NamedTuple):
+    """What is to be said of a result.
 
-    says    what is to be said: what is wrong, or a note on what is right.
+    says    what is wrong, or a note on what is right.
     detail  the largest difference, in numbers.
     named   whether `says` names the mistake, and not only its place.
     """
+
+    says: str = ""
+    detail: str = ""
+    named: bool = False
+
+
+@dataclass(frozen=True)
+class Row:
+    """The verdict on one named quantity of one problem. `words` are found when they are asked for: grading needs few of them."""
 
     name: str
     right: bool
     shape: tuple[int, ...] | None = None
     error: float | None = None  # largest error, relative to the largest right entry
-    says: str = ""
-    detail: str = ""
-    named: bool = False
+    words: Callable[[], Words] = Words
     infinite: bool = False
+
+    @cached_property
+    def _found(self) -> Words:
+        return self.words()
+
+    @property
+    def says(self) -> str:
+        return self._found.says
+
+    @property
+    def named(self) -> bool:
+        return self._found.named
 
     @property
     def told(self) -> str:
-        return "; ".join(text for text in (self.says, self.detail) if text)
+        return "; ".join(text for text in self._found[:2] if text)
 
 
 @dataclass(frozen=True)
@@ -76,15 +95,11 @@ def judge(exercise: Exercise, solved: Solved, outcome: Outcome) -> Verdict:
     ]
     if outcome.mutated:
         changed = ", ".join(outcome.mutated)
-        rows.append(
-            Row(
-                "arguments",
-                False,
-                says=f"your function changed its argument {changed}. Whoever called it still needs the old values: "
-                "work on a copy, or write x = x + y instead of x += y.",
-                named=True,
-            )
+        says = (
+            f"your function changed its argument {changed}. Whoever called it still needs the old values: "
+            "work on a copy, or write x = x + y instead of x += y."
         )
+        rows.append(Row("arguments", False, words=partial(Words, says, named=True)))
     told = bool(trouble) and (outcome.failure is None or outcome.failure.told)
     return Verdict(solved.problem, tuple(rows), trouble, _about_terms(rows, found, solved), told)
 
@@ -157,15 +172,17 @@ def _judge_one(name: str, value: Any, exercise: Exercise, solved: Solved) -> Row
     reference = np.asarray(solved.answer[name])
     array, note = as_numbers(value)
     if array is None:
-        return Row(name, False, says=note)
+        return Row(name, False, words=partial(Words, note))
     if array.shape != reference.shape:
         fits = about_shape(array, reference, solved.problem)
         says = f"has shape {array.shape}, expected {reference.shape}" + (f": {fits}" if fits else "")
-        return Row(name, False, array.shape, says=says, named=bool(fits) and reference.ndim > 0)
+        named = bool(fits) and reference.ndim > 0
+        return Row(name, False, array.shape, words=partial(Words, says, named=named))
     if not np.isfinite(array).all():
         first = np.unravel_index(np.argmin(np.isfinite(array)), array.shape)
         at = f" at index {_index(first)}" if array.ndim else ""
-        return Row(name, False, array.shape, says=f"{array[first]}{at}: {_about_nonfinite(array)}", infinite=True)
+        says = f"{array[first]}{at}: {_about_nonfinite(array)}"
+        return Row(name, False, array.shape, words=partial(Words, says), infinite=True)
     size = max(np.abs(reference).max(initial=0.0), SMALLEST_SCALE, solved.scales.get(name, 0.0))
     if name in exercise.elementwise:
         size = np.maximum(np.abs(reference), SMALLEST_SHARE * size)
@@ -176,12 +193,16 @@ def _judge_one(name: str, value: Any, exercise: Exercise, solved: Solved) -> Row
     rounder = TOLERANCE_SINGLE if single else TOLERANCE_SINGLE_INSIDE
     if error <= (rounder if exercise.single else TOLERANCE):
         notes = [note] * bool(note) + [TO_SINGLE] * (error > TOLERANCE)
-        return Row(name, True, array.shape, error, "; ".join(notes))
+        return Row(name, True, array.shape, error, partial(Words, "; ".join(notes)))
+    return Row(name, False, array.shape, error, partial(_words, name, value, array, gap, exercise, solved))
+
+
+def _words(name: str, value: Any, array: np.ndarray, gap: np.ndarray, exercise: Exercise, solved: Solved) -> Words:
+    reference = np.asarray(solved.answer[name])
     named = _about_value(name, array, reference, exercise, solved, value)
     step = _first_step(name, gap, exercise)
     says = named + (step if not named or "right" in "".join(step) else []) + _where(name, gap, exercise, solved.problem)
-    detail = _largest(array, reference, gap, exercise.judge)
-    return Row(name, False, array.shape, error, "; ".join(says), detail, bool(named))
+    return Words("; ".join(says), _largest(array, reference, gap, exercise.judge), bool(named))
 
 
 def as_numbers(value: Any) -> tuple[np.ndarray | None, str]:
