@@ -143,6 +143,12 @@ def test_numpy_takes_the_integers_that_it_takes_elsewhere(notebook):
     assert notebook.evaluate(RUN, code).strip() == "[1 2 1] [1 2 2 1] [0 1 2 1] [0 1 2]"
 
 
+def test_what_is_imported_before_the_first_check_has_its_bytecode(notebook):
+    code = "import asyncio, IPython, byhand, numpy, os\nprint(asyncio.__file__[-4:])\n"
+    code += "print([module.__name__ for module in (IPython, byhand, numpy) if not os.path.exists(module.__cached__)])"
+    assert notebook.evaluate(RUN, code).split() == [".pyc", "[]"]
+
+
 def test_warming_up_leaves_the_names_of_a_student_alone(notebook):
     warm = "import sys\nprint('tqdm.auto' in sys.modules and 'matplotlib.pyplot' in sys.modules)"
     until(lambda: notebook.evaluate(RUN, warm).strip() == "True", "the next cells' packages are loaded")

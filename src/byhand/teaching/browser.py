@@ -17,6 +17,7 @@ from typing import Any
 import nbformat
 
 from byhand.course import CourseError, Unit, find_units
+from byhand.teaching.bytecode import add_bytecode
 from byhand.teaching.pyodide import PUBLIC, WIDGETS, edited, plain_wheels, pyodide_files, site_lock, stand_ins, widgets
 from byhand.teaching.sliders import live_notebook
 
@@ -25,6 +26,19 @@ STORAGE = "Backprop by Hand"  # the name of the store in the browser, which the 
 KERNEL = "@jupyterlite/pyodide-kernel-extension"
 # What Python begins with. The first ones JupyterLite's kernel asks for by these names, or looks for them on its index.
 PACKAGES = ("micropip", "piplite", "ssl", "sqlite3", "ipykernel", "comm", "pyodide_kernel", "jedi", "ipython")
+OURS = ("numpy", "byhand", "latex2mathml")
+SOON = ("matplotlib", "ipywidgets", "tqdm")  # what the first cells with a figure or a progress bar ask for
+# What is imported up to the first check, and by the first such cells.
+AT_FIRST = (
+    "micropip",
+    "piplite",
+    "pyodide.http",
+    "pyodide_kernel",
+    "numpy.random",
+    "byhand.on_paper",
+    "latex2mathml.converter",
+)
+SOON_AFTER = ("matplotlib.pyplot", "ipywidgets", "tqdm.auto")
 # In the kernel: what decides which packages a cell needs, and what stands in its place.
 LOADS = (
     "from pyodide_js import loadPackagesFromImports as _load_packages_from_imports\n",
@@ -60,6 +74,8 @@ def build_browser(root: Path, build: Path, source: Path | None = None, public: b
     for name, content in wheels.items():
         _write(python / name, content)
     _write(python / "pyodide-lock.json", json.dumps(site_lock(wheels, PUBLIC if public else "")).encode())
+    if not public:
+        add_bytecode(python, [*PACKAGES, *OURS, *SOON], [*AT_FIRST, *SOON_AFTER])
     _write(stage / "jupyter-lite.json", json.dumps(_settings()).encode())
     _write(stage / "overrides.json", json.dumps(OVERRIDES).encode())
     _write(
@@ -143,7 +159,7 @@ def _kernel_wheels() -> dict[str, bytes]:
 
 
 def _settings() -> dict[str, Any]:
-    options: dict[str, Any] = {"packages": [*PACKAGES, "numpy", "byhand", "latex2mathml"]}
+    options: dict[str, Any] = {"packages": [*PACKAGES, *OURS]}
     kernel = {"pyodideUrl": "./static/pyodide/pyodide.js", "disablePyPIFallback": True, "loadPyodideOptions": options}
     return {
         "jupyter-lite-schema-version": 0,

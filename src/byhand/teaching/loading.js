@@ -34,10 +34,10 @@ get_ipython().Completer.use_jedi = False`;
     } else if (status === "dead") {
       tell("Python could not be started. Reload the page; if that does not help, the file of the page may be incomplete.");
     } else if (seconds > FIRST) {
-      tell("Python is still being loaded. The first time takes longest: about 20 MB, which the browser then keeps.");
+      tell("Python is still being loaded. The first time takes longest: about 34 MB, which the browser then keeps.");
     } else if (!document.querySelector(".jp-Notebook .jp-Cell")) {
       tell("Opening the notebook.");
-    } else tell("Loading Python, about 20 MB the first time. You can read and write already.");
+    } else tell("Loading Python, about 34 MB the first time. You can read and write already.");
   };
   // JupyterLite cannot interrupt a cell. A progress bar looks for the file (in_kernel.py), and stops where it is there.
   const interrupt = async () => {
