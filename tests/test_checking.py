@@ -140,6 +140,17 @@ def test_all_results_are_shown_not_only_the_first_that_is_wrong():
     assert "wrong sign" in text and "2 times torch's" in text
 
 
+def test_many_results_of_which_the_same_is_to_be_said_share_a_line():
+    names = [f"r{n}" for n in range(8)]
+    exercise = Exercise(make, names, {"T": 5, "N": 3, "H": 4})
+    references = {"many": lambda x, w: {name: (n + 1) * x for n, name in enumerate(names)}}
+    checks = Checks(None, {"many": exercise}, lambda: SimpleNamespace(REFERENCES=references))
+    answer = lambda x, w: [x, *(np.zeros(3) for _ in names[1:])]  # noqa: E731
+    report = visible_report("many", checks, answer)
+    assert [row.name for row in report.rows] == ["r0", ", ".join(names[1:])]
+    assert "r1, r2, r3, r4, r5, r6, r7" in repr(report) and "has shape (3,), expected (5, 3, 4)" in report._repr_html_()
+
+
 def test_the_line_that_is_named_is_the_students_own():
     assert "return y @ w[:2]" in told(crash)
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import partial
 from html import escape
 
-from byhand.checking.judge import Row, Verdict
+from byhand.checking.judge import Row, Verdict, Words
 
 _STYLE = """<style>
 .byhand-check{border-left:4px solid var(--byhand-mark);padding:.2em 0 .2em .9em;margin:.4em 0;line-height:1.45}
@@ -106,9 +107,8 @@ def _together(rows: Sequence[Row]) -> Row:
     if len(rows) == 1:
         return rows[0]
     errors = [row.error for row in rows if row.error is not None]
-    return replace(
-        rows[0], name=", ".join(r.name for r in rows), shape=None, error=max(errors, default=None), detail=""
-    )
+    said = partial(Words, rows[0].says, named=rows[0].named)  # the largest difference is each one's own
+    return Row(", ".join(row.name for row in rows), rows[0].right, error=max(errors, default=None), words=said)
 
 
 def _shape(row: Row) -> str:
