@@ -22,6 +22,11 @@ def make_most_common(rng, N, T, K, tests, words=4):
     if words > 12:  # written one behind the other, the words of these are the same
         questions[7], questions[8], answers[7:9] = [1, 12, *(T - 2) * [0]], [11, 2, *(T - 2) * [0]], [1, 3]
         new[3:5] = questions[7:9]
+    for asked in np.unique(questions, axis=0):  # no two answers are as common by chance: that is a problem of its own
+        same = (questions == asked).all(axis=1)
+        counts = np.bincount(answers[same])
+        if np.count_nonzero(counts == counts.max()) > 1:
+            answers[same] = answers[same][0]
     return dict(questions=questions, answers=answers, new=new, K=K)
 
 
