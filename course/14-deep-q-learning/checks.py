@@ -271,7 +271,7 @@ EXERCISES = {
         make_choices, ["a"], dict(N=24, A=5), [ONE_ACTION, dict(A=2), dict(N=200, A=9)], call=choose, judge="the reference",
     ),
     "ReplayBuffer": Exercise(
-        make_pushes, ["size", *FIELDS], dict(pushes=11, capacity=4, D=3),
+        make_pushes, ["size", *FIELDS], dict(pushes=10, capacity=4, D=3),
         [
             EdgeCase(dict(pushes=1), "after one push"), dict(pushes=3), dict(pushes=4), dict(pushes=5), dict(pushes=12),
             EdgeCase(dict(capacity=1), "with room for one transition"), EdgeCase(dict(D=1), "with one number for a state"),
