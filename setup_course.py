@@ -39,7 +39,7 @@ def main(arguments):
         if not (ROOT / "tests").is_dir():
             sys.exit("This copy of the course has no tests; they are in its repository.")
         install("all")
-        run("pytest", "-n", "3", "--dist", "loadgroup", *options)
+        run("pytest", "-n", "2", "--dist", "loadgroup", *options)
     elif command == ["install"] and {*options} <= {*LOCKS, "--here"}:
         lock = next((name for name in LOCKS[::-1] if name in options), "student")
         pip_install(lock, sys.executable) if "--here" in options else install(lock)
