@@ -11,6 +11,7 @@ were tested together, each file compared with the hash in the lock; it is done a
 """
 
 import hashlib
+import json
 import shutil
 import subprocess
 import sys
@@ -73,7 +74,9 @@ def pip_install(lock, interpreter, torch=True):
         pip("--requirement", TORCH)
     # On a class's server everybody can read the environment, and nobody but instructors this folder.
     pip("--no-deps", "--no-build-isolation", *(["."] if lock == "hub" else ["--editable", "."]))
-    put_aside(Path(sys.prefix) if interpreter == sys.executable else VENV)
+    environment = Path(sys.prefix) if interpreter == sys.executable else VENV
+    put_aside(environment)
+    ask_for_no_news(environment)
 
 
 def put_aside(environment):
@@ -84,6 +87,15 @@ def put_aside(environment):
         shutil.rmtree(aside, ignore_errors=True)
         aside.parent.mkdir(parents=True, exist_ok=True)
         shutil.move(there, aside)
+
+
+def ask_for_no_news(environment):
+    """JupyterLab would ask everyone at the first start whether to fetch its news, and look on another host for a newer version."""
+    overrides = environment / "share" / "jupyter" / "lab" / "settings" / "overrides.json"
+    if not overrides.exists():  # who has some has answered
+        overrides.parent.mkdir(parents=True, exist_ok=True)
+        no = {"fetchNews": "false", "checkForUpdates": False}
+        overrides.write_text(json.dumps({"@jupyterlab/apputils-extension:notification": no}))
 
 
 def digest_of(lock):

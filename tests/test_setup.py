@@ -1,5 +1,6 @@
 """Setting up with nothing but Python: what setup_course.py does, and what it says where it cannot."""
 
+import json
 import runpy
 import subprocess
 import sys
@@ -130,3 +131,15 @@ def test_the_browsers_kernel_is_put_where_jupyterlab_does_not_find_it(tmp_path):
             share / "jupyterlite" / "labextensions" / "@jupyterlite" / "kernel" / "package.json"
         ).read_text() == content
     put_aside(tmp_path)  # nothing there: nothing happens
+
+
+def test_jupyterlab_does_not_begin_with_a_question(tmp_path):
+    ask_for_no_news = runpy.run_path(str(SCRIPT))["ask_for_no_news"]
+    overrides = tmp_path / "share" / "jupyter" / "lab" / "settings" / "overrides.json"
+    ask_for_no_news(tmp_path)
+    assert json.loads(overrides.read_text()) == {
+        "@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False}
+    }
+    overrides.write_text("{}")
+    ask_for_no_news(tmp_path)  # whoever has settings of their own keeps them
+    assert overrides.read_text() == "{}"
