@@ -155,6 +155,15 @@ def test_the_line_that_is_named_is_the_students_own():
     assert "return y @ w[:2]" in told(crash)
 
 
+@pytest.mark.parametrize("line, told", [("raise TypeError('return two arrays')", True), ("[][0]", False)])
+def test_what_a_check_says_on_purpose_is_told_from_its_own_trouble_without_its_source(line, told):
+    """In grading `checks.py` is not there."""
+    space = {}
+    exec(compile(f"def call(answer, x, w):\n    {line}", "/nowhere/checks.py", "exec"), space)
+    failure = collect(right, {"x": np.ones(3), "w": np.ones(3)}, space["call"]).failure
+    assert failure.told is told
+
+
 def test_going_backward_the_first_wrong_step_is_counted_from_the_end():
     assert "right down to t = 3, first wrong at t = 2 of 5" in told(early, "back")
 

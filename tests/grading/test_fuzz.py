@@ -208,7 +208,7 @@ SENT = st.recursive(
     ),
     max_leaves=8,
 )
-FAILURE = st.none() | st.lists(TEXT, min_size=3, max_size=3)
+FAILURE = st.none() | st.fixed_dictionaries({"texts": st.lists(TEXT, min_size=3, max_size=3), "told": st.booleans()})
 SENT_OUTCOME = either(
     st.fixed_dictionaries({"returned": SENT, "failure": FAILURE, "warned": st.lists(TEXT, max_size=3)})
 )

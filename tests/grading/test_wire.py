@@ -69,7 +69,7 @@ def test_an_outcome_comes_through():
     outcome = Outcome(np.ones(3), None, (), ("overflow",))
     back = decode_outcome(encode_outcome(outcome), {}, {})
     assert back.mutated == () and back.warned == ("overflow",)
-    failed = Outcome(failure=Failure("ValueError", "no", "in f, line 1"))
+    failed = Outcome(failure=Failure("ValueError", "no", "in f, line 1", told=True))
     assert decode_outcome(encode_outcome(failed), {}, {}) == failed
 
 

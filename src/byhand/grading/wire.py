@@ -100,7 +100,11 @@ def encode_outcome(outcome: Outcome) -> dict:
         returned, failure = None, Failure(type(error).__name__, str(error), "")
     return {
         "returned": returned,
-        "failure": failure and [str(t)[:LONGEST_QUOTE] for t in (failure.kind, failure.message, failure.where)],
+        "failure": failure
+        and {
+            "texts": [str(t)[:LONGEST_QUOTE] for t in (failure.kind, failure.message, failure.where)],
+            "told": failure.told,
+        },
         "warned": [str(w)[:LONGEST_QUOTE] for w in outcome.warned],
     }
 
@@ -144,13 +148,17 @@ def decode_outcome(sent: Any, before: Mapping[str, Any], after: Any) -> Outcome:
     if not isinstance(after, dict):
         raise WireError("no arguments")
     match sent:
-        case {"returned": returned, "failure": None | [str(), str(), str()] as failure, "warned": list(warned)}:
+        case {
+            "returned": returned,
+            "failure": None | {"texts": [str(), str(), str()], "told": bool()} as failure,
+            "warned": list(warned),
+        }:
             if not all(isinstance(t, str) for t in warned):
                 raise WireError("an outcome with no text where text should be")
             failed = None
             if failure:
-                kind, message, where = (taken_in(t, LONGEST_QUOTE) for t in failure)
-                failed = Failure(kind, message, where)
+                kind, message, where = (taken_in(t, LONGEST_QUOTE) for t in failure["texts"])
+                failed = Failure(kind, message, where, failure["told"])
             warnings = tuple(taken_in(t, LONGEST_WARNING) for t in warned[:5])
             return Outcome(decode(returned), failed, changed(before, after), warnings)
     raise WireError("no outcome")

@@ -9,6 +9,6 @@ const { loadPyodide } = require(`${folder}pyodide.js`);
   python.runPython(code);
   python.globals.get("add_bytecode")(python.toPy(modules));
 })().catch((error) => {
-  console.error(error.message || String(error));
+  console.error(`${error.type ?? ""} ${error.message || error}`);
   process.exit(1);
 });

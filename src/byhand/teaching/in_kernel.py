@@ -48,8 +48,9 @@ def imported(code: str, folder: Path = Path()) -> set[str]:
     return names
 
 
-# A running cell hears nothing of the page. But it can read files, and the page, asked to interrupt, writes this one (loading.js).
-STOP = Path("/drive/.byhand-stop")
+# A running cell hears nothing of the page. But it can read files, and the page, asked to interrupt, writes this one (loading.js)
+# beside the notebook, so that another notebook goes on.
+STOP = Path(".byhand-stop")
 LOOKS = 0.5  # seconds between two looks for it
 
 
@@ -66,7 +67,7 @@ def let_bars_be_stopped() -> None:
         if time.monotonic() - looked > LOOKS:
             looked = time.monotonic()
             if STOP.exists():
-                STOP.unlink()
+                STOP.unlink(missing_ok=True)  # the page takes it away too
                 raise KeyboardInterrupt
         return move(self, n)
 

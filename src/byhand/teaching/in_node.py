@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import importlib
 import py_compile
+import site
 import sys
 import zipfile
 from collections.abc import Callable, Iterable
+from importlib.util import cache_from_source
 from pathlib import Path
 
-LIBRARY = Path("/lib/python312.zip")  # where Pyodide keeps the standard library, and where packages
-PACKAGES = Path("/lib/python3.12/site-packages")
+LIBRARY = Path(py_compile.__file__).parent  # the archive of the standard library, as Pyodide has it
+PACKAGES = Path(site.getsitepackages()[0])
 FOLDER = Path("/folder")
 SAME_DATE = (2026, 1, 1, 0, 0, 0)
 
@@ -23,7 +25,7 @@ def add_bytecode(modules: Iterable[str]) -> None:
     # In an archive bytecode is looked for beside its source, in a folder in __pycache__.
     rewrite(FOLDER / "python_stdlib.zip", LIBRARY, imported, lambda path: path.with_suffix(".pyc"))
     for wheel in sorted(FOLDER.glob("*.whl")):
-        rewrite(wheel, PACKAGES, imported, lambda path: path.parent / "__pycache__" / f"{path.stem}.cpython-312.pyc")
+        rewrite(wheel, PACKAGES, imported, lambda path: Path(cache_from_source(path)))
 
 
 def rewrite(archive: Path, place: Path, imported: set[Path], beside: Callable[[Path], Path]) -> None:

@@ -5,7 +5,7 @@
 byhand_warm()
 del byhand_warm
 get_ipython().Completer.use_jedi = False`;
-  const STOP = ".byhand-stop"; // the file with which a cell is interrupted
+  const STOP = ".byhand-stop"; // the file beside the notebook with which a cell is interrupted
   const READING = 8000; // milliseconds in which nobody has written an answer yet, but a check may be run
   const FIRST = 60; // seconds after which it is said that something is slow
   const bar = document.createElement("div");
@@ -28,7 +28,7 @@ get_ipython().Completer.use_jedi = False`;
       document.documentElement.dataset.byhand = "ready";
       clearInterval(timer);
       setTimeout(() => kernel()?.requestExecute({ code: WARM, silent: true, store_history: false }), READING);
-      jupyterapp.serviceManager.contents.delete(STOP).catch(() => {}); // of a window that was closed while a cell ran
+      takeAway(); // of a window that was closed while a cell ran
       jupyterapp.commands.commandExecuted.connect((_, { id }) => id === "notebook:interrupt-kernel" && interrupt());
       setTimeout(() => (bar.hidden = true), 4000);
     } else if (status === "dead") {
@@ -40,20 +40,24 @@ get_ipython().Completer.use_jedi = False`;
     } else tell("Loading Python, about 34 MB the first time. You can read and write already.");
   };
   // JupyterLite cannot interrupt a cell. A progress bar looks for the file (in_kernel.py), and stops where it is there.
+  const contents = () => jupyterapp.serviceManager.contents;
+  const stop = () => jupyterapp.shell.currentWidget.context.path.replace(/[^/]*$/, STOP);
+  const takeAway = () => contents().delete(stop()).catch(() => {}); // where it is there
   const interrupt = async () => {
-    const running = kernel(), contents = jupyterapp.serviceManager.contents;
+    const running = kernel();
     if (running?.status !== "busy") return;
-    await contents.save(STOP, { type: "file", format: "text", content: "" });
-    const gone = () => contents.delete(STOP).catch(() => {}); // the progress bar may have taken it away
-    tell("A cell with a progress bar stops within a second. Any other goes on: Kernel, Restart Kernel ends it.");
+    await contents().save(stop(), { type: "file", format: "text", content: "" });
+    tell("A cell with a progress bar stops when the bar moves on. Any other goes on: Kernel, Restart Kernel ends it.");
     clock.textContent = "";
     bar.hidden = false;
-    running.statusChanged.connect(function ended(_, status) {
-      if (status === "busy") return;
+    const ended = () => {
+      if (running.status === "busy") return;
       running.statusChanged.disconnect(ended);
-      gone();
+      takeAway();
       bar.hidden = true;
-    });
+    };
+    running.statusChanged.connect(ended);
+    ended(); // the cell may have ended meanwhile
   };
   const timer = setInterval(look, 250);
   const show = () => { document.head.append(style); document.body.append(bar); look(); };
