@@ -18,7 +18,8 @@ from playwright.sync_api import sync_playwright
 from tqdm import tqdm
 
 from byhand.course import find_root, find_units
-from byhand.teaching.notebooks import BEGIN, END, read_source
+from byhand.delimiters import BEGIN, END
+from byhand.teaching.notebooks import read_source
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 LONGEST = 1800  # seconds, for one cell

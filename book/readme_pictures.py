@@ -21,8 +21,9 @@ def answer_of_a_check() -> str:
     from byhand.checking import visible_report
     from byhand.checking.exercise import load_checks
     from byhand.course import Unit
+    from byhand.delimiters import BEGIN, END
     from byhand.teaching.misconceptions import load_variants
-    from byhand.teaching.notebooks import BEGIN, END, read_source, with_solution
+    from byhand.teaching.notebooks import read_source, with_solution
 
     unit = Unit(ROOT, "05-simple-rnn")
     wrong = next(v for v in load_variants(unit).misconceptions if (v.exercise, v.id) == WRONG)

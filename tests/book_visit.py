@@ -35,37 +35,52 @@ PLAYS = ".bh-stepper, .bh-explorer, .bh-routes, .bh-choices"
 
 # axe-core: what is asked of every page, on levels A and AA. All rules once; then those whose answer the theme or the width
 # can change.
-LEVELS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
-RULES = {
-    "light": {"type": "tag", "values": LEVELS},
-    "dark": {"type": "rule", "values": ["color-contrast", "link-in-text-block"]},
-    "narrow": {"type": "rule", "values": ["scrollable-region-focusable", "target-size", "color-contrast"]},
-}
+ALL = {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
+COLOURS = {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}
+SIZES = {"type": "rule", "values": ["scrollable-region-focusable", "target-size"]}
+LOOKS = {"light": [ALL], "dark": [COLOURS], "narrow": [COLOURS, SIZES]}
 # What would take axe minutes on pages with hundreds of drawings and formulas, and is tested elsewhere: the contrast of the
 # palette in test_drawing, the descriptions of drawings in test_stepper, MathJax's hidden MathML in test_book.
 SKIP = [[".bh svg"], ["mjx-container"], ["math"]]
-# Drawings are emptied too: axe goes through everything that is there, and most of a page's elements are in them. Of the words
-# of code one of each kind is left, since all others of its kind have the same colour.
-EMPTY = """() => {
-    document.querySelectorAll(".bh svg, .bh math").forEach(e => e.replaceChildren());
+# What a style sheet can tell apart: an element, those that it is in, and how each is marked.
+KIND = """
+    const kind = e => e && kind(e.parentElement) + " " + e.tagName + ["class", "style", "aria-pressed"].map(a => e.getAttribute(a));
+    // the longest first: axe does not take a single letter for text
+    const longest = elements => [...elements].sort((a, b) => b.textContent.length - a.textContent.length);
+"""
+# Drawings and formulas are emptied too: axe goes through everything that is there, and most of a page's elements are in them.
+# Of the words of code and of calculations one of each kind is left: all others of its kind have the same colour.
+EMPTY = f"""() => {{
+    document.querySelectorAll(".bh svg, .bh math, mjx-container").forEach(e => e.replaceChildren());
     const kinds = new Set();
-    for (const word of document.querySelectorAll(".highlight pre span")) {
-        if (kinds.has(word.className)) word.replaceWith(...word.childNodes);
-        kinds.add(word.className);
-    }
-}"""
+    {KIND}
+    for (const word of longest(document.querySelectorAll(".highlight pre span, .bh :is(i, sup, sub)"))) {{
+        if (kinds.has(kind(word))) word.replaceWith(...word.childNodes);
+        kinds.add(kind(word));
+    }}
+}}"""
+# One element of each kind, of those that hold text which is shown. In the light all were asked.
+ONE_OF_EACH_KIND = f"""() => {{
+    const kinds = new Map();
+    {KIND}
+    for (const e of longest(document.querySelectorAll("body *")))
+        if ([...e.childNodes].some(n => n.nodeType === 3 && n.data.trim()) && e.checkVisibility() && !kinds.has(kind(e)))
+            kinds.set(kind(e), e);
+    return [...kinds.values()];
+}}"""
 # No stylesheets: axe would load them anew, some from where they are not, and none of these rules reads them.
-ASK = """([skip, rules]) => axe.run(
-    {exclude: skip}, {runOnly: rules, resultTypes: ["violations"], preload: {assets: ["media"]}}
+ASK = """([include, exclude, rules]) => axe.run(
+    {...include && {include: eval(include)()}, exclude},
+    {runOnly: rules, resultTypes: ["violations"], preload: {assets: ["media"]}}
 )"""
 AXE = Path(axe_playwright_python.__file__).parent / "axe.min.js"
 
 
-def violations(page, rules=RULES["light"]):
-    """What axe finds on a page, as texts."""
+def violations(page, rules=ALL, of=None):
+    """What axe finds on a page, or in the elements that the script `of` names, as texts."""
     if not page.evaluate("'axe' in window"):
         page.evaluate(AXE.read_text(encoding="utf-8"))
-    found = page.evaluate(ASK, [SKIP, rules])["violations"]
+    found = page.evaluate(ASK, [of, SKIP, rules])["violations"]
     return [
         f"{rule['id']} at {node['target'][0]}: {node['html'][:120]}" for rule in found for node in rule["nodes"][:3]
     ]
@@ -85,8 +100,11 @@ class Seen:
 
 
 def look(page) -> Seen:
-    """Look at an open page: as it is, in the dark, on a phone; then play with it."""
+    """Look at an open page: as it is, on a phone, in the dark; then play with it."""
     seen = Seen(page.evaluate(FORMULAS), page.evaluate(MOVING))
+    page.set_viewport_size(NARROW)
+    seen.phone = page.evaluate("document.documentElement.scrollWidth")
+    page.set_viewport_size(WIDE)
 
     def ask_axe(how, theme="light"):
         page.wait_for_function(f"{THEME} === {theme!r}")
@@ -95,7 +113,11 @@ def look(page) -> Seen:
         with contextlib.suppress(TimeoutError):
             page.wait_for_function(SETTLED, timeout=MOMENT)
         seen.themes[how] = page.evaluate(THEME)
-        seen.violations[how] = violations(page, RULES[how])
+        seen.violations[how] = [
+            line
+            for rules in LOOKS[how]
+            for line in violations(page, rules, ONE_OF_EACH_KIND if rules is COLOURS else None)
+        ]
 
     page.evaluate(EMPTY)
     ask_axe("light")
@@ -103,7 +125,6 @@ def look(page) -> Seen:
     ask_axe("dark", "dark")
     page.emulate_media(color_scheme="light")
     page.set_viewport_size(NARROW)
-    seen.phone = page.evaluate("document.documentElement.scrollWidth")
     ask_axe("narrow")
     page.set_viewport_size(WIDE)
 

@@ -11,6 +11,7 @@ import nbformat
 from nbformat.v4 import new_code_cell
 from nbgrader.api import Gradebook
 from warm import warm
+from warm_kernels import kernels
 
 from byhand.course import Unit
 from byhand.grading.answer_sheet import AnswerSheet
@@ -93,7 +94,7 @@ def clean_environment(root):
 
 def run(root, *command, **variables):
     """Run a command of the environment in `root`, in a process of its own, and return what it wrote."""
-    code, said = warm(root, command, clean_environment(root) | variables)
+    code, said = warm(root, command, clean_environment(root) | {"JUPYTER_PATH": str(kernels())} | variables)
     assert code == 0, f"{' '.join(command)} exited with {code}:\n{said}"
     return said
 

@@ -12,6 +12,7 @@ from book_site import address, pages, site, visit  # noqa: F401 - fixtures
 from book_visit import book  # noqa: F401 - a fixture
 from classes import PATIENT, UNIT, copy_course, make_class, run, submit
 from waiting import LONG
+from warm_kernels import kernels
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 CHROMIUM_ARGS = (
@@ -27,6 +28,14 @@ def pytest_collection_modifyitems(items):
         shares = any(made.scope == "module" for mades in item._fixtureinfo.name2fixturedefs.values() for made in mades)
         if shares and not item.get_closest_marker("xdist_group"):
             item.add_marker(pytest.mark.xdist_group(item.path.stem))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def warm_kernels():
+    """Notebooks that a test runs in its own process run in kernels that are warm."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("JUPYTER_PATH", str(kernels()))
+        yield
 
 
 @pytest.fixture(scope="session")

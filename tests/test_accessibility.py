@@ -2,7 +2,7 @@
 
 import pytest
 from book_site import visitor
-from book_visit import NARROW, RULES, violations
+from book_visit import ALL, COLOURS, EMPTY, NARROW, ONE_OF_EACH_KIND, SIZES, violations
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("book")]
 
@@ -18,7 +18,7 @@ def test_a_page_that_is_opened_in_the_dark_on_a_phone_is_like_one_that_becomes_s
     """Elsewhere the theme and the width change on the open page."""
     with visitor(browser, address, color_scheme="dark", viewport=NARROW) as visit:
         page = visit("units/05-simple-rnn/lesson.html")
-        assert [line for rules in RULES.values() for line in violations(page, rules)] == []
+        assert [line for rules in (ALL, COLOURS, SIZES) for line in violations(page, rules)] == []
 
 
 def test_the_check_itself_can_fail(browser):
@@ -31,6 +31,23 @@ def test_the_check_itself_can_fail(browser):
     assert any(line.startswith("image-alt") for line in found) and any(
         line.startswith("color-contrast") for line in found
     )
+
+
+def test_of_each_kind_one_is_asked(browser):
+    """A pale word is found among others, wherever a style sheet can tell it from them."""
+    page = browser.new_page()
+    page.set_content(
+        """<html lang="en"><title>x</title><style>.bh .pale i, pre .pale, .note .pale {color: #bbb}</style><main><h1>x</h1>
+        <div class="highlight"><pre><span>one</span> <span>two</span> <span class="pale">a</span> <span class="pale">three</span></pre></div>
+        <div class="bh"><p><i>four</i><i>five</i></p><p class="pale"><i>six</i><i>seven</i></p></div>
+        <p>eight</p><p>nine</p><div class="note"><p>ten</p><p class="pale">b</p><p class="pale">eleven</p></div></main></html>"""
+    )
+    page.evaluate(EMPTY)
+    found = violations(page, COLOURS, ONE_OF_EACH_KIND)
+    page.close()
+    assert [line[line.index(": ") + 2 :] for line in found] == [
+        '<span class="pale">three</span>', "<i>seven</i>", '<p class="pale">eleven</p>'
+    ]  # fmt: skip
 
 
 def test_nothing_moves_without_being_asked(book):

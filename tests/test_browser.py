@@ -15,10 +15,11 @@ from classes import run
 from waiting import LONG, until
 
 from byhand.course import find_root, find_units
+from byhand.delimiters import BEGIN, END
 from byhand.teaching.browser import build_browser, graded_exercises
 from byhand.teaching.in_kernel import imported
 from byhand.teaching.misconceptions import load_variants
-from byhand.teaching.notebooks import BEGIN, END, read_source, with_solution
+from byhand.teaching.notebooks import read_source, with_solution
 from byhand.teaching.pyodide import WIDGETS, NoPyodide, pyodide_files, wanted
 from byhand.teaching.sliders import PLAYER, live_notebook
 

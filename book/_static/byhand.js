@@ -10,9 +10,9 @@
   };
   const begin = () => {
     const formulas = window.MathJax?.startup?.promise ?? Promise.resolve();
-    formulas.then(() => document.fonts.ready).then(look);
-    addEventListener("resize", look);
-    addEventListener("toggle", look, true);
+    // after each layout in which one has become wider or narrower: the page has, or what it lies in was unfolded
+    const observer = new ResizeObserver(look);
+    formulas.then(() => document.fonts.ready).then(() => document.querySelectorAll(boxes).forEach((box) => observer.observe(box)));
   };
   if (document.readyState === "complete") begin();
   else addEventListener("load", begin);

@@ -9,8 +9,9 @@ from nbformat import NotebookNode
 
 from byhand.checking.exercise import load_checks
 from byhand.course import Unit
+from byhand.delimiters import BEGIN, END
 from byhand.teaching.misconceptions import Variant, load_variants
-from byhand.teaching.notebooks import BEGIN, END, read_source, solution_regions, with_solution
+from byhand.teaching.notebooks import read_source, solution_regions, with_solution
 
 
 class AnswerSheet:

@@ -13,14 +13,11 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from nbgrader.api import MissingEntry
 
 from byhand.course import CourseError, Unit
+from byhand.delimiters import BEGIN, BEGIN_HIDDEN, END, END_HIDDEN
 from byhand.grading import record
 from byhand.grading.lesson_sections import Place, lesson_sections
 from byhand.teaching.misconceptions import Variant, load_variants
 from byhand.teaching.notebooks import (
-    BEGIN,
-    BEGIN_HIDDEN,
-    END,
-    END_HIDDEN,
     KERNEL,
     notebook_bytes,
     read_source,

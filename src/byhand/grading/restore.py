@@ -15,6 +15,7 @@ from urllib.parse import unquote
 import nbformat
 from nbformat import NotebookNode
 
+from byhand.delimiters import BEGIN_HIDDEN, END_HIDDEN
 from byhand.grading.assignment import SKIP, ReleaseCell
 from byhand.grading.clean import taken_in
 from byhand.grading.limits import LARGEST_PICTURES, LONGEST_TEXT
@@ -248,7 +249,7 @@ def _overwrite(notebook: NotebookNode, cells: Sequence[ReleaseCell], notes: list
 
 def _same(source: str, release: ReleaseCell) -> bool:
     """Whether a student left a given cell as it was; hidden tests are not in what they got."""
-    visible = re.sub(r"### BEGIN HIDDEN TESTS\n.*?### END HIDDEN TESTS\n?", "", release.source, flags=re.S)
+    visible = re.sub(rf"{BEGIN_HIDDEN}\n.*?{END_HIDDEN}\n?", "", release.source, flags=re.S)
     return source.strip() == visible.strip()
 
 

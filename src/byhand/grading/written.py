@@ -20,11 +20,12 @@ from typing import Any
 from nbgrader.api import MissingEntry, SubmittedNotebook
 
 from byhand.course import CourseError, Unit
+from byhand.delimiters import BEGIN, END
 from byhand.grading.assignment import NOTEBOOK
 from byhand.grading.record import autograded_path, open_gradebook
 from byhand.grading.submission import good_id
 from byhand.grading.verdicts import read_verdict, write_whole
-from byhand.teaching.notebooks import BEGIN, END, read_source
+from byhand.teaching.notebooks import read_source
 
 STEPS = (0.0, 0.5, 1.0)  # what a line of the rubric can be given, of its point
 

@@ -17,7 +17,14 @@ from byhand.course import CourseError, Unit, find_root
 from byhand.teaching.notebooks import notebook_bytes, read_source
 
 TIMEOUT = 300  # seconds a cell may take
-NOT_STUDENTS = {"teaching", "grading", "hub", "cli.py", "course.py"}  # of the package: nothing that a notebook imports
+NOT_STUDENTS = {
+    "teaching",
+    "grading",
+    "hub",
+    "cli.py",
+    "course.py",
+    "delimiters.py",
+}  # of the package: nothing that a notebook imports
 
 
 def executed(path: Path) -> NotebookNode:

@@ -6,7 +6,9 @@ import contextlib
 import linecache
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
+from types import CodeType
 from typing import Any
 
 import yaml
@@ -108,5 +110,11 @@ class Answers:
                         text = with_solution(text, variant.region)
                     name = f"<{meta['grade_id']}>"
                     linecache.cache[name] = (len(text), None, text.splitlines(True), name)  # tracebacks show the line
-                    exec(compile(text, name, "exec"), space)
+                    exec(_compiled(text, name), space)
         return space[exercise]
+
+
+@lru_cache(maxsize=1000)
+def _compiled(text: str, name: str) -> CodeType:
+    """Most cells are the same for every variant, and to compile them takes longer than to run them."""
+    return compile(text, name, "exec")

@@ -15,9 +15,8 @@ from jupytext.myst import myst_to_notebook
 from nbformat import NotebookNode
 
 from byhand.course import CourseError
+from byhand.delimiters import BEGIN, BEGIN_HIDDEN, END, END_HIDDEN
 
-BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
-BEGIN_HIDDEN, END_HIDDEN = "### BEGIN HIDDEN TESTS", "### END HIDDEN TESTS"
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 _NBGRADER_KEYS = {
     "grade_id",
