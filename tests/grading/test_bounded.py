@@ -2,7 +2,12 @@
 
 import os
 import select
+import signal
+import sys
 import time
+from concurrent.futures import BrokenExecutor
+
+import pytest
 
 from byhand.grading import bounded
 
@@ -18,3 +23,26 @@ def test_the_process_holds_no_end_of_a_pipe_that_its_parent_had_open():
     finally:
         helper.kill()
         os.close(reading)
+
+
+def _imports_something():
+    import imaplib  # noqa: F401
+
+    return "imaplib" in sys.modules, os.getpid()
+
+
+def test_what_a_call_apart_imports_is_gone_with_its_process():
+    with bounded.apart() as call:
+        imported, process = call(_imports_something)
+    assert imported and "imaplib" not in sys.modules
+    with pytest.raises(ProcessLookupError):
+        os.kill(process, 0)
+
+
+@pytest.mark.parametrize(
+    ("function", "arguments", "error"),
+    [(int, ("x",), ValueError), (signal.raise_signal, (signal.SIGKILL,), BrokenExecutor)],
+)
+def test_a_call_apart_raises_what_was_raised_or_that_nobody_is_there_any_more(function, arguments, error):
+    with bounded.apart() as call, pytest.raises(error):
+        call(function, *arguments)

@@ -16,13 +16,15 @@ import struct
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import BrokenExecutor
 from typing import Any
 
 from byhand.grading.limits import PATIENCE
 from byhand.grading.sandbox import die_with_parent
 
 SIZE = struct.Struct("Q")
+LONG, PLENTY = 24 * 3600, 1 << 40  # for what needs no limit
 
 _of_this_thread = threading.local()
 
@@ -45,6 +47,31 @@ def bounded(function: Callable, *args: Any, seconds: int, memory: int) -> Any:
     if failed:
         raise result
     return result
+
+
+@contextlib.contextmanager
+def apart() -> Iterator[Callable]:
+    """A process that is forked now, in which one function can be called; what it imports goes when that returns.
+
+    The call raises what the function raises, and BrokenExecutor where the process was killed.
+    """
+    helper = Helper()
+
+    def call(function: Callable, *args: Any) -> Any:
+        try:
+            failed, result = helper.call((function, args, LONG, PLENTY), time.monotonic() + LONG)
+        except (OSError, EOFError):
+            raise BrokenExecutor("the process was killed") from None
+        finally:
+            helper.kill()
+        if failed:
+            raise result
+        return result
+
+    try:
+        yield call
+    finally:
+        helper.kill()
 
 
 class Helper:
@@ -73,6 +100,8 @@ class Helper:
         return pickle.loads(_receive(self._line, end))
 
     def kill(self) -> None:
+        if self._line.fileno() < 0:
+            return  # it has been, and its number may be another process's by now
         self._line.close()
         with contextlib.suppress(ProcessLookupError, ChildProcessError):
             os.kill(self._pid, signal.SIGKILL)

@@ -25,6 +25,7 @@ from byhand.checking.seed import Seed
 from byhand.course import CourseError, Unit
 from byhand.grading import feedback, record, verdicts, work
 from byhand.grading.assignment import AssignmentSpec, read_assignment, seed_of, with_problems
+from byhand.grading.bounded import apart
 from byhand.grading.restore import released
 from byhand.grading.sandbox import SandboxError
 from byhand.grading.submission import LEFT_OUT, UNWRITTEN, Submission, good_id, read_submission, twins
@@ -108,12 +109,13 @@ class Grading:
         work.server(self.assignment)  # starts while the problems are made
         total, silent = len(todo) + len(marked), not sys.stderr.isatty()
         with (
+            apart() as in_a_process,  # the problems are made there, with torch, which takes 200 MB
             self.executors() as executor,
             tqdm(total=total, desc=self.unit.name, unit="submission", disable=silent) as bar,
         ):
             tried = executor.submit(work.try_out, self.assignment, self.conditions)
             if todo:
-                self.assignment = with_problems(self.assignment, self.unit, self.seed)
+                self.assignment = in_a_process(with_problems, self.assignment, self.unit, self.seed)
             if layers := tried.result():
                 bar.write(f"Sandbox: {', '.join(layers)}.")
             jobs = self._jobs(folders, list(todo), list(marked))
