@@ -21,14 +21,18 @@ import tempfile
 import threading
 from pathlib import Path
 
+BACKEND = "module://matplotlib_inline.backend_inline"  # as a kernel has it when it imports matplotlib
 IMPORTED = ("ipykernel.kernelapp", "ipykernel.zmqshell", "ipywidgets", "tqdm.auto", "matplotlib.pyplot", "scipy", "torch", "byhand.checking")  # fmt: skip
 
 
 @functools.cache
 def kernels():
-    """A folder for JUPYTER_PATH, in which python3 is a kernel that is warm."""
+    """A folder for JUPYTER_PATH, in which python3 is a kernel that is warm; an empty one on systems without process descriptors."""
     scratch = tempfile.TemporaryDirectory()
     folder = Path(scratch.name)
+    if not hasattr(os, "pidfd_open"):
+        atexit.register(scratch.cleanup)
+        return folder
     address = folder / "socket"
     command = [sys.executable, "-S", "-E", __file__, str(address), "{connection_file}"]
     spec = folder / "kernels" / "python3" / "kernel.json"
@@ -48,21 +52,17 @@ def kernels():
 
 
 def serve(address):
-    """Fork a kernel for each that asks, until nobody is left who could."""
-    os.environ["MPLBACKEND"] = (
-        "module://matplotlib_inline.backend_inline"  # as a kernel has it when it imports matplotlib
-    )
-    for name in IMPORTED:
-        importlib.import_module(name)
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for a fork
+    """Fork a kernel for each that asks, until nobody is left who could. What is to be there is imported for the first."""
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(address)
         listener.listen()
         print(flush=True)
         while listener in select.select([listener, 0], [], [])[0]:
             client, _ = listener.accept()
+            os.environ["MPLBACKEND"] = BACKEND
             for name in IMPORTED:
                 importlib.import_module(name)
+            signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for a fork
             if os.fork() == 0:
                 listener.close()
                 become(client)
