@@ -51,14 +51,18 @@ def in_three_days(prices):
     return np.concatenate([prices[3:, -1], prices[-3:, -1]])[: len(prices)] if len(prices) > 3 else prices[:, -1]
 
 
+# Of two ratios that are the same the last digits can differ. Whoever changes both prices alike must not be told apart by those.
+DIGITS = 9
+
+
 def one_against_the_other(prices):
     """The next day's first price over its last."""
-    return np.concatenate([prices[1:, 0] / prices[1:, -1], prices[-1:, 0] / prices[-1:, -1]])
+    return np.round(np.concatenate([prices[1:, 0] / prices[1:, -1], prices[-1:, 0] / prices[-1:, -1]]), DIGITS)
 
 
 def one_day_against_the_next(prices):
     """What the day after tomorrow brings; on the last two days, 1."""
-    return np.concatenate([prices[2:] / prices[1:-1], np.ones((min(2, len(prices)), prices.shape[1]))])
+    return np.round(np.concatenate([prices[2:] / prices[1:-1], np.ones((min(2, len(prices)), prices.shape[1]))]), DIGITS)
 
 
 def a_trace_of_the_end(prices):
