@@ -76,11 +76,11 @@ ASK = """([include, exclude, rules]) => axe.run(
 AXE = Path(axe_playwright_python.__file__).parent / "axe.min.js"
 
 
-def violations(page, rules=ALL, of=None):
-    """What axe finds on a page, or in the elements that the script `of` names, as texts."""
+def violations(page, *rules, of=None):
+    """What axe finds on a page, or in the elements that the script `of` names, as texts; by all rules where none are named."""
     if not page.evaluate("'axe' in window"):
         page.evaluate(AXE.read_text(encoding="utf-8"))
-    found = page.evaluate(ASK, [of, SKIP, rules])["violations"]
+    found = [rule for some in rules or [ALL] for rule in page.evaluate(ASK, [of, SKIP, some])["violations"]]
     return [
         f"{rule['id']} at {node['target'][0]}: {node['html'][:120]}" for rule in found for node in rule["nodes"][:3]
     ]
@@ -116,7 +116,7 @@ def look(page) -> Seen:
         seen.violations[how] = [
             line
             for rules in LOOKS[how]
-            for line in violations(page, rules, ONE_OF_EACH_KIND if rules is COLOURS else None)
+            for line in violations(page, rules, of=ONE_OF_EACH_KIND if rules is COLOURS else None)
         ]
 
     page.evaluate(EMPTY)

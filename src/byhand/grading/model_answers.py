@@ -17,12 +17,7 @@ from byhand.delimiters import BEGIN, BEGIN_HIDDEN, END, END_HIDDEN
 from byhand.grading import record
 from byhand.grading.lesson_sections import Place, lesson_sections
 from byhand.teaching.misconceptions import Variant, load_variants
-from byhand.teaching.notebooks import (
-    KERNEL,
-    notebook_bytes,
-    read_source,
-    solution_regions,
-)  # fmt: skip
+from byhand.teaching.notebooks import KERNEL, notebook_bytes, read_source, solution_regions
 from byhand.teaching.plain import equation_numbers, load_references, to_plain
 
 WRITTEN = "What a full answer has"
