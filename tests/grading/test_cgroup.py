@@ -156,16 +156,24 @@ print("filled")
 
 
 def test_where_there_are_groups_the_kernel_counts_what_nobody_sees():
-    """In a process of its own, which alone is in its group where a test is started so: `systemd-run --scope -p Delegate=yes`."""
+    """In a process of its own, which alone is in its group where a test is started so: `systemd-run --scope -p Delegate=yes`,
+    with `--user` where it is not root's."""
     server = Server(("numpy",))
     try:
         with server.start(Request({}, "unit", (), Limits())) as kernel:
             if "control group" not in kernel.layers:
                 pytest.skip("there is no control group here that may be divided")
+            [group] = cgroup.find(cgroup.PROC / "self").parent.glob(f"{cgroup.SUBMISSION}*")
+            before = int((group / "memory.current").read_text())
             assert "filled" in "".join(m.get("text", "") for m in kernel.run(BUFFERS, 60))
-        little = Request({}, "unit", (), Limits(memory=8 << 20, disk=8 << 20))
-        with server.start(little) as kernel, pytest.raises(Ended) as ended:
-            list(kernel.run(BUFFERS, 60))
+            taken = int((group / "memory.current").read_text()) - before
+            assert taken > 16 << 20
+        # Less than that, said to the group alone: the keeper's eye goes by 2 GB, and does not see the buffers.
+        with server.start(Request({}, "unit", (), Limits())) as kernel:
+            [group] = cgroup.find(cgroup.PROC / "self").parent.glob(f"{cgroup.SUBMISSION}*")
+            (group / "memory.max").write_text(str(int((group / "memory.current").read_text()) + taken // 2))
+            with pytest.raises(Ended) as ended:
+                list(kernel.run(BUFFERS, 60))
         assert ended.value.how["killed_for"] == "memory"
     finally:
         server.close()
