@@ -46,3 +46,13 @@ def test_what_a_call_apart_imports_is_gone_with_its_process():
 def test_a_call_apart_raises_what_was_raised_or_that_nobody_is_there_any_more(function, arguments, error):
     with bounded.apart() as call, pytest.raises(error):
         call(function, *arguments)
+
+
+def _fails():
+    raise ValueError("no such problem")
+
+
+def test_what_a_call_apart_raises_says_where_it_came_from():
+    with bounded.apart() as call, pytest.raises(ValueError, match="no such problem") as raised:
+        call(_fails)
+    assert 'raise ValueError("no such problem")' in "".join(raised.value.__notes__)

@@ -16,6 +16,7 @@ import struct
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import BrokenExecutor
 from typing import Any
@@ -131,6 +132,7 @@ def _serve(line: socket.socket) -> None:
         except MemoryError:
             os._exit(1)
         except Exception as error:
+            error.add_note("".join(traceback.format_exception(error)))  # a traceback itself cannot be carried over
             result = (True, error)
         try:
             data = pickle.dumps(result)
