@@ -38,17 +38,18 @@ def lucky(unit):
 
     found = {}
     for variant in (*variants.misconceptions, *variants.alternatives):
-        exercise, function = checks[variant.exercise], solved.function(variant.exercise, variant)
-        seen = verdicts(checks, variant.exercise, function, PUBLIC_SEED)
-        others = [
-            [new if safe else old for old, new, safe in zip(seen, moved, firm(variant.exercise), strict=True)]
-            for moved in moves(checks, variant.exercise, partial(solved.function, variant.exercise, variant))
-        ]
+        exercise, made = checks[variant.exercise], partial(solved.function, variant.exercise, variant)
+        seen = verdicts(checks, variant.exercise, made(), PUBLIC_SEED)
+        pairs = [(seen, seen)]  # of what is seen and what is graded
+        for moved in moves(checks, variant.exercise, made):
+            pairs.append(
+                2 * ([n if safe else o for o, n, safe in zip(seen, moved, firm(variant.exercise), strict=True)],)
+            )
         if share(exercise, seen, seen) > 0:  # what is wrong with the public numbers earns nothing with any others
-            others += [verdicts(checks, variant.exercise, function, seed) for seed in SEEDS]
-        earned = {round(share(exercise, seen, seen), 4), *(round(share(exercise, seen, other), 4) for other in others)}
+            pairs += [(seen, verdicts(checks, variant.exercise, made(), seed)) for seed in SEEDS]
+        earned = {round(share(exercise, *pair), 4) for pair in pairs}
         if len(earned) > 1:
-            found[f"{variant.exercise}/{variant.id}"] = sorted(earned), sorted(set(_kinds_that_differ(seen, others)))
+            found[f"{variant.exercise}/{variant.id}"] = sorted(earned), sorted(set(_kinds_that_differ(pairs)))
     return found
 
 
@@ -57,12 +58,15 @@ def moves(checks, name, made):
     return [verdicts(checks, name, made(), PUBLIC_SEED, np.random.default_rng(number)) for number in MOVES]
 
 
-def _kinds_that_differ(seen, others):
-    for kind, public in enumerate(seen):
-        for place, row in enumerate(public.rows):
-            results = {verdict[kind].rows[place].right for verdict in others if place < len(verdict[kind].rows)}
-            if row.right and len(results) > 1:
-                yield f"{row.name} {public.problem.kind}"
+def _kinds_that_differ(pairs):
+    for kind, verdict in enumerate(pairs[0][0]):
+        for row in verdict.rows:
+            if len({all(_right(v[kind], row.name) for v in pair) for pair in pairs}) > 1:
+                yield f"{row.name} {verdict.problem.kind}"
+
+
+def _right(verdict, name):
+    return any(row.right for row in verdict.rows if row.name == name)
 
 
 def verdicts(checks, name, function, seed, rng=None):
