@@ -18,7 +18,7 @@ from typing import Any
 
 from byhand.grading.limits import GRACE, LARGEST_MESSAGE, START
 from byhand.grading.sandbox import SandboxError
-from byhand.grading.server import Request
+from byhand.grading.server import INTERRUPTED, Request
 from byhand.grading.wire import line
 
 # Of the grader's environment, what the warm parent gets: no token, no seed.
@@ -109,18 +109,19 @@ class Kernel:
         self._send(source=source, check=check)
         while True:
             message = self._receive(self._deadline)
+            if message and message.get("kind") == "done":
+                if interrupted:
+                    self._wait_for_the_signal()
+                yield {"kind": "interrupted" if interrupted else "done"}
+                return
             if time.monotonic() > self._deadline and not interrupted:
                 with contextlib.suppress(OSError):
                     self._keeper.send(b"i")
                 self._deadline, interrupted = time.monotonic() + GRACE, True
             elif time.monotonic() > self._deadline:
                 raise self.kill("time")
-            if message is None:
-                continue
-            if message.get("kind") == "done":
-                yield {"kind": "interrupted" if interrupted else "done"}
-                return
-            yield message
+            if message is not None:
+                yield message
 
     def answer(self, **message: Any) -> None:
         self._send(**message)
@@ -186,11 +187,27 @@ class Kernel:
             raise self.kill("a message of its own, which is none that it should send")
         return message
 
+    def _wait_for_the_signal(self) -> None:
+        """The keeper sends it when it comes to it, and the cell may be done by then: it must not end the next one."""
+        self._keeper.settimeout(START)
+        with contextlib.suppress(OSError):
+            said = self._keeper.recv(1 << 16)
+            if said != INTERRUPTED:
+                raise Ended(self._read_end(said))
+
     def _how_it_ended(self) -> dict[str, Any]:
         self._keeper.settimeout(10)
+        said = b""
+        with contextlib.suppress(OSError):
+            while (said := self._keeper.recv(1 << 16)) == INTERRUPTED:
+                pass
+        return self._read_end(said)
+
+    @staticmethod
+    def _read_end(said: bytes) -> dict[str, Any]:
         try:
-            how = json.loads(self._keeper.recv(1 << 16) or b"{}")
-        except (OSError, ValueError):
+            how = json.loads(said or b"{}")
+        except ValueError:
             how = {}
         if "trouble" in how:
             raise SandboxError(how["trouble"])

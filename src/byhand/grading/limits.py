@@ -14,7 +14,7 @@ class Limits:
     memory: int = 2 << 30  # all its processes together
     disk: int = 256 << 20
     processes: int = 64  # threads too
-    output: int = 4 << 20  # what a cell may print
+    output: int = 4 << 20  # what a cell can show; more is left out
 
 
 PATIENCE = 10  # times the processor time that something may take, on a busy machine
@@ -26,6 +26,7 @@ READING_MEMORY, READING_SECONDS = 1 << 30, 20  # of processor time, for such a n
 LARGEST_FILES = 50 << 20  # all other files together
 MOST_FILES = 500
 MOST_FOLDERS = 200
+MOST_LOOKED_AT = 20_000  # files and folders, of whatever kind
 LONGEST_NAME = 400  # with the folders
 LONGEST_ID = 100
 LARGEST_PICTURES = 1 << 20  # characters of base64, of all pictures in texts together
@@ -35,16 +36,21 @@ LONGEST_TEXT = 50_000  # characters of a cell of text
 START = 120  # until it is ready, the warm parent included
 GRACE = 2  # that an interrupted cell may take to end
 ADDRESSES = 16 << 30  # that it may reserve beyond the memory that it may use: libraries, stacks, arenas
+MOST_ERRORS, MOST_CAUSES = 100, 10  # of cells that failed, and of those that one failure is followed back through
 MOST_ENDS = 3  # cells of the student's own that end Python, until those that follow are left out
 
 # What it says
 LARGEST_MESSAGE = 16 << 20
 LARGEST_ARRAY = 16 << 20  # what an exercise asks for is a thousand times smaller
 DEEPEST = 8  # lists in lists in lists
+MOST_KEYS = 1000  # of a dict
 LONGEST_QUOTE = 2000  # characters of a text that a report may quote
 LONGEST_WORD = 80  # characters of a type's name
+SHORTEST_WORD = 8  # characters of a text in a list
 LONGEST_WARNING = 300  # characters
-LARGEST_OUTPUT = 3 << 20  # a picture or a text that a cell shows
+TEXT, PICTURES = "text/plain", ("image/png", "image/jpeg")  # what a notebook keeps of what a cell shows
+LARGEST_OUTPUT = 3 << 20  # a picture that a cell shows
+EACH = 20  # that whatever is shown counts besides what it says
 MOST_LINES = 200  # of a traceback
 MOST_SHOWN = 20_000  # characters of a cell's printed text that the notebook keeps
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import builtins
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
+import numpy as np
 from nbformat import NotebookNode, from_dict
 
 from byhand.checking import first_wrong, judge_all, marked, recognised, told, wrong_marks
@@ -18,6 +21,12 @@ from byhand.grading.assignment import AssignmentSpec
 from byhand.grading.clean import taken_in
 from byhand.grading.limits import LONGEST_HINT
 from byhand.grading.verdicts import ExerciseVerdict, Told
+
+EXCEPTIONS = {
+    name for name, kind in vars(builtins).items() if isinstance(kind, type) and issubclass(kind, BaseException)
+}
+EXCEPTIONS |= {"LinAlgError", "AxisError", "NotByHand"}
+WARNING = re.compile(r"(?:divide by zero|overflow|underflow|invalid value) encountered in (?:scalar )?(\w+)")
 
 
 @dataclass
@@ -66,7 +75,10 @@ class Marks:
         """The report on the graded problems, with the points."""
         asked, entry = self.assignment.exercises[name], self.exercises[name]
         solved = asked.solved[True]
-        listed = [outcomes.get(number, Outcome(failure=missing)) for number in range(len(solved))]
+        listed = [
+            _without_its_words(outcomes[number]) if number in outcomes else Outcome(failure=missing)
+            for number in range(len(solved))
+        ]
         nothing = [Outcome(failure=missing)] * len(solved)
         seen = self._seen.get(name) or judge_all(asked.exercise, asked.solved[False], nothing)
         verdicts = judge_all(asked.exercise, solved, listed)
@@ -78,6 +90,26 @@ class Marks:
         if all(verdict.right for verdict in seen):
             entry["told"] = wrong_kinds(asked.exercise, verdicts, listed, asked.known, fresh=True)
         return report
+
+
+def _without_its_words(outcome: Outcome) -> Outcome:
+    """What an answer says by itself about a graded problem may be the problem: its exceptions, warnings and types are named
+    where they are Python's or numpy's own, and not quoted."""
+    failure, returned = outcome.failure, outcome.returned
+    if failure is not None:
+        kind = failure.kind if failure.kind in EXCEPTIONS else "an exception of its own"
+        failure = Failure(kind, "what it says is left out, since it may tell the problem", "")
+    warned = tuple(text for text in outcome.warned if (m := WARNING.fullmatch(text)) and hasattr(np, m[1]))
+    if isinstance(returned, (tuple, list)):
+        returned = type(returned)(map(_without_its_name, returned))
+    elif isinstance(returned, dict):
+        returned = {key: _without_its_name(value) for key, value in returned.items()}
+    return Outcome(_without_its_name(returned), failure, outcome.mutated, warned)
+
+
+def _without_its_name(value: Any) -> Any:
+    plain = isinstance(value, (np.ndarray, np.generic)) or type(value).__name__ in vars(builtins)
+    return value if plain or value is None else object()
 
 
 def wrong_kinds(

@@ -16,7 +16,7 @@ from byhand.grading.assignment import SKIP, AssignmentSpec
 from byhand.grading.clean import taken_in
 from byhand.grading.kernel import Ended, Kernel
 from byhand.grading.leavings import Budget
-from byhand.grading.limits import LONGEST_MESSAGE, MOST_ENDS, MOST_MESSAGES, Limits
+from byhand.grading.limits import LONGEST_MESSAGE, MOST_CAUSES, MOST_ENDS, MOST_ERRORS, MOST_MESSAGES, Limits
 from byhand.grading.outputs import Outputs
 from byhand.grading.wire import WireError, decode_outcome
 
@@ -116,9 +116,13 @@ class NotebookRun:
             for message in kernel.run(
                 cell.source, min(self.limits.cell, max(self._rest("nbgrader" in cell.metadata), 0.1)), check=bool(test)
             ):
-                if message.get("kind") == "interrupted":
-                    reason = "wrote without end" if show.full else f"took more than {self.limits.cell:g} s"
-                    self.trouble("timed out", f"{self._where(cell)} {reason} and was stopped.")
+                if message.get("kind") == "interrupted" and show.full:
+                    self.trouble("died", f"{self._where(cell)} sent more than a cell can show, and was stopped.")
+                    checks.missing = Failure("Stopped", "the cell sent more than a cell can show", "")
+                elif message.get("kind") == "interrupted":
+                    self.trouble(
+                        "timed out", f"{self._where(cell)} took more than {self.limits.cell:g} s and was stopped."
+                    )
                     checks.missing = Failure("Timeout", f"no answer within {self.limits.cell:g} s", "")
                 elif not checks.take(message) and show.take(message, bool(test), checks.secret):
                     kernel.interrupt_now()
@@ -132,7 +136,7 @@ class NotebookRun:
             show.error("Stopped", says)
             checks.missing = Failure("Stopped", says, "")
         checks.finish()
-        if show.first_error and not test:
+        if show.first_error and not test and len(self.errors) < MOST_ERRORS:
             self.errors.setdefault(cell.source, show.first_error)
         return self._kernel is not None
 
@@ -163,7 +167,7 @@ class NotebookRun:
     def cause(self, failure: str) -> str | None:
         """What went wrong before: where a name is missing, the error of the cell that should have defined it."""
         first, seen = None, set()
-        while (missing := MISSING.search(first or failure)) and missing[1] not in seen:
+        while (missing := MISSING.search(first or failure)) and missing[1] not in seen and len(seen) < MOST_CAUSES:
             seen.add(missing[1])
             name = re.compile(rf"\b{re.escape(missing[1])}\b")
             error = next((error for source, error in self.errors.items() if name.search(source)), None)

@@ -38,6 +38,7 @@ USUAL = (
     "pygments.formatters.terminal256", "pygments.lexers.python", "IPython.core.pylabtools", "PIL.PngImagePlugin", "cloudpickle",
 )  # fmt: skip
 CHANNEL_FD = 3
+INTERRUPTED = b"interrupted"  # a keeper says so when it has sent the signal
 WATCH_EVERY = 0.1  # seconds between two looks at memory and processes
 A_FEW = 8  # processes and threads that nobody minds
 
@@ -173,7 +174,7 @@ def become_student(
             )
         os.environ.update(request.env)
         sandbox.limit_memory(request.limits)
-        student.serve(shell, request.exercises, request.torch, layers)
+        student.serve(shell, request.exercises, request.torch, layers, request.limits.output)
     except BaseException as error:
         CHANNEL.send(kind="broken", why=f"{type(error).__name__}: {error}")
     finally:
@@ -191,6 +192,9 @@ def watch(pid: int, line: socket.socket, sight: Sight | None, memory: int) -> di
             word = line.recv(1)
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGINT if word == b"i" else signal.SIGKILL)
+            if word == b"i":  # now it has been sent, and will not come later, when another cell runs
+                with contextlib.suppress(OSError):
+                    line.send(INTERRUPTED)
             if not word:
                 os.waitpid(pid, 0)
                 return {}

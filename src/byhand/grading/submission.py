@@ -11,6 +11,7 @@ import sys
 import unicodedata
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path, PurePosixPath
 
 from byhand.grading.assignment import NOTEBOOK
@@ -22,6 +23,7 @@ from byhand.grading.limits import (
     LONGEST_NAME,
     MOST_FILES,
     MOST_FOLDERS,
+    MOST_LOOKED_AT,
     MOST_NOTES,
     PATIENCE,
     READING_MEMORY,
@@ -97,8 +99,9 @@ def read_submission(folder: Path, student: str, salt: str, blanks: int = 0, twin
     digest = hashlib.sha256(salt.encode())
     try:
         return _read(folder, student, digest, blanks, twin)
-    except OSError as error:
-        says = f"The folder {_shown(folder.name)} cannot be read ({error.strerror}): look at its rights, and at what lies in it."
+    except Exception as error:  # whatever it is, it is this submission's alone
+        why = error.strerror if isinstance(error, OSError) else type(error).__name__
+        says = f"The folder {_shown(folder.name)} cannot be read ({why}): look at its rights, and at what lies in it."
         return Submission(student, digest.hexdigest(), trouble=("refused", says))
 
 
@@ -185,11 +188,26 @@ def twins(students: Collection[str]) -> dict[str, str]:
 
 
 def _paths(folder: Path) -> Iterator[Path]:
-    """Every file below a folder, and every link, in an order that does not depend on the disk."""
-    for parent, folders, names in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not LEFT_OUT.fullmatch(name))
-        links = [name for name in folders if os.path.islink(os.path.join(parent, name))]
-        yield from (Path(parent, name) for name in sorted(n for n in names if not LEFT_OUT.fullmatch(n)) + links)
+    """Every file below a folder, and every link, in an order that does not depend on the disk; a folder that lies too deep,
+    instead of what is in it. Of very many the first ones, where there are many the notebooks first."""
+    todo, looked_at = [folder], 0
+    while todo:
+        parent = todo.pop()
+        with os.scandir(parent) as found:
+            entries = [e for e in islice(found, MOST_LOOKED_AT) if not LEFT_OUT.fullmatch(e.name)]
+        many = len(entries) > MOST_FILES
+        entries.sort(key=lambda e: (many and not _is_notebook(e.name), e.is_symlink() and e.is_dir(), e.name))
+        below = []
+        for entry in entries:
+            looked_at += 1
+            if looked_at > MOST_LOOKED_AT:
+                return
+            path = parent / entry.name
+            if entry.is_dir(follow_symlinks=False) and len(os.fsencode(path.relative_to(folder))) <= LONGEST_NAME:
+                below.append(path)
+            else:
+                yield path
+        todo += reversed(below)
 
 
 def _why_not(relative: str, kind: os.stat_result) -> str:
@@ -198,6 +216,8 @@ def _why_not(relative: str, kind: os.stat_result) -> str:
         return "lies too deep, or has too long a name"
     if stat.S_ISLNK(kind.st_mode):
         return "is a link to another place"
+    if stat.S_ISDIR(kind.st_mode):
+        return "lies too deep"
     if not stat.S_ISREG(kind.st_mode):
         return "is no ordinary file"
     largest = LARGEST_READ if _is_notebook(relative) else LARGEST_FILES

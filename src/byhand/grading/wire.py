@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
@@ -16,7 +17,17 @@ import numpy as np
 
 from byhand.checking.collect import Failure, Outcome, _same
 from byhand.grading.clean import taken_in
-from byhand.grading.limits import DEEPEST, LARGEST_ARRAY, LONGEST_QUOTE, LONGEST_WARNING, LONGEST_WORD
+from byhand.grading.limits import (
+    DEEPEST,
+    LARGEST_ARRAY,
+    LONGEST_QUOTE,
+    LONGEST_WARNING,
+    LONGEST_WORD,
+    MOST_KEYS,
+    SHORTEST_WORD,
+)
+
+KIND = re.compile(r"[<>|=]?[biufc]\d{1,2}")  # numpy's name of a kind of number, with its bytes
 
 
 class WireError(ValueError):
@@ -43,7 +54,7 @@ def encode(value: Any, depth: int = 0) -> Any:
         return {"array": [plain.dtype.str, list(plain.shape), data], "scalar": isinstance(value, np.generic)}
     if depth < DEEPEST and isinstance(value, (list, tuple)):
         return {"tuple" if isinstance(value, tuple) else "list": [encode(v, depth + 1) for v in value]}
-    if depth < DEEPEST and isinstance(value, Mapping):
+    if depth < DEEPEST and isinstance(value, Mapping) and len(value) <= MOST_KEYS:
         return {"dict": [[encode(k, depth + 1), encode(v, depth + 1)] for k, v in value.items()]}
     return {"object": [kind.__name__, kind.__module__]}
 
@@ -61,10 +72,12 @@ def decode(sent: Any) -> Any:
             array = _array(kind, shape, data)
             return array[()] if more.get("scalar") and not shape else array
         case {"list": list(items)}:
-            return [decode(item) for item in items]
+            return [_entry(item) for item in items]
         case {"tuple": list(items)}:
-            return tuple(decode(item) for item in items)
+            return tuple(_entry(item) for item in items)
         case {"dict": list(pairs)}:
+            if len(pairs) > MOST_KEYS:  # they can be such that to find one takes as long as to go through all
+                raise WireError(f"a dict with {len(pairs)} keys")
             try:
                 return {decode(key): decode(value) for key, value in pairs}
             except (TypeError, ValueError) as error:
@@ -72,6 +85,12 @@ def decode(sent: Any) -> Any:
         case {"object": [str(name), str(module)]}:
             return _named(taken_in(name, LONGEST_WORD) or "object", taken_in(module, LONGEST_WORD))()
     raise WireError("a value of no known kind")
+
+
+def _entry(sent: Any) -> Any:
+    """One of many. Of texts numpy makes an array with as much room for each as the longest needs: the beginning is enough."""
+    value = decode(sent)
+    return value[:SHORTEST_WORD] if isinstance(value, str) else value
 
 
 @lru_cache(maxsize=1000)
@@ -82,10 +101,12 @@ def _named(name: str, module: str) -> type:
 
 def _array(kind: str, shape: list, data: str) -> np.ndarray:
     try:
+        if not KIND.fullmatch(kind):
+            raise ValueError("an array of no such kind")
         dtype = np.dtype(kind)
         raw = base64.b64decode(data, validate=True)
-        if dtype.kind not in "biufc" or not all(type(n) is int and n >= 0 for n in shape):
-            raise ValueError(f"an array of {kind}, {shape}")
+        if not all(type(n) is int and n >= 0 for n in shape):
+            raise ValueError(f"an array of shape {shape}")
         return np.frombuffer(raw, dtype).reshape(shape).copy()
     except (TypeError, ValueError, OverflowError) as error:
         raise WireError(str(error)) from None

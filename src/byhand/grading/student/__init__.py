@@ -19,11 +19,13 @@ import signal
 import sys
 import traceback
 import warnings
+from types import FunctionType
 
 import numpy as np
 from traitlets.config import Config
 
 import byhand
+from byhand.checking import by_hand
 from byhand.grading import wire
 from byhand.grading.limits import LONGEST_QUOTE
 from byhand.grading.no_torch import stand_in
@@ -49,9 +51,16 @@ class Snapshot:
             warnings,
             contextlib,
             collecting,
+            by_hand,
             wire,
         )
         self._kept = [(module, dict(vars(module))) for module in modules]
+        ours = (thing for module in modules for thing in vars(module).values() if isinstance(thing, FunctionType))
+        self._codes = [
+            (one, one.__code__, one.__defaults__, one.__kwdefaults__)
+            for one in ours
+            if one.__module__.startswith("byhand")
+        ]
 
     def put_back(self) -> None:
         sys.settrace(None)
@@ -61,6 +70,8 @@ class Snapshot:
                 setattr(sys, name, stream)
         for module, kept in self._kept:
             vars(module).update(kept)
+        for one, code, defaults, kwdefaults in self._codes:
+            one.__code__, one.__defaults__, one.__kwdefaults__ = code, defaults, kwdefaults
 
 
 COLLECTOR = Collector()
@@ -93,8 +104,11 @@ def run_check(shell: Shell, source: str) -> None:
         shell.showtraceback()
 
 
-def serve(shell: Shell, exercises: tuple[str, ...], torch: bool, layers: list[str]) -> None:
-    """In the forked child, in its folder: run what is asked until the grader hangs up. Never returns."""
+def serve(shell: Shell, exercises: tuple[str, ...], torch: bool, layers: list[str], room: int) -> None:
+    """In the forked child, in its folder: run what is asked until the grader hangs up. Never returns.
+
+    A cell can show about `room` characters.
+    """
     random.seed()
     np.random.seed()
     sys.path.insert(0, "")
@@ -110,18 +124,30 @@ def serve(shell: Shell, exercises: tuple[str, ...], torch: bool, layers: list[st
         message = CHANNEL.receive()
         if "source" not in message:
             continue  # what a check that was interrupted has not read
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        try:
-            snapshot.put_back()
-            if message["check"]:
-                run_check(shell, message["source"])
-            else:
-                shell.run_cell(message["source"], store_history=True)
-        except KeyboardInterrupt:
-            pass
-        except Exception as error:  # of IPython itself, over what the student's code has left of it
-            CHANNEL.send(kind="error", ename=type(error).__name__, evalue=str(error)[:LONGEST_QUOTE], traceback=[])
-        finally:
-            signal.signal(signal.SIGINT, signal.SIG_IGN)
+        CHANNEL.room, todo = room, True
+        while (
+            True
+        ):  # the one interrupt of a cell can come anywhere until it is ignored, also when the cell has just ended
+            try:
+                if todo:
+                    todo = False
+                    run(shell, snapshot, message)
+                signal.signal(signal.SIGINT, signal.SIG_IGN)
+                break
+            except KeyboardInterrupt:
+                continue
         flush()
         CHANNEL.send(kind="done")
+
+
+def run(shell: Shell, snapshot: Snapshot, message: dict) -> None:
+    """One cell. Raises KeyboardInterrupt alone."""
+    signal.signal(signal.SIGINT, CHANNEL.interrupt)
+    try:
+        snapshot.put_back()
+        if message["check"]:
+            run_check(shell, message["source"])
+        else:
+            shell.run_cell(message["source"], store_history=True)
+    except Exception as error:  # of IPython itself, over what the student's code has left of it
+        CHANNEL.send(kind="error", ename=type(error).__name__, evalue=str(error)[:LONGEST_QUOTE], traceback=[])

@@ -11,26 +11,30 @@ from IPython.core.displaypub import DisplayPublisher
 from IPython.core.interactiveshell import InteractiveShell
 from traitlets import Type
 
-from byhand.grading.limits import LARGEST_OUTPUT, LONGEST_QUOTE, MOST_LINES
+from byhand.grading.limits import LARGEST_OUTPUT, LONGEST_QUOTE, MOST_LINES, MOST_SHOWN, PICTURES, TEXT
 from byhand.grading.student.channel import CHANNEL, flush
 
 
-def _bundle(data: dict) -> dict:
-    """A mime bundle as text; pictures as base64. What is too large for a notebook is cut or left out."""
-    found = {str(mime): value for mime, value in data.items() if isinstance(value, (bytes, str))}
-    kept = {
-        mime: base64.b64encode(value).decode() if isinstance(value, bytes) else value
-        for mime, value in found.items()
-        if len(value) <= LARGEST_OUTPUT
-    }
-    return kept if len(kept) == len(found) else {"text/plain": "(an output that is too large for a notebook)"}
+def _show(kind: str, data: dict) -> None:
+    """What a notebook keeps of a mime bundle: its text, cut, and pictures as base64."""
+    kept = {TEXT: str(data[TEXT])[:MOST_SHOWN]} if TEXT in data else {}
+    for mime in PICTURES:
+        if isinstance(picture := data.get(mime), (bytes, str)):
+            picture = base64.b64encode(picture).decode() if isinstance(picture, bytes) else picture
+            kept |= (
+                {mime: picture}
+                if len(picture) <= LARGEST_OUTPUT
+                else {TEXT: "(a picture that is too large for a notebook)"}
+            )
+    if kept:
+        CHANNEL.show(sum(map(len, kept.values())), kind=kind, data=kept)
 
 
 class Publisher(DisplayPublisher):
     def publish(self, data, metadata=None, source=None, *, transient=None, update=False, **_):
         flush()
         if not update:
-            CHANNEL.send(kind="display", data=_bundle(data))
+            _show("display", data)
 
     def clear_output(self, wait=False):
         flush()
@@ -43,7 +47,7 @@ class Hook(DisplayHook):
 
     def write_format_data(self, format_dict, md_dict=None):
         flush()
-        CHANNEL.send(kind="result", data=_bundle(format_dict))
+        _show("result", format_dict)
 
 
 class Shell(InteractiveShell):
