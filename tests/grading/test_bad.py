@@ -25,7 +25,7 @@ ATTACKS = [name for name, bad in SUITE.items() if bad.succeeded]
 # The process starts without the grader's environment, and the memory of all that it has started is counted.
 HELD_BACK_ANYWAY = {
     "reads-upwards", "malicious-pickle", "malicious-object-array", "memory-bomb", "prints-the-problems", "link-beside",
-    "reads-the-environment", "reads-the-first-environment", "memory-in-processes-of-a-thread", "memory-in-tables",
+    "warns-of-the-problems", "raises-the-problems", "reads-the-environment", "reads-the-first-environment", "memory-in-processes-of-a-thread", "memory-in-tables",
 }  # fmt: skip
 WITHOUT_MARKS = {"damaged", "refused"}
 

@@ -54,11 +54,21 @@ def test_an_honest_notebook_gets_its_hidden_tests_and_nothing_is_said():
 
 def test_what_is_given_is_put_back_and_what_is_missing_put_in():
     cells = honest()
-    cells[0]["source"] = "import numpy as np; check = print"
+    cells[0]["source"] = "import numpy as np; np.check = print"
     del cells[2]
     notebook, notes = restore(cells)
     assert named(notebook) == WHOLE
     assert any("setup" in n and "changed" in n for n in notes) and any("f-check" in n and "missing" in n for n in notes)
+
+
+def test_what_was_typed_into_a_given_cell_stays_below_it_and_above_a_test():
+    cells = honest()
+    cells[0]["source"] = "import numpy as np, math\nhalf = 0.5\nfor _ in range(3): print()"
+    cells[2]["source"] = 'def f(): return 2\ncheck("f", f)'
+    notebook, notes = restore(cells)
+    mine = [(None, "import numpy as np, math\nhalf = 0.5"), (None, "def f():\n    return 2")]
+    assert named(notebook) == [WHOLE[0], mine[0], WHOLE[1], mine[1], *WHOLE[2:]]
+    assert all("in a cell of its own" in note for note in notes) and len(notes) == 2
 
 
 def test_of_two_cells_with_one_id_the_later_counts_and_both_run():

@@ -113,3 +113,18 @@ def test_the_judge_sees_for_itself_which_arguments_were_changed():
 def test_what_nobody_would_send_is_refused(sent):
     with pytest.raises(WireError):
         decode(sent)
+
+
+def test_what_would_be_slow_to_take_apart_is_not():
+    """A honest answer of that size comes as its type's name; whoever forges one has tampered."""
+    many = [0.0] * 20_001
+    assert "list" in as_numbers(decode(encode(many)))[1]
+    keys = {k * (2**61 - 1): 0 for k in range(1001)}  # with one hash for all
+    assert "dict" in as_numbers(decode(encode(keys)))[1]
+    for forged in ({"list": many}, {"dict": [[k, 0] for k in keys]}, {"array": ["f," * 2000 + "f", [1], ""]}):
+        with pytest.raises(WireError):
+            decode(forged)
+
+
+def test_of_texts_in_a_list_their_beginning_comes():
+    assert decode(encode(["x" * 2000, "a", 1.0])) == ["x" * 8, "a", 1.0]

@@ -16,6 +16,7 @@ import nbformat
 from nbformat import NotebookNode
 
 from byhand.delimiters import BEGIN_HIDDEN, END_HIDDEN
+from byhand.grading.additions import additions
 from byhand.grading.assignment import SKIP, ReleaseCell
 from byhand.grading.clean import taken_in
 from byhand.grading.limits import LARGEST_PICTURES, LONGEST_TEXT
@@ -228,23 +229,30 @@ def _name_cells(notebook: NotebookNode, cells: Sequence[ReleaseCell], notes: lis
 
 
 def _overwrite(notebook: NotebookNode, cells: Sequence[ReleaseCell], notes: list[str]) -> None:
+    """Put the given cells back. What was typed into one, as an import into the first, stays in a cell of its own: below it,
+    where it can use what is given, and above a test, which may need it."""
     known = {cell.name: cell for cell in cells}
-    for number, cell in enumerate(notebook.cells):
+    everything, notebook.cells = notebook.cells, []
+    for cell in everything:
         if "nbgrader" not in cell.metadata:
+            notebook.cells.append(cell)
             continue
         release = known[cell.metadata["nbgrader"]["grade_id"]]
-        fixed = _cell(release)
+        fixed, kept = _cell(release), []
         if release.solution:
             fixed.source = cell.source
             if "attachments" in cell and release.cell_type == "markdown":
                 fixed["attachments"] = cell.attachments
         elif not _same(cell.source, release) or cell.cell_type != release.cell_type:
-            notes.append(f"The given cell {release.name} had been changed; it was put back.")
+            more = additions(cell.source, release.source) if cell.cell_type == release.cell_type == "code" else ""
+            kept = [make_cell("code", more, {})] if more else []
+            stays = " What was added to it stands in a cell of its own." if more else ""
+            notes.append(f"The given cell {release.name} had been changed; it was put back.{stays}")
         if release.solution and cell.cell_type != release.cell_type:
             notes.append(
                 f"The cell {release.name} had become a {cell.cell_type} cell; it was made {release.cell_type} again."
             )
-        notebook.cells[number] = fixed
+        notebook.cells += [*kept, fixed] if release.grade else [fixed, *kept]
 
 
 def _same(source: str, release: ReleaseCell) -> bool:

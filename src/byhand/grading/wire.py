@@ -23,6 +23,7 @@ from byhand.grading.limits import (
     LONGEST_QUOTE,
     LONGEST_WARNING,
     LONGEST_WORD,
+    MOST_ITEMS,
     MOST_KEYS,
     SHORTEST_WORD,
 )
@@ -52,7 +53,7 @@ def encode(value: Any, depth: int = 0) -> Any:
         plain = np.ascontiguousarray(array).reshape(array.shape).astype(array.dtype.newbyteorder("<"), copy=False)
         data = base64.b64encode(plain.tobytes()).decode()
         return {"array": [plain.dtype.str, list(plain.shape), data], "scalar": isinstance(value, np.generic)}
-    if depth < DEEPEST and isinstance(value, (list, tuple)):
+    if depth < DEEPEST and isinstance(value, (list, tuple)) and len(value) <= MOST_ITEMS:
         return {"tuple" if isinstance(value, tuple) else "list": [encode(v, depth + 1) for v in value]}
     if depth < DEEPEST and isinstance(value, Mapping) and len(value) <= MOST_KEYS:
         return {"dict": [[encode(k, depth + 1), encode(v, depth + 1)] for k, v in value.items()]}
@@ -71,6 +72,8 @@ def decode(sent: Any) -> Any:
         case {"array": [str(kind), list(shape), str(data)], **more}:
             array = _array(kind, shape, data)
             return array[()] if more.get("scalar") and not shape else array
+        case {"list": list(items)} | {"tuple": list(items)} if len(items) > MOST_ITEMS:
+            raise WireError(f"a list with {len(items)} entries")
         case {"list": list(items)}:
             return [_entry(item) for item in items]
         case {"tuple": list(items)}:

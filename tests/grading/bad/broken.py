@@ -172,6 +172,27 @@ def metadata_of_wrong_kind(desk):
     return notebook
 
 
+@bad("types an import, a constant and a helper into given cells, and uses them")
+def typed_into_given_cells(desk):
+    uses = "assert sqrt(ONE) == unit()\n"
+    notebook = desk.solved(leaky_backward=uses + desk.sheet.solution["leaky_backward"])
+    setup, test = find(notebook, "setup"), find(notebook, "rnn_step-check")
+    setup.source = (
+        setup.source.replace("import numpy as np", "import numpy as np\nfrom math import sqrt") + "\nONE = np.ones(())"
+    )
+    test.source += "\n\n\ndef unit():\n    return 1.0"
+    return notebook
+
+
+@bad("types an answer into its test cell, above the check")
+def typed_into_a_test_cell(desk):
+    notebook = desk.solved()
+    answer, test = find(notebook, "leaky_backward"), find(notebook, "leaky_backward-check")
+    test.source = f"{answer.source}\n\n\n{test.source}"
+    answer.source = find(desk.sheet.filled({}), "leaky_backward").source
+    return notebook
+
+
 # Names and places ------------------------------------------------------------------------------------------------
 
 COPIES = {

@@ -3,6 +3,8 @@
 The dangerous ones carry a limit of their own, so that a machine without a sandbox survives them.
 """
 
+import os
+
 import psutil
 from nbformat.v4 import new_code_cell
 
@@ -387,3 +389,46 @@ while True:
 @bad("is interrupted in the middle of its checks", "timed out")
 def interrupted_checks(desk):
     return desk.solved("while True:\n    check('sample', lambda *a: None)")
+
+
+# What takes the grader long to take apart. Where a message is forged, the honest work in the cell is lost. ----------
+
+FORGED = """
+from byhand.grading.student.channel import CHANNEL
+
+
+def rnn_step(x, h_prev, U, W, b):
+    CHANNEL.send(kind="outcome", number=0, outcome=dict(returned={returned}, failure=None, warned=[]), after={{}})
+    return np.tanh(b + h_prev @ W.T + x @ U.T)
+"""
+SLOW_TO_READ = {
+    "a-dict-whose-keys-collide": "{'dict': [[k * (2**61 - 1), 0] for k in range(100_000)]}",
+    "a-number-with-a-million-parts": "{'array': ['f,' * 1_000_000 + 'f', [1], '']}",
+}
+for _name, _returned in SLOW_TO_READ.items():
+
+    def _forged(desk, returned=_returned):
+        notebook = desk.solved()
+        find(notebook, "rnn_step").source = FORGED.format(returned=returned)
+        return notebook
+
+    bad(f"sends {_name.replace('-', ' ')}", "died", NO_STEP, student=f"sends-{_name}")(_forged)
+
+
+@bad("an answer that is a list of a long text and many short ones", earns=NO_STEP)
+def list_of_texts(desk):
+    return desk.solved(rnn_step="return ['x' * 2000] + ['a'] * 19_999")
+
+
+@bad("a thousand files in a folder two thousand levels deep")
+def folders_without_end(desk):
+    here = os.open(desk.folder, os.O_RDONLY)
+    for _ in range(2000):
+        os.mkdir("a", dir_fd=here)
+        inner = os.open("a", os.O_RDONLY, dir_fd=here)
+        os.close(here)
+        here = inner
+    for number in range(1000):
+        os.close(os.open(f"f{number}", os.O_CREAT | os.O_WRONLY, dir_fd=here))
+    os.close(here)
+    return desk.solved()

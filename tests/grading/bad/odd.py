@@ -140,12 +140,51 @@ def prints_the_problems(desk):
     return desk.solved(rnn_forward="print('given c =', float(c[0]))\n" + desk.sheet.solution["rnn_forward"])
 
 
+@bad("quotes the problems that it is given in a warning", succeeded=lambda scene: not problems_told(scene) <= PUBLIC)
+def warns_of_the_problems(desk):
+    says = "import warnings\nwarnings.warn(f'given c = {float(c[0])} here', RuntimeWarning)\n"
+    return desk.solved(rnn_forward=says + desk.sheet.solution["rnn_forward"])
+
+
+@bad(
+    "fails with the problems that it is given, and is right on those of the check",
+    earns=dict(rnn_forward=0, truncated_bptt=0),
+    succeeded=lambda scene: not problems_told(scene) <= PUBLIC,
+)
+def raises_the_problems(desk):
+    says = f"if float(c[0]) not in {PUBLIC}:\n    raise ValueError(f'given c = {{float(c[0])}} here')\n"
+    return desk.solved(rnn_forward=says + desk.sheet.solution["rnn_forward"])
+
+
 @bad("pastes a photograph into the essay, and loses another one")
 def pasted_picture(desk):
     notebook = desk.solved(written="My sketch: ![](attachment:photo.png) ![](attachment:lost.png)")
     essay = find(notebook, "written")
     essay["attachments"] = {"photo.png": {"image/png": base64.b64encode(bytes(range(256)) * 400).decode()}}
     return notebook
+
+
+@bad("prints eight megabytes in one line, and a table of ten")
+def prints_megabytes(desk):
+    return desk.solved(
+        "print('x' * 8_000_000)\nfor n in range(400_000):\n    print(n, 'and its half is', n / 2)", after="setup"
+    )
+
+
+@bad("prints in letters that take six bytes each")
+def prints_letters_of_six_bytes(desk):
+    return desk.solved("print('\\0' * 5_000_000)\nprint('é' * 5_000_000)", after="setup")
+
+
+@bad("prints a thousand lines in each call of an answer that others use")
+def prints_in_each_call(desk):
+    says = "for n in range(1000):\n    print(n, 'and more of it, so that it is a long line', x.shape)\n"
+    return desk.solved(rnn_step=says + desk.sheet.solution["rnn_step"])
+
+
+@bad("a child of its own goes on after an exception")
+def child_goes_on(desk):
+    return desk.solved("import os\n\nif os.fork() == 0:\n    raise RuntimeError('the child')", after="setup")
 
 
 # Text that is none, numbers and names at the edge of what there is ------------------------------------------------
