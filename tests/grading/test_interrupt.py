@@ -59,8 +59,8 @@ def test_an_interrupt_waits_for_the_end_of_a_line():
     def listen():
         heard.extend(grader.recv(1000))  # in the middle of it
         os.kill(os.getpid(), signal.SIGINT)
-        while not heard.endswith(b"\n"):
-            heard.extend(grader.recv(1 << 16))
+        while not heard.endswith(b"\n") and (more := grader.recv(1 << 16)):
+            heard.extend(more)
 
     before = signal.signal(signal.SIGINT, channel.interrupt)
     listening = threading.Thread(target=listen)
@@ -68,6 +68,7 @@ def test_an_interrupt_waits_for_the_end_of_a_line():
         listening.start()
         with pytest.raises(KeyboardInterrupt):
             channel.send(**message)
+        channel.socket.shutdown(socket.SHUT_WR)
         listening.join()
         assert json.loads(heard) == message
         with pytest.raises(KeyboardInterrupt):  # outside of a line it is at once what it is
