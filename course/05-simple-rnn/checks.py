@@ -148,7 +148,7 @@ EXERCISES = {
             EdgeCase(dict(last=False), "where the last class never is the right one",
                  "How many classes there are, the scores say. The right classes of a batch need not hold the last one."),
             EdgeCase(dict(shift=-5000.0), "where all scores lie near -5000"),
-            EdgeCase(dict(far=1e9), "where a right class has a score of minus a billion", DIFFERENCES, needed=True),
+            EdgeCase(dict(far=1e15), "where a right class has a score of minus a million billions", DIFFERENCES, needed=True),
         ],
     ),
     "on_paper": Exercise(nothing, ["da2", "dh1", "dW"], {}, call=two_decimals),
@@ -161,7 +161,7 @@ EXERCISES = {
         [
             EdgeCase(dict(k=1), "with chunks of one step"), EdgeCase(dict(k=8), "with one chunk that is the whole sequence"),
             EdgeCase(dict(k=50), "with a chunk longer than the sequence"), EdgeCase(dict(T=6), "where T is a multiple of k"), *EDGES,
-            EdgeCase(dict(far=1e9), "where a right class has a score of minus a billion", DIFFERENCES, needed=True),
+            EdgeCase(dict(far=1e15), "where a right class has a score of minus a million billions", DIFFERENCES, needed=True),
         ], as_dict=True,
     ),
     "sample": Exercise(

@@ -139,7 +139,7 @@ EXERCISES = {
                 "the softmax.",
             ),
             EdgeCase(
-                dict(shift=0.0, apart=1e9), "where an outcome that was seen has a logit a billion below another",
+                dict(shift=0.0, apart=1e15), "where an outcome that was seen has a logit a million billions below another",
                 "The loss is huge beside what one parameter changes of it, so differences of two losses have no digits left. The chain rule has no such trouble.",
                 needed=True,
             ),

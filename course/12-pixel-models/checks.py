@@ -146,9 +146,10 @@ def row_parameters(rng, W, K, scale):
     return p | {"L": scale * rng.normal(size=(W, W)) / 2}
 
 
-def make_row(rng, N, H, W, K, scale=1.0, bias=0.0):
+def make_row(rng, N, H, W, K, scale=1.0, bias=0.0, first=0.0):
     p, p_tiny = row_parameters(rng, W, K, scale), row_parameters(rng, TINY, 4, scale)
     p["d"] += bias
+    p["d"].flat[0] += first
     return dict(x=some_images(rng, N, H, W), p=p, p_tiny=p_tiny)
 
 
@@ -178,6 +179,11 @@ OVERFLOW = (
     "A logit of 1000 is too much for exp, and the probability of such a pixel is rounded to 1: the logarithm of what is left is infinite or, where "
     "the probability is cut off, the same for all such logits. The statement names a function that needs neither."
 )
+FAR = EdgeCase(
+    dict(bias=1e15), "where the logits are near a million billions",
+    "The loss is huge beside what one parameter changes of it, so differences of two losses have no digits left. The chain rule has no such trouble.",
+    needed=True,
+)  # fmt: skip
 LSTM = [
     f"d{kind}{gate}" for kind, gates in (("W", "zifo"), ("R", "zifo"), ("b", "zifo"), ("p", "ifo")) for gate in gates
 ]
@@ -218,7 +224,7 @@ EXERCISES = {
             EdgeCase(dict(k=3, k2=5, k3=1), "where the kernels' sides are 3, 5 and 1"), EdgeCase(dict(k=7, H=4), "where k = 7 and H = 4"),
             dict(scale=0.0), dict(scale=1.5),
             EdgeCase(dict(bias=1000.0), "where the logits are near 1000", OVERFLOW), EdgeCase(dict(bias=-1000.0), "where the logits are near -1000", OVERFLOW),
-            EdgeCase(dict(N=2, H=12, W=11, K=24, k=7, k2=5, k3=1), "with 24 channels"),
+            EdgeCase(dict(N=2, H=12, W=11, K=24, k=7, k2=5, k3=1), "with 24 channels"), FAR,
         ],
         call=use_model, as_dict=True, groups=[("logits", "total", "sees"), *((f"dw{n}", f"db{n}") for n in (1, 2, 3))],
     ),
@@ -229,6 +235,7 @@ EXERCISES = {
             dict(scale=0.0), dict(scale=2.0),
             EdgeCase(dict(bias=1000.0), "where the logits are near 1000", OVERFLOW), EdgeCase(dict(bias=-1000.0), "where the logits are near -1000", OVERFLOW),
             EdgeCase(dict(N=2, H=5, W=20, K=100), "with 100 cells"),
+            EdgeCase(dict(first=1e15), "where a column's logits are near a million billions", FAR.hint, needed=True),
         ],
         call=use_model, as_dict=True, groups=[("logits", "total", "sees"), LSTM],  # what lstm_backward delivers is one quantity
     ),

@@ -66,9 +66,10 @@ def make_on_paper(rng):
 # gaussian_kl -------------------------------------------------------------------------------------
 
 
-def make_kl(rng, N, L, scale=1.0):
+def make_kl(rng, N, L, scale=1.0, sure=0.0):
     mu, lv = scale * rng.normal(size=(N, L)), scale * rng.normal(size=(N, L))
     lv[0, 0], lv[-1, -1] = 1.5 * scale, -1.2 * scale  # either side of the prior's variance
+    lv[:, 0] -= sure
     return dict(mu=mu, lv=lv)
 
 
@@ -173,7 +174,10 @@ EXERCISES = {
         groups=[ENCODER, DECODER],  # what mlp_backward delivers is one quantity
     ),
     "on_paper": Exercise(make_on_paper, ["rec", "kl", "gap"], {}, call=two_decimals),
-    "gaussian_kl": Exercise(make_kl, ["kl", "dmu", "dlv"], dict(N=4, L=3), LATENT),
+    "gaussian_kl": Exercise(
+        make_kl, ["kl", "dmu", "dlv"], dict(N=4, L=3),
+        [*LATENT, EdgeCase(dict(sure=1e30), "where a log variance is far below 0", FAR.hint.replace("any one parameter", "any one entry"), needed=True)],
+    ),
     "reparameterise": Exercise(
         make_reparameterise, ["z"], dict(N=4, L=3),
         [
@@ -200,7 +204,8 @@ EXERCISES = {
         dict(N=4, D=6, sigma=0.6),
         [
             ONE_IMAGE, ONE_PIXEL, dict(sigma=2.0), dict(sigma=1.0), dict(N=7, D=9),
-            EdgeCase(dict(large=0.0), "without the large logits"), EdgeCase(dict(large=1e6), "with logits of a million"),
+            EdgeCase(dict(large=0.0), "without the large logits"),
+            EdgeCase(dict(large=1e15), "with logits of a million billions", FAR.hint.replace("any one parameter", "any one logit"), needed=True),
         ],
         call=both_reconstructions, elementwise=["nll_bernoulli"],
     ),

@@ -233,7 +233,7 @@ EXERCISES = {
             ONE_ROW, EdgeCase(dict(active="none"), "where no triplet has a loss"), EdgeCase(dict(active="all"), "where all triplets have one"),
             EdgeCase(dict(equal=True), "where all points are the same"), EdgeCase(dict(E=2), "in the plane"),
             EdgeCase(dict(active="all", N=3, E=3), "with as many triplets as numbers in a row"),
-            EdgeCase(dict(margin=1e9, active="all"), "with a margin of a billion", DIFFERENCES, needed=True),
+            EdgeCase(dict(margin=1e15, active="all"), "with a margin of a million billions", DIFFERENCES, needed=True),
         ],
         scales=scales_of_triplets,
     ),
@@ -265,7 +265,7 @@ EXERCISES = {
         edges=[
             EdgeCase(dict(sure="none"), "where no image is sure"), EdgeCase(dict(sure="all"), "where all images are sure"), ONE_ROW,
             EdgeCase(dict(loud=1000.0), "with logits in the thousands", LOUD), EdgeCase(dict(N=6, K=6), "with as many classes as images"),
-            EdgeCase(dict(far=1e9), "where a right class has a logit of minus a billion", DIFFERENCES, needed=True),
+            EdgeCase(dict(far=1e15), "where a right class has a logit of minus a million billions", DIFFERENCES, needed=True),
         ],
     ),
     "joint_loss": Exercise(

@@ -147,11 +147,11 @@ def with_shortcut(parameters):
 # The loss --------------------------------------------------------------------------------------------------------------
 
 
-def make_loss(rng, N, K, huge=False, without=False, absent=False):
+def make_loss(rng, N, K, huge=False, without=False, absent=False, light=1e-6):
     y = rng.randint(K, size=N)
     y[[0, 1, -1]] = 0, K - 1, K - 1
     w = rng.uniform(0.5, 3, size=K)
-    w[0] = 1e-6  # a class that hardly counts: its rows are judged entry by entry
+    w[0] = light  # a class that hardly counts: its rows are judged entry by entry
     if absent:
         y[y == 1] = 0
     if without:
@@ -274,6 +274,8 @@ EXERCISES = {
             EdgeCase(dict(huge=True), "with scores in the thousands"), EdgeCase(dict(without=True), "with a weight of 0"),
             EdgeCase(dict(absent=True), "with a class that the batch does not have"), EdgeCase(dict(N=3, K=2), "with two classes"),
             EdgeCase(dict(N=300, K=30), "with a large batch"),
+            EdgeCase(dict(light=1e-13), "with a class whose weight is next to nothing", "What an image of this class changes of J is less than the last "
+                     "digits of J, so differences of two losses tell nothing of its gradient. The chain rule has no such trouble.", needed=True),
         ],
     ),
     "fine_tune_step": Exercise(

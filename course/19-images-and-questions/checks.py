@@ -258,7 +258,7 @@ EXERCISES = {
         make=make_soft_loss, results=["J", "do"], sizes=dict(N=6, K=4),
         edges=[
             EdgeCase(dict(huge=True), "with logits in the hundreds"),
-            EdgeCase(dict(far=1e9), "where the network is sure of a wrong answer", "The loss is huge beside what one logit changes of it, so "
+            EdgeCase(dict(far=1e15), "where the network is sure of a wrong answer", "The loss is huge beside what one logit changes of it, so "
                  "differences of two losses have no digits left. The chain rule has no such trouble.", needed=True),
             EdgeCase(dict(none=True), "where nobody gave any of the answers"), EdgeCase(dict(N=1), "with one question"), EdgeCase(dict(K=1), "with one answer"),
         ],

@@ -9,6 +9,7 @@ import numpy as np
 from byhand.checking import EdgeCase, Exercise
 
 NOWHERE, NO_WAY = 1.0, -1.0  # what stands for a log-probability of -inf, and for a loss of inf
+SAYS_INFINITE = "torch (1 stands for -inf, -1 for inf)"  # so whoever has -1e30 for log 0 reads what is right there
 
 
 # Cutting ---------------------------------------------------------------------------------------------------------------
@@ -119,6 +120,10 @@ def make_ctc_loss(rng, T, N, K, words=WORDS, scale=1.5, far=0.0):
     unused = [k for k in range(1, K) if k not in labels]
     if far:  # at one step the network is sure of a letter that no label has
         logits[2, :, unused[0]] += far
+        if () in words:  # at every step even, where no letter is to be read; whole numbers of which only one walk adds any up: no digit is lost
+            empty = words.index(())
+            logits[:, empty] = np.rint(logits[:, empty])
+            logits[:, empty, unused[0]] += 2.0**48
     return dict(logits=logits, labels=labels, lengths=lengths)
 
 
@@ -220,11 +225,11 @@ EXERCISES = {
     "on_paper": Exercise(make=make_on_paper, results=["p", "occ", "do"], sizes={}, call=three_decimals, judge="the reference"),
     "ctc_alpha": Exercise(
         make=make_alpha, results=["alpha", "nll"], sizes=CTC, forward=["alpha"], elementwise=("alpha", "nll"),
-        call=without_infinities, edges=[HARDLY, TOO_SHORT, ONE_STEP, LONG, ALONE, NO_LETTERS],
+        call=without_infinities, edges=[HARDLY, TOO_SHORT, ONE_STEP, LONG, ALONE, NO_LETTERS], judge=SAYS_INFINITE,
     ),
     "ctc_occupancy": Exercise(
         make=make_occupancy, results=["beta", "occ"], sizes=CTC, backward=["beta"],
-        call=without_infinities, edges=[HARDLY, TOO_SHORT, ONE_STEP, LONG, ALONE, NO_LETTERS],
+        call=without_infinities, edges=[HARDLY, TOO_SHORT, ONE_STEP, LONG, ALONE, NO_LETTERS], judge=SAYS_INFINITE,
     ),
     "ctc_loss": Exercise(
         make=make_ctc_loss, results=["J", "dlogits"], sizes=CTC,

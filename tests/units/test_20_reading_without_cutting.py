@@ -12,6 +12,8 @@ import torch.nn.functional as F
 from close import assert_close
 from equations import ROOT, labels, module, printed
 
+from byhand.checking import visible_report
+from byhand.checking.exercise import load_checks
 from byhand.course import Unit
 from byhand.teaching.execute import executed, executed_solution
 from byhand.teaching.misconceptions import Answers
@@ -342,3 +344,13 @@ def test_each_kind_of_strip_is_shown_with_what_is_read_on_it(pictures, results):
             and f"beam of 8: {read['beam'] or 'nothing'}" in frame.sentence
         )
         assert frame.drawing.count(">·<") == read["steps"].count("·")
+
+
+def test_whoever_has_a_large_number_for_the_logarithm_of_0_is_told_what_is_right(mine):
+    checks = load_checks(ROOT / "course" / UNIT)
+
+    def alpha(*args):
+        walked, nll = mine["ctc_alpha"](*args)
+        return np.where(walked == -np.inf, -1e25, walked), nll
+
+    assert "yours -1e+25, torch (1 stands for -inf, -1 for inf) 1" in repr(visible_report("ctc_alpha", checks, alpha))
