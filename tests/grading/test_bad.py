@@ -99,6 +99,13 @@ def test_of_the_problems_that_an_answer_prints_the_public_ones_are_shown_and_no_
     assert odd.problems_told(Scene(sandboxed[0], "prints-the-problems")) == odd.PUBLIC
 
 
+def test_of_kinds_that_were_not_reached_nothing_is_said(sandboxed):
+    told = verdict(sandboxed[0], "answer-ends-on-one-kind")["exercises"]["rnn_forward"]["told"]
+    assert [(one["kind"], one["wrong"]) for one in told] == [
+        ("with one sequence in the batch", "The check stopped: your code ended Python with exit code 1")
+    ]
+
+
 def test_what_was_attacked_is_as_it_was(sandboxed):
     classroom = sandboxed[0] / "classroom"
     assert (classroom / "seed").read_text() == SECRET

@@ -131,7 +131,11 @@ def wrong_kinds(
     listed = {mistake.id for mistake in known.listed}
     claims = {mistake.id for mistake in known.listed if mistake.claims}
     told: list[Told] = []
+    stopped = None
     for case in wrong[:1] if wrong[:1] == [0] else wrong:
+        if stopped is not None and outcomes[case].failure is stopped:
+            continue  # the cell had ended before: nobody knows what its answer would have been
+        stopped = outcomes[case].failure
         # With those before it right, so that it is asked what the check would say next.
         mended = [Verdict(verdict.problem, ()) for verdict in verdicts[:case]]
         hints = recognised(exercise, [*mended, *verdicts[case:]], outcomes, known)

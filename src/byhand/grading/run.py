@@ -118,12 +118,12 @@ class NotebookRun:
             ):
                 if message.get("kind") == "interrupted" and show.full:
                     self.trouble("died", f"{self._where(cell)} sent more than a cell can show, and was stopped.")
-                    checks.missing = Failure("Stopped", "the cell sent more than a cell can show", "")
+                    checks.missing = stopped("it sent more than a cell can show")
                 elif message.get("kind") == "interrupted":
                     self.trouble(
                         "timed out", f"{self._where(cell)} took more than {self.limits.cell:g} s and was stopped."
                     )
-                    checks.missing = Failure("Timeout", f"no answer within {self.limits.cell:g} s", "")
+                    checks.missing = stopped(f"no answer within {self.limits.cell:g} s")
                 elif not checks.take(message) and show.take(message, bool(test), checks.secret):
                     kernel.interrupt_now()
                 if message.get("kind") == "error" and message.get("ename") == "MemoryError":
@@ -134,7 +134,7 @@ class NotebookRun:
             status, says = self._how(end)
             self.trouble(status, f"{self._where(cell)} {says}.")
             show.error("Stopped", says)
-            checks.missing = Failure("Stopped", says, "")
+            checks.missing = stopped(f"your code {says}")
         checks.finish()
         if show.first_error and not test and len(self.errors) < MOST_ERRORS:
             self.errors.setdefault(cell.source, show.first_error)
@@ -184,12 +184,17 @@ class NotebookRun:
         return f"The cell that begins with {taken_in(line, 60)!r}"
 
 
+def stopped(why: str) -> Failure:
+    """What stands for the answers that did not come, in words of the grader's own."""
+    return Failure("Stopped", why, "", told=True)
+
+
 class CheckMessages:
     """What `check` sends while one cell runs. Only the test cell of an exercise counts for it."""
 
     def __init__(self, run: NotebookRun, kernel: Kernel, show: Outputs, test: str | None) -> None:
         self.run, self.kernel, self.show, self.test = run, kernel, show, test
-        self.missing = Failure("Stopped", "the cell ended before there was an answer", "")
+        self.missing = stopped("the cell ended before there was an answer")
         self.open: dict[str, Any] | None = None
         self.reported: set[bool] = set()
 
@@ -278,10 +283,10 @@ class CheckMessages:
             return
         entry = self.run.marks.exercises[self.test]
         if False not in self.reported:
-            entry["failure"] = self.show.first_error or f"{self.missing.kind}: {self.missing.message}"
+            entry["failure"] = self.show.first_error or f"The check stopped: {self.missing.message}"
         if entry["max_points"] and True not in self.reported:
             entry["right"] = False
-            entry["failure"] = entry["failure"] or f"{self.missing.kind}: {self.missing.message}"
+            entry["failure"] = entry["failure"] or f"The check stopped: {self.missing.message}"
         if entry["failure"] and (cause := self.run.cause(entry["failure"])):
             entry |= {
                 "failure": f"{cause} (in a cell before its check)",

@@ -50,6 +50,12 @@ def answer_swallows_everything(desk):
     )
 
 
+@bad("ends Python with one kind of problem alone", "died", dict(rnn_forward=0, truncated_bptt=0))
+def answer_ends_on_one_kind(desk):
+    ends = "if x.shape[1] == 1:\n    import os\n\n    os._exit(1)\n"
+    return desk.solved(rnn_forward=ends + desk.sheet.solution["rnn_forward"])
+
+
 @bad("many cells, each just within the time limit", "timed out")
 def just_in_time(desk):
     notebook = desk.solved()
