@@ -216,13 +216,30 @@ def test_an_extension_takes_the_penalty_back_and_an_earlier_date_gives_it_again(
     assert in_gradebook(course, "bert")["penalty"] == 46
 
 
-def test_a_time_that_cannot_be_read_is_said(course):
-    hand_in(course, "bert", Answers(course).solved(), timestamp="on Friday, I think")
+def test_a_time_that_cannot_be_read_is_said_and_makes_nobody_late(course):
+    stamps = {
+        "bert": ("on Friday, I think", "it holds no whole date in a form that is known"),
+        "cleo": ("12.11.2026 10:00", "day and month cannot be told apart"),
+    }
+    for student, (stamp, _) in stamps.items():
+        hand_in(course, student, Answers(course).solved(), timestamp=stamp)
+    hand_in(course, "dora", Answers(course).solved(), timestamp="28.11.2026 10:00")
+    due(course, "2026-11-27 10:00:00 UTC")
     graded(course)
-    assert (
-        "timestamp.txt cannot be read as a time (on Friday, I think): whether it came late is not known."
-        in verdict(course, "bert")["notes"]
-    )
+    for student, (stamp, why) in stamps.items():
+        note = f"timestamp.txt cannot be read as a time ({stamp}): {why}; write it as 2026-11-12 10:00 UTC. Whether it came late is not known."
+        assert note in verdict(course, student)["notes"] and in_gradebook(course, student)["late"] == 0
+    assert in_gradebook(course, "dora")["late"] == 86400 and verdict(course, "dora")["notes"] == []
+
+
+def test_a_time_that_was_read_before_goes_where_its_file_cannot_be_read_any_more(course):
+    folder = hand_in(course, "bert", Answers(course).solved(), timestamp="2026-11-28 10:00 UTC")
+    due(course, "2026-11-27 10:00:00 UTC")
+    graded(course)
+    assert in_gradebook(course, "bert")["late"] == 86400
+    (folder / "timestamp.txt").write_text("11/12/2026 10:00")
+    graded(course)
+    assert in_gradebook(course, "bert")["late"] == 0
 
 
 # Where the essay stands ---------------------------------------------------------------------------------------------
