@@ -24,7 +24,8 @@ from byhand.grading.clean import taken_in
 from byhand.grading.kernel import Ended
 from byhand.grading.limits import LONGEST_REMARK, Limits
 from byhand.grading.markdown import harmless, is_harmless
-from byhand.grading.restore import Damaged, restored
+from byhand.grading.notebook_file import Damaged
+from byhand.grading.restore import restored
 from byhand.grading.run import NotebookRun
 from byhand.grading.submission import Submission, good_id, laid_over, read_submission
 from byhand.grading.verdicts import read_verdict, verdict_path, write_verdict
