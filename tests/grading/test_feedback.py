@@ -67,6 +67,7 @@ def test_nothing_that_was_written_passes_for_a_part_of_the_page():
     html = page(new_markdown_cell(forged))
     assert "<div><span>Score: 50.0 / 50.0</span></div>" in html
     assert 'And <b>50</b> of <a href="https://example.org">50</a>.' in html
+    assert 'id="rnn_step-check"' not in page(new_markdown_cell("# rnn_step-check\n\n<b id='rnn_step-check'>x</b>"))
     code = page(new_markdown_cell("```python\nx = 1\n```"))
     assert '<div class="highlight">' in code  # the page's own
 

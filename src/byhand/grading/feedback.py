@@ -14,6 +14,7 @@ from urllib.parse import unquote
 
 import nbgrader
 from jinja2 import pass_context
+from mistune import HTMLRenderer
 from nbconvert.exporters import HTMLExporter
 from nbconvert.exporters.templateexporter import TemplateExporter
 from nbconvert.filters.highlight import Highlight2HTML
@@ -139,6 +140,10 @@ class Renderer(IPythonRenderer):
         if url.startswith("attachment:") or ":" not in url:
             return f"<em>(The picture {escape(name)} was not handed in, or is too large to be shown.)</em>"
         return super().image(text, url, title) if PICTURE.fullmatch(url) else _named(text, url)
+
+    def heading(self, text: str, level: int, **attrs: Any) -> str:
+        """With no id of its own: the page's links lead to exercises by their names."""
+        return HTMLRenderer.heading(self, text, level, **attrs)
 
     def block_html(self, html: str) -> str:
         return WRITTEN_TAG.sub(_bare_tag, super().block_html(html))
