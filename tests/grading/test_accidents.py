@@ -6,11 +6,12 @@ import os
 import shutil
 import subprocess
 import sys
+from html import escape
 from pathlib import Path
 
 import nbformat
 import pytest
-from classes import ESSAY, UNIT, Answers, clean_environment, run
+from classes import ESSAY, ROOT, UNIT, Answers, clean_environment, run
 from nbformat.v4 import new_code_cell, new_markdown_cell
 from nbgrader.api import Gradebook
 from test_grade import become_ordinary
@@ -216,13 +217,30 @@ def test_an_extension_takes_the_penalty_back_and_an_earlier_date_gives_it_again(
     assert in_gradebook(course, "bert")["penalty"] == 46
 
 
-def test_a_time_that_cannot_be_read_is_said(course):
-    hand_in(course, "bert", Answers(course).solved(), timestamp="on Friday, I think")
+def test_a_time_that_cannot_be_read_is_said_and_makes_nobody_late(course):
+    stamps = {
+        "bert": ("on Friday, I think", "it holds no whole date in a form that is known"),
+        "cleo": ("12.11.2026 10:00", "day and month cannot be told apart"),
+    }
+    for student, (stamp, _) in stamps.items():
+        hand_in(course, student, Answers(course).solved(), timestamp=stamp)
+    hand_in(course, "dora", Answers(course).solved(), timestamp="28.11.2026 10:00")
+    due(course, "2026-11-27 10:00:00 UTC")
     graded(course)
-    assert (
-        "timestamp.txt cannot be read as a time (on Friday, I think): whether it came late is not known."
-        in verdict(course, "bert")["notes"]
-    )
+    for student, (stamp, why) in stamps.items():
+        note = f"timestamp.txt cannot be read as a time ({stamp}): {why}; write it as 2026-11-12 10:00 UTC. Whether it came late is not known."
+        assert note in verdict(course, student)["notes"] and in_gradebook(course, student)["late"] == 0
+    assert in_gradebook(course, "dora")["late"] == 86400 and verdict(course, "dora")["notes"] == []
+
+
+def test_a_time_that_was_read_before_goes_where_its_file_cannot_be_read_any_more(course):
+    folder = hand_in(course, "bert", Answers(course).solved(), timestamp="2026-11-28 10:00 UTC")
+    due(course, "2026-11-27 10:00:00 UTC")
+    graded(course)
+    assert in_gradebook(course, "bert")["late"] == 86400
+    (folder / "timestamp.txt").write_text("11/12/2026 10:00")
+    graded(course)
+    assert in_gradebook(course, "bert")["late"] == 0
 
 
 # Where the essay stands ---------------------------------------------------------------------------------------------
@@ -306,6 +324,35 @@ def test_of_several_causes_the_first_is_named(course):
         ]
     assert failure["cross_entropy"] is None
     assert "Every wrong answer is a listed one." in run(course, "byhand", "report", UNIT, "--unlisted")
+
+
+def page(root, student):
+    return (root / "classroom/feedback" / student / UNIT / "exercises.html").read_text()
+
+
+def test_another_notebook_and_one_that_cannot_be_read_are_told_the_student_once_and_on_the_page(course):
+    other = course / "course/08-lstm-backprop/exercises.ipynb"
+    other.parent.mkdir()
+    shutil.copy(ROOT / "course/08-lstm-backprop/exercises.ipynb", other)
+    notebooks = {"bert": other, "cleo": course / "course" / UNIT / "lesson.ipynb"}
+    for student, path in notebooks.items():
+        shutil.copy(path, hand_in(course, student, Answers(course).solved()) / "exercises.ipynb")
+    (hand_in(course, "dora", Answers(course).solved()) / "exercises.ipynb").write_text("<!DOCTYPE html>Sign in")
+    changed = Answers(course).solved()
+    next(c for c in changed.cells if c.metadata.get("nbgrader", {}).get("grade_id") == "setup").source += "\nx = 1"
+    hand_in(course, "edda", changed)
+    graded(course)
+    looks = {"bert": "the exercises of 08-lstm-backprop", "cleo": f"the lesson of {UNIT}"}
+    for student, what in looks.items():
+        # A human may find text of the student's in it: that is said too.
+        [note] = [n for n in verdict(course, student)["notes"] if "text elsewhere" not in n]
+        assert note.startswith(f"This looks like {what}: ") and page(course, student).count(escape(note)) == 1
+        assert (verdict(course, student)["status"], verdict(course, student)["score"]) == ("graded", 0)
+    says = verdict(course, "dora")["message"]
+    assert says.startswith("exercises.ipynb looks like a web page (HTML)") and page(course, "dora").count(says) == 1
+    assert "not right" not in page(course, "dora") and "did not run" not in page(course, "dora")
+    assert "The given cell setup had been changed; it was put back." in page(course, "edda")
+    assert "About your notebook" not in page(course, "honest") and verdict(course, "edda")["score"] == 46
 
 
 def test_no_folder_of_an_ordinary_user_is_in_the_way(course):

@@ -1,5 +1,7 @@
 """A page of feedback comes of whatever a student wrote, and nothing on it acts."""
 
+import re
+
 import nbformat
 import pytest
 from classes import ROOT
@@ -9,8 +11,10 @@ from byhand.checking import collect_all, judge_all
 from byhand.checking.exercise import load_checks
 from byhand.checking.mistakes import load_mistakes
 from byhand.course import Unit
-from byhand.grading import feedback
+from byhand.grading import feedback, written_html
+from byhand.grading.markdown import is_harmless
 from byhand.grading.marking import wrong_kinds
+from byhand.grading.told import Said, said_of
 from byhand.teaching.misconceptions import Answers, Variant
 from byhand.teaching.notebooks import read_source
 
@@ -29,6 +33,43 @@ def test_a_pasted_picture_is_shown_and_a_lost_one_is_said():
     assert f'<img src="data:image/png;base64,{DOT}" alt="my sketch">' in html
     assert "See <em>(The picture gone.png was not handed in, or is too large to be shown.)</em> there" in html
     assert "<em>(The picture sketches/none.png was not handed in" in html
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "![a sketch](http://example.org/a.png)",
+        "![a sketch][1]\n\n[1]: https://example.org/a.png",
+        '<img src="http://example.org/a.png" alt="a sketch">',
+        'See <img alt="a sketch" src="//example.org/a.png"> there.',
+        '<div>\n<input type="image" alt="a sketch" src="http://example.org/a.png"/>\n</div>',
+    ],
+)
+def test_no_picture_is_fetched_from_elsewhere_and_its_address_can_be_read(text):
+    assert is_harmless(text)  # so it comes as far as the page
+    for html in (page(new_markdown_cell(text)), written_html.html(text, {})):
+        shown = html[html.rindex("a sketch") :]
+        assert "//example.org/a.png)" in shown and not re.search(r'src="[^"]*example\.org', html)
+
+
+def test_a_picture_that_is_in_the_text_itself_stays():
+    tag = f'<img src="data:image/png;base64,{DOT}" alt="my sketch">'
+    assert tag in page(new_markdown_cell(tag))
+    assert f'src="data:image/png;base64,{DOT}"' in page(new_markdown_cell(f"![x](data:image/png;base64,{DOT})"))
+
+
+def test_nothing_that_was_written_passes_for_a_part_of_the_page():
+    forged = (
+        '<div class="panel-heading" id="top"><span class="pull-right">Score: 50.0 / 50.0</span></div>\n\n'
+        'And <b  class="score">50</b> of <a href="https://example.org" id="rnn_step-check">50</a>.'
+    )
+    assert is_harmless(forged)
+    html = page(new_markdown_cell(forged))
+    assert "<div><span>Score: 50.0 / 50.0</span></div>" in html
+    assert 'And <b>50</b> of <a href="https://example.org">50</a>.' in html
+    assert 'id="rnn_step-check"' not in page(new_markdown_cell("# rnn_step-check\n\n<b id='rnn_step-check'>x</b>"))
+    code = page(new_markdown_cell("```python\nx = 1\n```"))
+    assert '<div class="highlight">' in code  # the page's own
 
 
 @pytest.mark.parametrize(
@@ -112,7 +153,7 @@ def test_the_page_tells_each_exercise_above_the_notebook_and_escapes_what_was_wr
     }
     scores = SCORES | {"grades": {"rnn_step-check": (4, 4), "rnn_forward-check": (1, 4), "sample-check": (0, 3)}}
     cells = [new_markdown_cell("The notebook.")]
-    html = feedback.page(new_notebook(cells=cells), "05-simple-rnn", "ada", scores, exercises)[0]
+    html = feedback.page(new_notebook(cells=cells), "05-simple-rnn", "ada", scores, Said(exercises))[0]
     above = html[html.index("Exercise by exercise") : html.index("The notebook.")]
     for words in (
         "right, 4 of 4 points",
@@ -125,8 +166,47 @@ def test_the_page_tells_each_exercise_above_the_notebook_and_escapes_what_was_wr
     ):
         assert words in above
     assert "<script>" not in above
-    plain = feedback.plain(new_notebook(cells=cells), "05-simple-rnn", "ada", scores, "too long", exercises)
+    plain = feedback.plain(new_notebook(cells=cells), "05-simple-rnn", "ada", scores, "too long", Said(exercises))
     assert "Hint: Count again." in plain and "<script>" not in plain
+
+
+VERDICT = {
+    "status": "timed out",
+    "message": "Cell 3 took more than 30 s.",
+    "notes": [],
+    "exercises": {"f": ENTRY | dict(right=True)},
+}
+
+
+def test_what_happened_to_a_notebook_is_said_once_above_it_and_escaped():
+    note = "The given cell setup had been changed; it was put back."
+    said = said_of(VERDICT | {"notes": [note, "<b>left</b> out", note, "long " * 200]})
+    notebook = new_notebook(cells=[new_markdown_cell("The notebook.")])
+    html = feedback.page(notebook, "05-simple-rnn", "ada", SCORES, said)[0]
+    above = html[html.index("About your notebook") : html.index("The notebook.")]
+    assert html.count("Cell 3 took more than 30 s.") == html.count(note) == 1 and note in above
+    assert "&lt;b&gt;left&lt;/b&gt; out" in above and "✓ right" in above and above.count("long ") < 100
+    plain = feedback.plain(notebook, "05-simple-rnn", "ada", SCORES, "too long", said)
+    assert plain.count("Cell 3 took more than 30 s.") == plain.count(note) == 1 and "<b>left" not in plain
+
+
+@pytest.mark.parametrize("status", ["damaged", "refused", "failed"])
+def test_of_what_did_not_run_the_page_says_so_once_and_nothing_of_each_exercise(status):
+    verdict = VERDICT | {
+        "status": status,
+        "message": "It is empty.",
+        "exercises": {"f": ENTRY},
+        "notes": ["a.txt was left out."],
+    }
+    notebook = new_notebook(cells=[new_markdown_cell("**Not graded by machine.** It is empty.")])
+    html = feedback.page(notebook, "05-simple-rnn", "ada", SCORES, said_of(verdict))[0]
+    assert html.count("It is empty.") == html.count("a.txt was left out.") == 1
+    assert "Exercise by exercise" not in html and "not right" not in html
+
+
+def test_where_nothing_happened_nothing_is_said_of_the_notebook():
+    html = feedback.page(new_notebook(cells=[]), "05-simple-rnn", "ada", SCORES, said_of(VERDICT | {"message": ""}))[0]
+    assert "About your notebook" not in html and "Exercise by exercise" in html
 
 
 def test_a_special_kind_is_told_with_the_hint_that_was_written_for_it():

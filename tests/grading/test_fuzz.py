@@ -24,9 +24,11 @@ from byhand.grading.clean import taken_in
 from byhand.grading.kernel import Ended
 from byhand.grading.limits import LONGEST_REMARK, Limits
 from byhand.grading.markdown import harmless, is_harmless
-from byhand.grading.restore import Damaged, restored
+from byhand.grading.notebook_file import Damaged
+from byhand.grading.restore import restored
 from byhand.grading.run import NotebookRun
 from byhand.grading.submission import Submission, good_id, laid_over, read_submission
+from byhand.grading.told import Said
 from byhand.grading.verdicts import read_verdict, verdict_path, write_verdict
 from byhand.grading.wire import WireError, comparable, decode_outcome, encode_arguments, encode_outcome
 from byhand.grading.work import failed
@@ -133,7 +135,7 @@ def test_a_notebook(data):
         assert taken_in(says, LONGEST_REMARK) and "\n" not in says
         return
     check_notebook(notebook)
-    html = feedback._full(notebook, "05-simple-rnn", "ada", SCORES, {})
+    html = feedback._full(notebook, "05-simple-rnn", "ada", SCORES, feedback.NOTHING)
     assert html.encode() and "Score: 1.5 / 8.0" in html
 
 
@@ -309,4 +311,6 @@ def test_messages(parsed, script):
     check_notebook(notebook)
     assert len(nbformat.writes(notebook)) < 6 << 20
     scores = SCORES | {"grades": {"f-check": (points, 4.0), "written": (0.0, 4.0)}}
-    assert "Score" in feedback._full(notebook, "05-simple-rnn", "ada", scores, run.marks.exercises)
+    assert "Score" in feedback._full(
+        notebook, "05-simple-rnn", "ada", scores, Said(run.marks.exercises, tuple(run.notes))
+    )

@@ -7,15 +7,18 @@ import nbformat
 import pytest
 import yaml
 from classes import EXERCISES, UNIT, copy_course
+from hypothesis import example, given
+from hypothesis import strategies as st
 from markupsafe import escape
 
 from byhand.cli import main
 from byhand.course import Unit
 from byhand.grading.answer_sheet import AnswerSheet
+from byhand.grading.clean import for_spreadsheet, without_control
 from byhand.grading.insight import gain_insight
 from byhand.grading.lesson_sections import lesson_sections
 from byhand.grading.made_up import MadeUpClass
-from byhand.grading.report_table import unlisted_yaml
+from byhand.grading.report_table import _as_yaml, unlisted_yaml
 
 HINT = "Count the terms of a in the equation."
 RIGHT = dict(points=4.0, max_points=4.0, right=True, mistake=None, hint=None, failure=None, fingerprint=None)
@@ -179,6 +182,29 @@ def test_a_spreadsheet_takes_nothing_for_a_formula(unit):
     cells = [cell for row in rows(unit) for cell in row.values()]
     assert len([cell for cell in cells if "HYPERLINK" in cell and cell.startswith("'")]) == 4
     assert not [cell for cell in cells if cell[:1] in ("=", "+", "-", "@")]
+
+
+@pytest.mark.parametrize(
+    "unseen", ["\u200b", "\ufeff", "\u00a0", " \u2060", "\u00ad\u3000", "\u034f", "\u3164", "\u2800"]
+)
+@pytest.mark.parametrize("start", "=+-@＝")
+def test_a_formula_behind_what_is_not_seen_is_disarmed_too(unseen, start):
+    assert for_spreadsheet(f"{unseen}{start}1") == f"'{unseen}{start}1"
+    assert for_spreadsheet(f"{unseen}a {start}1") == f"{unseen}a {start}1"
+    assert for_spreadsheet(unseen) == unseen
+
+
+@given(text=st.one_of(st.text(), st.text(" \t\n\r:#-|>'\"%{a\x85\u2028\ufeff\u202e", max_size=20)))
+@example(text="    total = 0\nfor row in x:\n    total += row")
+@example(text="\n  \n  x")
+@example(text="x\n")
+@example(text="")
+def test_an_unlisted_answer_is_read_back_as_it_was_written(text):
+    written = without_control(
+        f"rnn_step:\n  misconceptions:\n    - id:\n      solution: {_as_yaml(text, 8)}\n      hint:\n"
+    )
+    [entry] = yaml.safe_load(written)["rnn_step"]["misconceptions"]
+    assert entry["solution"] in (text, f"{text}\n") and entry["hint"] is None
 
 
 def test_unlisted_answers_come_out_ready_to_be_listed(unit, capsys):

@@ -125,3 +125,55 @@ def test_any_change_of_the_files_changes_the_digest(folder):
     assert read(folder).digest == before
     (folder / "data.csv").write_text("1")
     assert read(folder).digest != before
+
+
+@pytest.mark.parametrize(
+    "name, shown",
+    [
+        ("exercises.json", "exercises.json"),
+        ("my work.txt", "my work.txt"),
+        ("exercises.ipynb ", '"exercises.ipynb "'),
+        ("exercises.ipynb.", '"exercises.ipynb."'),
+        ("home/exercises.json", "home/exercises.json"),
+    ],
+)
+def test_a_file_that_holds_the_notebook_is_taken_whatever_it_is_called(folder, name, shown):
+    (folder / name).parent.mkdir(exist_ok=True)
+    (folder / "exercises.ipynb").rename(folder / name)
+    (folder / "mistakes.json").write_text('{"cells": 3}')
+    found = read(folder)
+    assert found.trouble is None and json.loads(found.notebook) == NOTEBOOK
+    assert found.notes == (f"There is no exercises.ipynb; {shown} was taken for it.",)
+    assert found.name == shown.rpartition("/")[2]
+
+
+def test_of_two_files_that_hold_notebooks_the_exercises_are_taken_and_else_none(folder):
+    (folder / "exercises.ipynb").rename(folder / "exercises.json")
+    (folder / "other.json").write_text(json.dumps(NOTEBOOK))
+    assert read(folder).name == "exercises.json"
+    (folder / "exercises.json").rename(folder / "mine.json")
+    says = "There is no exercises.ipynb. These files hold notebooks: mine.json, other.json. Call the one that counts exercises.ipynb."
+    assert read(folder).trouble == ("damaged", says)
+
+
+@pytest.mark.parametrize(
+    "name, says",
+    [
+        ("05-simple-rnn.zip", "Archives are not unpacked (05-simple-rnn.zip): unpack it"),
+        ("work/all.tar.gz", "Archives are not unpacked (work/all.tar.gz): unpack it"),
+        (
+            ".ipynb_checkpoints/exercises-checkpoint.ipynb",
+            ".ipynb_checkpoints/exercises-checkpoint.ipynb is what Jupyter saves by itself, and may be older",
+        ),
+        ("essay.docx", "What was handed in: essay.docx."),
+        (None, "Nothing was handed in that can be read."),
+    ],
+)
+def test_where_there_is_no_notebook_it_is_said_what_there_is_and_what_to_do(folder, name, says):
+    (folder / "exercises.ipynb").unlink()
+    if name:
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(json.dumps(NOTEBOOK) if name.endswith(".ipynb") else "PK")
+    status, said = read(folder).trouble
+    assert status == "damaged" and said.startswith(f"There is no exercises.ipynb. {says}")
+    assert "exercises.ipynb" in said.removeprefix("There is no exercises.ipynb.")

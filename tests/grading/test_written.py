@@ -3,10 +3,12 @@
 import contextlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 from classes import ROOT, UNIT, Answers, clean_environment, copy_course, run, submit
@@ -18,6 +20,7 @@ from waiting import LONG, until
 from byhand.course import CourseError, Unit, find_units
 from byhand.grading import written, written_html
 from byhand.grading.written import Agreement, Answer, Mark, agreement, next_answer, read_question
+from byhand.stepper import mathml
 
 TO_OPEN = 4000 * LONG  # milliseconds, for the first page of a server, which starts a process that lays all answers out
 ESSAYS = {
@@ -80,6 +83,40 @@ def test_what_a_student_wrote_is_shown_with_its_formulas_and_does_nothing():
     shown = written_html.all_html([(text, {}) for text in ESSAYS.values()])
     assert "<math" in shown[0] and "onclick=" not in shown[1].replace("&lt; b onclick", "") and "they" in shown[1]
     assert r"<code>$\frac{a$</code>" in shown[2]
+
+
+@pytest.mark.parametrize(
+    "formula",
+    [
+        r"\href{javascript:alert(1)}{x}",
+        r"\style{position:fixed}{x}",
+        r"\class{panel}{x}",
+        r"\class{bh-frame}{x}",
+        r"\hspace{-90em} x",
+        r"\hspace{99999mu} x",
+    ],
+)
+def test_a_formula_brings_no_link_no_style_no_class_and_takes_no_room_of_others(formula):
+    root = ElementTree.fromstring(written_html.html(f"${formula}$", {}))
+    brought = {"href", "style", "class", "width"}
+    assert root.find(".//mi") is not None and not any(brought & {*element.keys()} for element in root.iter())
+
+
+def test_a_formula_of_the_course_stays_whole():
+    texts = [path.read_text() for path in (*ROOT.glob("course/*/lesson.md"), *ROOT.glob("solutions/*/exercises.md"))]
+    formulas = {
+        one.strip()
+        for text in texts
+        for one in re.findall(r"\$\$(.+?)\$\$|(?<!\$)\$([^$\n]+)\$", text, re.S)
+        for one in one
+    }
+    whole = 0
+    for formula in formulas - {""}:
+        with contextlib.suppress(ValueError):  # what is no formula: a price
+            made = mathml(formula)
+            assert written_html._only_mathematics(made) == made
+            whole += 1
+    assert whole > 1000
 
 
 def test_a_text_that_takes_too_long_is_shown_as_it_is(monkeypatch):

@@ -8,7 +8,7 @@ import base64
 import dataclasses
 import hashlib
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -67,7 +67,8 @@ class ExerciseSpec:
 class AssignmentSpec:
     """`files` were released beside the notebook; `imports` are the modules that the unit's own cells use; `torch` says that torch is
     one of them: an exercise says so. `skipped` are the sources of the cells that are not run in grading, `given` those of all
-    cells of text. `digest` tells two assignments apart."""
+    cells of text. `digest` tells two assignments apart. `elsewhere` are the other notebooks of the course: what each is, and grade ids
+    or headings that tell it."""
 
     unit: str
     cells: tuple[ReleaseCell, ...]
@@ -78,6 +79,7 @@ class AssignmentSpec:
     given: frozenset[str]
     digest: str
     exercises: Mapping[str, ExerciseSpec] = dataclasses.field(default_factory=dict)
+    elsewhere: Mapping[str, frozenset[str]] = dataclasses.field(default_factory=dict)
 
     def beside(self, own: Mapping[str, bytes]) -> dict[str, bytes]:
         """What lies beside a student's notebook while it runs: the student's `own` files and those of the release."""
@@ -107,7 +109,35 @@ def read_assignment(unit: Unit, cells: Sequence[ReleaseCell], seed: Seed) -> Ass
     torch = any(exercise.torch for exercise in load_checks(unit.course).exercises.values())
     imports = [name for name in imports if name.split(".")[0] != "torch"] + ["torch"] * torch
     digest = hashlib.sha256(repr((cells, sorted(files.items()), seed)).encode()).hexdigest()
-    return AssignmentSpec(unit.name, tuple(cells), files, tuple(imports), torch, skipped, given, digest)
+    elsewhere = _elsewhere(unit, {cell.name for cell in cells})
+    return AssignmentSpec(
+        unit.name, tuple(cells), files, tuple(imports), torch, skipped, given, digest, elsewhere=elsewhere
+    )
+
+
+def _elsewhere(unit: Unit, own: Set[str]) -> dict[str, frozenset[str]]:
+    """What a student may hand in by mistake: the exercises of another unit, or a lesson."""
+    found = {}
+    for path in sorted(unit.course.parent.glob(f"*/{NOTEBOOK}.ipynb")):
+        if ids := {c.metadata.get("nbgrader", {}).get("grade_id") for c in _cells(path)} - own - {None}:
+            found[f"the exercises of {path.parent.name}"] = frozenset(ids)
+    for path in sorted(unit.course.parent.glob("*/lesson.ipynb")):
+        texts = (c.source for c in _cells(path) if c.cell_type == "markdown")
+        found[f"the lesson of {path.parent.name}"] = frozenset(line for text in texts for line in headings(text))
+    return found
+
+
+def _cells(path: Path) -> list[nbformat.NotebookNode]:
+    """None of one that cannot be read: it is not this unit's."""
+    try:
+        return nbformat.read(path, as_version=4).cells
+    except (OSError, ValueError):
+        return []
+
+
+def headings(text: str) -> list[str]:
+    """The headings of a text in Markdown; in what a student has it tells one notebook from another."""
+    return [line.strip() for line in text.splitlines() if line.startswith("#")]
 
 
 def with_problems(assignment: AssignmentSpec, unit: Unit, seed: Seed) -> AssignmentSpec:

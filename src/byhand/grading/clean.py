@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable
 
 _BYTE = r"(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)"
@@ -43,4 +44,10 @@ def without_names(text: str, students: Iterable[str]) -> str:
 def for_spreadsheet(text: str) -> str:
     """For a spreadsheet: what it would take for a formula begins with an apostrophe."""
     text = without_control(text)
-    return f"'{text}" if text.lstrip()[:1] in tuple("=+-@＝＋－＠") or text[:1] in ("\t", "\n") else text
+    start = next((place for place, sign in enumerate(text) if not _is_unseen(sign)), len(text))
+    return f"'{text}" if text[start : start + 1] in tuple("=+-@＝＋－＠") or text[:1] in ("\t", "\n") else text
+
+
+def _is_unseen(sign: str) -> bool:
+    """Blanks, marks that join or turn, and the few letters that show nothing: programs leave them out where they read a formula."""
+    return unicodedata.category(sign)[0] in "CZM" or sign in "\u115f\u1160\u2800\u3164\uffa0"

@@ -29,6 +29,7 @@ from byhand.grading.bounded import apart
 from byhand.grading.restore import released
 from byhand.grading.sandbox import SandboxError
 from byhand.grading.submission import LEFT_OUT, UNWRITTEN, Submission, good_id, read_submission, twins
+from byhand.grading.told import said_of
 from byhand.grading.verdicts import SubmissionVerdict
 from byhand.grading.work import Conditions, Graded
 
@@ -240,10 +241,9 @@ class Grading:
                 verdict["notes"].append(f"The feedback could not be written ({says}).")
             self._finish(verdict)
 
-        task = (feedback.page, notebook, self.unit.name, student, scores, verdict["exercises"])
-        return Job(
-            task, then, lambda error: (feedback.plain(*task[1:5], type(error).__name__, verdict["exercises"]), 0.0)
-        )
+        said = said_of(verdict)
+        task = (feedback.page, notebook, self.unit.name, student, scores, said)
+        return Job(task, then, lambda error: (feedback.plain(*task[1:5], type(error).__name__, said), 0.0))
 
     def _finish(self, verdict: SubmissionVerdict) -> None:
         seconds = verdict["seconds"]

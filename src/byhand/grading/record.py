@@ -24,6 +24,7 @@ from traitlets.config.loader import Config, PyFileConfigLoader
 from byhand.course import CourseError, Unit
 from byhand.grading.assignment import NOTEBOOK, AssignmentSpec, ReleaseCell
 from byhand.grading.clean import taken_in
+from byhand.grading.stamps import WRITE, read_stamp
 from byhand.grading.submission import Submission, laid_over
 from byhand.grading.verdicts import write_whole
 from byhand.grading.work import Graded
@@ -123,10 +124,11 @@ def write_grades(
     stamp, more = taken_in(submission.files.get(STAMP, b"").decode(errors="replace").strip(), 100), {}
     if stamp:
         try:
-            more["timestamp"] = utils.parse_utc(stamp)
-        except Exception:  # whatever dateutil makes of it
+            more["timestamp"] = read_stamp(stamp)
+        except ValueError as error:
+            more["timestamp"] = None  # one that was read from it before is no better
             graded.verdict["notes"].append(
-                f"{STAMP} cannot be read as a time ({stamp}): whether it came late is not known."
+                f"{STAMP} cannot be read as a time ({stamp}): {error}; {WRITE}. Whether it came late is not known."
             )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", sqlalchemy.exc.SAWarning)  # of how nbgrader builds a submission
@@ -140,7 +142,7 @@ def write_grades(
         if written == 0 and graded.texts:
             written = None
             graded.verdict["notes"].append(
-                f"{grade.name} is as it was released, and there is text elsewhere: look there."
+                f"{grade.name} is as it was released, and there is text elsewhere, which whoever marks it will read."
             )
         grade.auto_score = points.get(grade.name, written)
         grade.needs_manual_grade = grade.manual_score is not None or grade.auto_score is None

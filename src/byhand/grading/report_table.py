@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import re
@@ -10,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import nbformat
+import yaml
 
 from byhand.grading.clean import for_spreadsheet, without_control, without_names
 from byhand.grading.insight import AnswerCluster, Insight, count, shortened
@@ -61,7 +63,6 @@ def unlisted_yaml(insight: Insight, names: bool = True) -> str:
         who = f" ({shortened(cluster.students)})" if names else ""
         where = cluster.where if names else without_names(cluster.where, cluster.students)
         head = [f"# {count(len(cluster.students), 'student')}{who}. {' '.join(where.split())}"]
-        code = textwrap.indent(answer, " " * 8)
         parts.append(
             "\n".join(
                 [
@@ -69,14 +70,25 @@ def unlisted_yaml(insight: Insight, names: bool = True) -> str:
                     f"{cluster.exercise}:",
                     "  misconceptions:",
                     "    - id:",
-                    "      solution: |",
-                    code,
+                    f"      solution: {_as_yaml(answer, 8)}",
                     "      hint:",
                     "",
                 ]
             )
         )
     return without_control("\n".join(parts))
+
+
+def _as_yaml(text: str, indent: int) -> str:
+    """A text as a value in YAML: line by line where it is read back so, and ends with a line feed; else in quotes, on one line."""
+    # The indentation is found from the first line, unless it is said.
+    head = "|2" if text.lstrip("\n").startswith(" ") else "|"
+    block = f"{head}\n{textwrap.indent(text, ' ' * indent, bool)}"
+    with contextlib.suppress(yaml.YAMLError):
+        inside = f"{' ' * (indent - 2)}solution: {block}\n"
+        if without_control(block) == block and yaml.safe_load(inside) == {"solution": f"{text}\n"}:
+            return block
+    return yaml.safe_dump(text, default_style='"', width=float("inf")).strip()
 
 
 def _answer(insight: Insight, cluster: AnswerCluster) -> str | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
 import posixpath
 import re
 from collections.abc import Collection, Mapping, Sequence
@@ -17,10 +16,11 @@ from nbformat import NotebookNode
 
 from byhand.delimiters import BEGIN_HIDDEN, END_HIDDEN
 from byhand.grading.additions import additions
-from byhand.grading.assignment import SKIP, ReleaseCell
+from byhand.grading.assignment import SKIP, ReleaseCell, headings
 from byhand.grading.clean import taken_in
 from byhand.grading.limits import LARGEST_PICTURES, LONGEST_TEXT
 from byhand.grading.markdown import as_text, harmless
+from byhand.grading.notebook_file import read_json
 
 KINDS = ("code", "markdown", "raw")
 PICTURES = ("image/png", "image/jpeg", "image/gif")  # that may be pasted into a text
@@ -28,10 +28,6 @@ PICTURES = ("image/png", "image/jpeg", "image/gif")  # that may be pasted into a
 SHOWN = re.compile(r"(!\[[^\[\]\n]*\]\()([^():\s]+)(?=[)\s])")
 ENDINGS = {".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".gif": "image/gif"}
 FEW = 20  # letters and digits, with which a text may be an answer
-
-
-class Damaged(Exception):
-    """The file is no notebook; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -51,22 +47,28 @@ def restored(
     given: Collection[str] = (),
     plain: bool = False,
     beside: Mapping[str, bytes] = MappingProxyType({}),
+    name: str = "The notebook",
+    elsewhere: Mapping[str, frozenset[str]] = MappingProxyType({}),
 ) -> Restored:
     """What a student handed in, as a notebook. Raises Damaged.
 
     `skipped` are the sources of cells that are not to be run, whatever became of their tag; `given` the texts of the release.
     `plain`: text is shown letter by letter, since to lay it out takes too long. `beside` are the files beside the notebook, for
-    the pictures among them.
+    the pictures among them. `name` is what the file is called. `elsewhere` are the course's other notebooks and what tells each.
     """
-    notebook = _well_formed(_parse(data), beside)
-    notes: list[str] = []
+    parsed, notes = read_json(data, name)
+    notebook = _well_formed(parsed, beside)
+    another = _another(notebook, cells, elsewhere)
     _name_cells(notebook, cells, notes)
-    _overwrite(notebook, cells, notes)
-    _add_missing(notebook, cells, notes)
+    repairs: list[str] = []
+    _overwrite(notebook, cells, repairs)
+    _add_missing(notebook, cells, repairs)
+    notes += [another] if another else repairs  # of another notebook every cell would be said to be missing
     texts = _has_texts(notebook, cells, given)
     _disarm(notebook, cells, given, plain, notes)
+    bare = set(map(_bare, skipped))
     for cell in notebook.cells:
-        if cell.source in skipped:
+        if _bare(cell.source) in bare:
             cell.metadata["tags"] = [SKIP]
     return Restored(_with_ids(notebook), notes, texts)
 
@@ -90,30 +92,6 @@ def _with_ids(notebook: NotebookNode) -> NotebookNode:
     return notebook
 
 
-def _parse(data: bytes) -> dict[str, Any]:
-    if not data.strip():
-        raise Damaged("The notebook is empty.")
-    try:
-        text = data.decode("utf-8-sig")
-        parsed = json.loads(text)
-    except RecursionError:
-        raise Damaged("The notebook is nested too deeply to be read.") from None
-    except UnicodeDecodeError:
-        raise Damaged("The notebook is not UTF-8 text.") from None
-    except ValueError as error:
-        raise Damaged(f"The notebook is not JSON: {error}.") from None
-    if not isinstance(parsed, dict):
-        raise Damaged("The notebook is JSON, but no notebook.")
-    if "cells" not in parsed and "worksheets" in parsed:
-        try:
-            parsed = nbformat.reads(text, as_version=4)
-        except Exception as error:
-            raise Damaged(f"The notebook has an old format that cannot be converted: {error}.") from None
-    if not isinstance(parsed.get("cells"), list):
-        raise Damaged("The notebook has no cells.")
-    return parsed
-
-
 def _new(cells: list[NotebookNode]) -> NotebookNode:
     kernel = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}}
     metadata = {**kernel, "language_info": {"name": "python", "pygments_lexer": "ipython3"}}
@@ -132,6 +110,7 @@ def _well_formed(parsed: dict[str, Any], beside: Mapping[str, bytes]) -> Noteboo
             continue
         source, meta = cell.get("source", ""), cell.get("metadata")
         source = "".join(map(str, source)) if isinstance(source, list) else str(source)
+        source = re.sub(r"\r\n?", "\n", source)  # Python reads them alike, and all that follows compares
         meta = meta if isinstance(meta, dict) else {}
         tags, marks = meta.get("tags"), meta.get("nbgrader")
         kept: dict[str, Any] = {}
@@ -193,12 +172,28 @@ def _text(text: str) -> str:
     return text.encode("utf-8", "replace").decode()
 
 
+def _another(notebook: NotebookNode, cells: Sequence[ReleaseCell], elsewhere: Mapping[str, frozenset[str]]) -> str:
+    """A note where this is another notebook of the course: most of the unit's own cells are missing, and most of what tells the
+    other one is there."""
+    here = {name for cell in notebook.cells for name in cell.metadata["byhand"]}
+    if 2 * sum(cell.name in here for cell in cells) >= len(cells):
+        return ""
+    here |= {line for cell in notebook.cells if cell.cell_type == "markdown" for line in headings(cell.source)}
+    alike = {what: len(here & marks) / len(marks) for what, marks in elsewhere.items() if marks}
+    what = max(alike, key=alike.__getitem__, default="")
+    if not what or alike[what] <= 0.5:
+        return ""
+    return f"This looks like {what}: the exercises of this unit are not in it. Hand in the notebook with this unit's exercises."
+
+
 def _name_cells(notebook: NotebookNode, cells: Sequence[ReleaseCell], notes: list[str]) -> None:
     """Find the release's cells again: by grade id, and where that was lost by the cell's own id or the name it defines.
 
-    Of two with the same id the later one counts, as with nbgrader; of two texts the later one that was written.
+    Of two with the same id the later one counts, as with nbgrader, unless its check stands above it and has run by then; of two
+    texts the later one that was written.
     """
     known, found = {cell.name: cell for cell in cells}, {}
+    asked = _above_their_checks(notebook, known)
     for cell in notebook.cells:
         names = cell.metadata["byhand"]
         release = next((known[name] for name in names if name in known), None)
@@ -211,11 +206,12 @@ def _name_cells(notebook: NotebookNode, cells: Sequence[ReleaseCell], notes: lis
             names = cell.metadata["byhand"]
             name = names[rank] if len(names) > rank else None
             if name in known and "nbgrader" not in cell.metadata:
-                if name not in found:
+                if name not in found and (name not in asked or cell is asked[name]):
                     found[name] = cell
                     cell.metadata["nbgrader"] = {"grade_id": name}
                 elif rank == 0:
-                    notes.append(f"There was more than one cell {name}; the last one counts.")
+                    which = "the last one above its check" if name in asked else "the last one"
+                    notes.append(f"There was more than one cell {name}; {which} counts.")
                     cell.metadata["byhand"] = []
     for name, release in known.items():
         if name not in found and release.solution and release.cell_type == "code":
@@ -226,6 +222,23 @@ def _name_cells(notebook: NotebookNode, cells: Sequence[ReleaseCell], notes: lis
                     break
     for cell in notebook.cells:
         del cell.metadata["byhand"]
+
+
+def _above_their_checks(notebook: NotebookNode, known: Mapping[str, ReleaseCell]) -> dict[str, NotebookNode]:
+    """Of answers with the same grade id the last one above the check, where another stands below it: the check asks what it has
+    defined, and never sees the other."""
+    at: dict[str, list[int]] = {}
+    for number, cell in enumerate(notebook.cells):
+        names = cell.metadata["byhand"]
+        if names and names[0] in known:
+            at.setdefault(names[0], []).append(number)
+    asked = {}
+    for name, places in at.items():
+        check = at.get(f"{name}-check", [-1])[-1]
+        above = [place for place in places if place < check]
+        if known[name].solution and above and above != places:
+            asked[name] = notebook.cells[above[-1]]
+    return asked
 
 
 def _overwrite(notebook: NotebookNode, cells: Sequence[ReleaseCell], notes: list[str]) -> None:
@@ -258,7 +271,12 @@ def _overwrite(notebook: NotebookNode, cells: Sequence[ReleaseCell], notes: list
 def _same(source: str, release: ReleaseCell) -> bool:
     """Whether a student left a given cell as it was; hidden tests are not in what they got."""
     visible = re.sub(rf"{BEGIN_HIDDEN}\n.*?{END_HIDDEN}\n?", "", release.source, flags=re.S)
-    return source.strip() == visible.strip()
+    return _bare(source) == _bare(visible)
+
+
+def _bare(source: str) -> str:
+    """Without blanks around it and at the ends of its lines, which editors take away and bring."""
+    return "\n".join(line.rstrip() for line in source.split("\n")).strip()
 
 
 def _add_missing(notebook: NotebookNode, cells: Sequence[ReleaseCell], notes: list[str]) -> None:

@@ -33,6 +33,8 @@ from byhand.grading.limits import (
 # What computers leave behind by themselves, and files that are other ones' shadows on a Mac.
 LEFT_OUT = re.compile(r"\.ipynb_checkpoints|__pycache__|\.DS_Store|__MACOSX|\._.*|Thumbs\.db|desktop\.ini", re.I)
 A_NOTEBOOK = re.compile(r"\.ipynb(\.txt|\.json)?", re.I)  # some browsers add an ending
+PACKED = re.compile(r"\.(?:zip|rar|7z|tar|t?gz|tbz2?|bz2|xz)$", re.I)
+KEYS = (b'"cells"', b'"cell_type"', b'"nbformat"')  # that every notebook has
 UNWRITTEN = b"raise NotImplementedError()"  # what stands for an answer in the release
 READ_AND_WRITE = """
 import json, sys
@@ -55,11 +57,12 @@ IN_IDS = " .@+-_',\N{RIGHT SINGLE QUOTATION MARK}"  # besides letters, their mar
 
 @dataclass(frozen=True)
 class Submission:
-    """`trouble` is a status and a message where it cannot be graded as it is."""
+    """`name` is the notebook's, as it can be shown; `trouble` a status and a message where it cannot be graded as it is."""
 
     student: str
     digest: str
     notebook: bytes | None = None
+    name: str = ""
     files: Mapping[str, bytes] = field(default_factory=dict)
     trouble: tuple[str, str] | None = None
     notes: tuple[str, ...] = ()
@@ -156,7 +159,7 @@ def _read(folder: Path, student: str, digest: hashlib._Hash, blanks: int, twin: 
     if more := left_out[MOST_NOTES:]:
         notes += (f"More files were left out: {len(more)}.",)
     try:
-        chosen, remarks = _choose(folder, notebooks, blanks)
+        chosen, remarks = _choose(folder, notebooks, blanks) if notebooks else _instead(folder, files)
         if not chosen:
             return done(trouble=("damaged", remarks), files=files, notes=notes)
         notebook = (folder / chosen).read_bytes()
@@ -176,7 +179,12 @@ def _read(folder: Path, student: str, digest: hashlib._Hash, blanks: int, twin: 
         files = laid_over(
             files, {n[len(str(home)) + 1 :]: c for n, c in files.items() if home in PurePosixPath(n).parents}
         )
-    return done(notebook=notebook, files=files, notes=notes + ((remarks,) if remarks else ()))
+    return done(
+        notebook=notebook,
+        name=_shown(PurePosixPath(chosen).name),
+        files=files,
+        notes=notes + ((remarks,) if remarks else ()),
+    )
 
 
 def twins(students: Collection[str]) -> dict[str, str]:
@@ -244,7 +252,49 @@ def without_outputs(notebook: bytes) -> bytes:
 
 
 def _is_notebook(name: str) -> bool:
+    name = name.rstrip(". \u00a0")  # with a blank behind it it is another name to us, and none to who sees it
     return bool(A_NOTEBOOK.fullmatch("".join(PurePosixPath(name).suffixes[-2:])) or name.lower().endswith(".ipynb"))
+
+
+def _instead(folder: Path, files: Mapping[str, bytes]) -> tuple[str, str]:
+    """Where no file has the name of a notebook: one that holds one whatever it is called; or what there is, and what to do."""
+    wanted = f"{NOTEBOOK}.ipynb"
+    holding = sorted(name for name, content in files.items() if _holds_notebook(content))
+    called = [name for name in holding if NOTEBOOK[:-1] in PurePosixPath(name).name.lower()]
+    if len(called or holding) == 1:
+        [chosen] = called or holding
+        return chosen, f"There is no {wanted}; {_shown(chosen)} was taken for it."
+    says = [f"There is no {wanted}."]
+    if holding:
+        says.append(f"These files hold notebooks: {_list(holding)}. Call the one that counts {wanted}.")
+    elif packed := sorted(name for name in files if PACKED.search(name)):
+        says.append(
+            f"Archives are not unpacked ({_list(packed)}): unpack it, and put {wanted} from it into the submitted folder."
+        )
+    elif saved := _saved_by_itself(folder, files):
+        says.append(
+            f"{_shown(saved)} is what Jupyter saves by itself, and may be older than what was to be handed in: hand in {wanted} "
+            "itself."
+        )
+    elif files:
+        says.append(f"What was handed in: {_list(sorted(files))}. Hand in {wanted}.")
+    else:
+        says.append(f"Nothing was handed in that can be read. Hand in {wanted}.")
+    return "", " ".join(says)
+
+
+def _holds_notebook(content: bytes) -> bool:
+    """By its text alone: to read JSON takes fifty times its size, and whether it can be read is found out later."""
+    return content.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{") and all(key in content for key in KEYS)
+
+
+def _saved_by_itself(folder: Path, files: Mapping[str, bytes]) -> str:
+    """A notebook that Jupyter keeps beside those that are open; "" where there is none."""
+    for parent in sorted({folder, *((folder / name).parent for name in files)}):
+        kept = parent / ".ipynb_checkpoints"
+        if kept.is_dir() and not kept.is_symlink() and (names := sorted(kept.glob("*.ipynb"))):
+            return str(names[0].relative_to(folder))
+    return ""
 
 
 def _choose(folder: Path, notebooks: Mapping[str, int], blanks: int) -> tuple[str, str]:
@@ -257,10 +307,9 @@ def _choose(folder: Path, notebooks: Mapping[str, int], blanks: int) -> tuple[st
     called = [n for n in names if NOTEBOOK[:-1] in PurePosixPath(n).name.lower()]
     others = [n for n in names if "lesson" not in PurePosixPath(n).name.lower()]
     candidates = called or (others if len(others) == 1 else names)
-    if not candidates:
-        return "", f"There is no {wanted}."
     if not called and len(candidates) > 1:
-        return "", f"There is no {wanted}, and more than one other notebook: {_list(names)}."
+        says = f"There is no {wanted}, and more than one other notebook: {_list(names)}. Call the one that counts {wanted}."
+        return "", says
     plain = next((n for n in candidates if n == wanted), None)
     chosen, why = plain, ""
     if len(candidates) > 1 and (plain is None or _unwritten(folder / plain, notebooks[plain]) >= blanks > 0):
@@ -296,4 +345,7 @@ def _list(names: list[str]) -> str:
 
 
 def _shown(name: str) -> str:
-    return re.sub(r"[^\w./() '+,-]", "?", name)[:100]
+    shown = re.sub(r"[^\w./() '+,-]", "?", name)[:100]
+    return (
+        f'"{shown}"' if shown != shown.strip() or shown.endswith(".") else shown
+    )  # or nobody sees what is at its ends

@@ -1,17 +1,20 @@
-"""What a student is told of each exercise, above the notebook that comes back: what was wrong, and the hint of the check."""
+"""What a student is told above the notebook that comes back: what happened to it; and of each exercise what was wrong, and the
+hint of the check."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from html import escape
 
-from byhand.grading.clean import without_control
-from byhand.grading.verdicts import ExerciseVerdict
+from byhand.grading.clean import taken_in, without_control
+from byhand.grading.limits import LONGEST_MESSAGE
+from byhand.grading.verdicts import NOT_RUN, ExerciseVerdict, SubmissionVerdict
 
 _STYLE = """<style>
 .byhand-told{padding:.2em 1.2em .8em;line-height:1.45}
 .byhand-told h5{font-size:1em;font-weight:600;margin:1em 0 .2em}
-.byhand-told p{margin:.2em 0;max-width:52em;overflow-wrap:anywhere}
+.byhand-told p,.byhand-told li{margin:.2em 0;max-width:52em;overflow-wrap:anywhere}
 .byhand-told section{border-left:4px solid #0b7a4b;padding-left:.9em;margin:.6em 0;break-inside:avoid}
 .byhand-told section.wrong{border-color:#c2410c}
 .byhand-told .hint{font-weight:600}
@@ -20,8 +23,34 @@ _STYLE = """<style>
 Lines = list[tuple[str, str]]  # each a kind, "" or "hint", and a sentence
 
 
-def told_html(exercises: Mapping[str, ExerciseVerdict], grades: Mapping[str, tuple[float, float]]) -> str:
-    """A part of the page for all exercises of a verdict, with the points that the gradebook has now; "" where there are none."""
+@dataclass(frozen=True)
+class Said:
+    """What a student is told of a submission: what came of each exercise, and sentences on all of it."""
+
+    exercises: Mapping[str, ExerciseVerdict] = field(default_factory=dict)
+    sentences: tuple[str, ...] = ()
+
+
+def said_of(verdict: SubmissionVerdict) -> Said:
+    """Of one that did not run, the notebook's first cell says why, and no exercise has more to say."""
+    ran = verdict["status"] not in NOT_RUN
+    sentences = [*([verdict["message"]] if ran and verdict["message"] else []), *verdict["notes"]]
+    short = (taken_in(" ".join(text.split()), LONGEST_MESSAGE) for text in dict.fromkeys(sentences))
+    return Said(verdict["exercises"] if ran else {}, tuple(map(without_control, short)))
+
+
+def told_html(said: Said, grades: Mapping[str, tuple[float, float]]) -> str:
+    """A part of the page, with the points that the gradebook has now; "" where nothing is to be said."""
+    whole = _about_all(said.sentences) + _by_exercise(said.exercises, grades)
+    return f'{_STYLE}<div class="byhand-told">{whole}</div>\n' if whole else ""
+
+
+def _about_all(sentences: Sequence[str]) -> str:
+    items = "".join(f"<li>{escape(text)}</li>" for text in sentences)
+    return f"<h4>About your notebook</h4><ul>{items}</ul>" if items else ""
+
+
+def _by_exercise(exercises: Mapping[str, ExerciseVerdict], grades: Mapping[str, tuple[float, float]]) -> str:
     parts = []
     for name, entry in exercises.items():
         lines = "".join(f'<p class="{kind}">{escape(text)}</p>' for kind, text in told_lines(entry))
@@ -30,7 +59,7 @@ def told_html(exercises: Mapping[str, ExerciseVerdict], grades: Mapping[str, tup
             f'<section class="{state}"><h5><a href="#{escape(name)}-check"><code>{escape(name)}</code></a>: '
             f"{escape(_head(name, entry, grades))}</h5>{lines}</section>"
         )
-    return f'{_STYLE}<div class="byhand-told"><h4>Exercise by exercise</h4>{"".join(parts)}</div>\n' if parts else ""
+    return f"<h4>Exercise by exercise</h4>{''.join(parts)}" if parts else ""
 
 
 def _head(name: str, entry: ExerciseVerdict, grades: Mapping[str, tuple[float, float]]) -> str:

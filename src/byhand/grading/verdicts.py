@@ -61,6 +61,8 @@ class SubmissionVerdict(_OfSubmission, total=False):
     feedback: str
 
 
+NOT_RUN = frozenset({"refused", "damaged", "failed"})  # statuses of which no exercise knows anything
+
 VERDICT = {
     "student": str, "unit": str, "digest": str, "status": str, "message": str, "score": int | float, "max_score": int | float,
     "exercises": dict, "seconds": dict, "notes": list,

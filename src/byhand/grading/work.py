@@ -17,7 +17,8 @@ from byhand.grading.leavings import trimmed
 from byhand.grading.limits import LONGEST_REMARK, MOST_REMARKS, Limits
 from byhand.grading.markdown import harmless
 from byhand.grading.marking import Marks, points_output
-from byhand.grading.restore import ENDINGS, Damaged, Restored, released, restored
+from byhand.grading.notebook_file import Damaged
+from byhand.grading.restore import ENDINGS, Restored, released, restored
 from byhand.grading.run import NotebookRun
 from byhand.grading.sandbox import SandboxError
 from byhand.grading.server import Request
@@ -98,11 +99,12 @@ def _read(assignment: AssignmentSpec, submission: Submission) -> Restored:
     """The notebook, in a process of its own. Raises Damaged."""
     pictures = {name: c for name, c in submission.files.items() if PurePosixPath(name).suffix.lower() in ENDINGS}
     known = submission.notebook, assignment.cells, assignment.skipped, assignment.given
+    name = submission.name or "The notebook"
     for plain in (False, True):
         try:
-            return bounded(restored, *known, plain, pictures, **READING)
+            return bounded(restored, *known, plain, pictures, name, assignment.elsewhere, **READING)
         except TooMuch as error:
-            trouble = f"The notebook cannot be read: that takes {error}."
+            trouble = f"{name} cannot be read: that takes {error}."
     raise Damaged(trouble)
 
 

@@ -7,27 +7,51 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import resource
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
 from html import escape
+from xml.etree import ElementTree
 
 from nbconvert.filters.markdown_mistune import MarkdownWithMath
 
 from byhand.grading.feedback import Attachments, Renderer
 from byhand.grading.limits import TEXT_MEMORY, TEXT_SECONDS
 from byhand.grading.markdown import harmless
-from byhand.stepper import mathml
+from byhand.stepper import COLOURS, mathml
 
 Text = tuple[str, Attachments]  # Markdown and its attachments
+# Of MathML what a formula needs. A length is short, so that nothing moves onto what others wrote.
+TAGS = frozenset(
+    "math mfrac mi mn mo mover mpadded mphantom mroot mrow mspace msqrt mstyle msub msubsup msup mtable mtd mtext mtr munder "
+    "munderover".split()
+)
+_WORD, _LENGTH = r"[A-Za-z -]{0,40}", r"-?(\d|\d?\.\d{1,4})([a-z]{2}|%)?|(negative)?[a-z]+space"
+ATTRIBUTES = {
+    **dict.fromkeys(
+        "display displaystyle mathvariant stretchy fence form separator symmetric largeop movablelimits accent accentunder "
+        "columnalign rowlines columnlines".split(),
+        _WORD,
+    ),
+    **dict.fromkeys(
+        "width height depth lspace rspace voffset minsize maxsize linethickness columnspacing rowspacing".split(),
+        _LENGTH,
+    ),
+    "alttext": r"(?s:.*)",
+    "scriptlevel": r"[+-]?\d",
+    "mathcolor": r"#?\w{1,30}",
+    "class": rf"bh-({'|'.join(['left', 'right', *COLOURS.values()])})",  # and `style`, as `mathml` writes them itself
+    "style": r"margin-right:\.17em",
+}
 
 
 class WithMathML(Renderer):
     def _formula(self, latex: str, display: str, written: str) -> str:
         try:
-            return mathml(latex, display)
+            return _only_mathematics(mathml(latex, display))
         except Exception:  # whatever latex2mathml makes of it: then as it was written
             return f"<code>{escape(written)}</code>"
 
@@ -43,6 +67,18 @@ class WithMathML(Renderer):
     def latex_environment(self, name: str, body: str) -> str:
         whole = rf"\begin{{{name}}}{body}\end{{{name}}}"
         return self._formula(whole, "block", whole)
+
+
+def _only_mathematics(formula: str) -> str:
+    """Without what TeX can bring along: links, styles, classes of the page, room beyond its own."""
+    root = ElementTree.fromstring(formula)
+    for element in root.iter():
+        if element.tag not in TAGS:
+            element.tag = "mrow"
+        for name, value in list(element.attrib.items()):
+            if not re.fullmatch(ATTRIBUTES.get(name, r"(?!)"), value):
+                del element.attrib[name]
+    return ElementTree.tostring(root, encoding="unicode")
 
 
 def html(source: str, attachments: Attachments) -> str:
