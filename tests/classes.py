@@ -99,11 +99,11 @@ def run(root, *command, **variables):
     return said
 
 
-def run_as_typed(root, *command, **variables):
-    """The same, begun from nothing, as an instructor would."""
+def run_as_typed(root, *command, under=(), **variables):
+    """The same, begun from nothing, as an instructor would; `under` another program, which starts it."""
     program = Path(sys.executable).parent / command[0]
     done = subprocess.run(
-        [program, *command[1:]], cwd=root, env=clean_environment(root) | variables,
+        [*under, program, *command[1:]], cwd=root, env=clean_environment(root) | variables,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     )  # fmt: skip
     assert done.returncode == 0, f"{' '.join(command)} exited with {done.returncode}:\n{done.stdout}"

@@ -28,9 +28,13 @@ HELD_BACK_ANYWAY = {
     "warns-of-the-problems", "raises-the-problems", "reads-the-environment", "reads-the-first-environment", "memory-in-processes-of-a-thread", "memory-in-tables",
 }  # fmt: skip
 WITHOUT_MARKS = {"damaged", "refused"}
+# An ordinary user in a user namespace of its own. Files that are root's are its own there. How many processes it may have is
+# not counted, since outside it is root: the two bombs are left out.
+ORDINARY = ("unshare", "--user", "--map-user=1000", "--map-group=1000")
+AGAINST_THE_GRADER = sorted({*ATTACKS, "kills-all-it-can"} - {"fork-bomb", "thread-bomb"})
 
 
-def graded(built_course, root, bads, *options):
+def graded(built_course, root, bads, *options, under=()):
     shutil.copytree(built_course, root)
     with listening() as listener:
         hand_in(root, bads, TIMEOUT, listener.port)
@@ -39,7 +43,7 @@ def graded(built_course, root, bads, *options):
         for timeout, students in ((TIMEOUT, late), (PLENTY, {bad.student for bad in bads} - late)):
             named = [f"--student={student}" for student in sorted({*students, HONEST})]
             command = ["byhand", "grade", UNIT, "--again", f"--timeout={timeout}", *named, *options]
-            said += run_as_typed(root, *command, BYHAND_TEST_SECRET=SECRET)
+            said += run_as_typed(root, *command, under=under, BYHAND_TEST_SECRET=SECRET)
         return (
             root,
             {b.student: b.succeeded(Scene(root, b.student, listener.connections)) for b in bads if b.succeeded},
@@ -50,6 +54,15 @@ def graded(built_course, root, bads, *options):
 @pytest.fixture(scope="module")
 def sandboxed(built_course, tmp_path_factory):
     return graded(built_course, tmp_path_factory.mktemp("sandboxed") / "course", list(SUITE.values()))
+
+
+@pytest.fixture(scope="module")
+def by_an_ordinary_user(built_course, tmp_path_factory):
+    """The same attacks where the grader has no special rights: its user is the student's too."""
+    if not shutil.which("unshare"):
+        pytest.skip("there is no unshare, by which a test becomes an ordinary user")
+    root = tmp_path_factory.mktemp("ordinary") / "course"
+    return graded(built_course, root, [SUITE[name] for name in AGAINST_THE_GRADER], under=ORDINARY)
 
 
 @pytest.fixture(scope="module")
@@ -93,6 +106,15 @@ def test_no_attack_succeeds_in_the_sandbox(sandboxed, name):
 @pytest.mark.parametrize("name", [name for name in ATTACKS if name not in HELD_BACK_ANYWAY])
 def test_the_same_attack_succeeds_without_the_sandbox(unprotected, name):
     assert unprotected[1][name]
+
+
+@pytest.mark.parametrize("name", AGAINST_THE_GRADER)
+def test_it_is_the_same_where_an_ordinary_user_grades(by_an_ordinary_user, name):
+    root, succeeded, _ = by_an_ordinary_user
+    bad, found = SUITE[name], verdict(root, name)
+    assert found["status"] == bad.status, found["message"]
+    assert {n: e["points"] for n, e in found["exercises"].items()} == bad.scores, found["message"]
+    assert not succeeded.get(name)
 
 
 def test_of_the_problems_that_an_answer_prints_the_public_ones_are_shown_and_no_other(sandboxed):
