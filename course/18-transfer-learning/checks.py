@@ -190,7 +190,7 @@ def make_shuffled(rng, n, buffer):
     u = rng.uniform(size=n)
     u[0], u[1], u[-1] = 0.999, 0.0, 0.999
     if n > 4:
-        u[-3] = 0.5  # of three files that are left the middle one, whatever the buffer had room for
+        u[-3] = 0.52  # of three files that are left the middle one, whatever the buffer had room for
     return dict(n=n, buffer=buffer, u=u)
 
 
