@@ -90,7 +90,8 @@ def test_feedback_is_nbgraders_page_with_the_same_words_and_above_them_what_was_
     ours = {student: in_one_line(TOLD.sub("", page)) for student, page in pages.items()}
     run(class_of_ours, "nbgrader", "generate_feedback", UNIT, "--force")
     for student, words in ours.items():
-        assert words == in_one_line(feedback(class_of_ours, student))
+        # A heading of ours has no sign that links to it: it would catch the links to exercises.
+        assert words == in_one_line(feedback(class_of_ours, student).replace("¶", " "))
         for name, points in POINTS.items():
             earned = EXPECTED[student][f"{name}-check"]
             assert f"Grade cell: {name}-check Score: {float(earned)} / {float(points)}" in words

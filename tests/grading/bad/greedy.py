@@ -207,7 +207,7 @@ def endless_output(desk):
     return desk.solved('while True:\n    print("what is going on in here? " * 100)')
 
 
-@bad("prints 20 MB", "timed out")
+@bad("prints 20 MB")
 def much_output(desk):
     return desk.solved('for _ in range(20_000):\n    print("x" * 1000)')
 
