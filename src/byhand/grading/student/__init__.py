@@ -125,9 +125,8 @@ def serve(shell: Shell, exercises: tuple[str, ...], torch: bool, layers: list[st
         if "source" not in message:
             continue  # what a check that was interrupted has not read
         CHANNEL.room, todo = room, True
-        while (
-            True
-        ):  # the one interrupt of a cell can come anywhere until it is ignored, also when the cell has just ended
+        # The one interrupt of a cell can come anywhere until it is ignored, also when the cell has just ended.
+        while True:
             try:
                 if todo:
                     todo = False

@@ -21,11 +21,10 @@ def _show(kind: str, data: dict) -> None:
     for mime in PICTURES:
         if isinstance(picture := data.get(mime), (bytes, str)):
             picture = base64.b64encode(picture).decode() if isinstance(picture, bytes) else picture
-            kept |= (
-                {mime: picture}
-                if len(picture) <= LARGEST_OUTPUT
-                else {TEXT: "(a picture that is too large for a notebook)"}
-            )
+            if len(picture) <= LARGEST_OUTPUT:
+                kept[mime] = picture
+            else:
+                kept[TEXT] = "(a picture that is too large for a notebook)"
     if kept:
         CHANNEL.show(sum(map(len, kept.values())), kind=kind, data=kept)
 
