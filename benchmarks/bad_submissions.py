@@ -21,7 +21,7 @@ from watch import Watch
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests" / "grading")]
 
-from bad import POINTS, SECRET, SUITE, UNIT, Scene, hand_in, listening
+from bad import POINTS, SECRET, SUITE, UNIT, Scene, hand_in, listening, take_away_what_is_deep
 from classes import clean_environment, copy_course, run
 
 GROUPS = {
@@ -64,7 +64,10 @@ def handed_in(base, bad):
         root = Path(scratch) / "course"
         shutil.copytree(base, root)
         hand_in(root, [bad], TIMEOUT, listener.port)
-        yield root, Scene(root, bad.student, listener.connections)
+        try:
+            yield root, Scene(root, bad.student, listener.connections)
+        finally:
+            take_away_what_is_deep(root)
 
 
 def watched(root, command):

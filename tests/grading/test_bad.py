@@ -11,7 +11,7 @@ from collections import Counter
 
 import nbformat
 import pytest
-from bad import HONEST, POINTS, SECRET, SUITE, UNIT, Scene, hand_in, listening, odd
+from bad import HONEST, POINTS, SECRET, SUITE, UNIT, Scene, hand_in, listening, odd, take_away_what_is_deep
 from classes import run_as_typed
 from nbgrader.api import Gradebook, MissingEntry
 
@@ -44,6 +44,7 @@ def graded(built_course, root, bads, *options, under=()):
             named = [f"--student={student}" for student in sorted({*students, HONEST})]
             command = ["byhand", "grade", UNIT, "--again", f"--timeout={timeout}", *named, *options]
             said += run_as_typed(root, *command, under=under, BYHAND_TEST_SECRET=SECRET)
+        take_away_what_is_deep(root)
         return (
             root,
             {b.student: b.succeeded(Scene(root, b.student, listener.connections)) for b in bads if b.succeeded},
