@@ -25,6 +25,12 @@ FORMULAS = """({
 })"""
 MOVING = """() => document.getAnimations().filter(a => a.playState === "running").length"""
 THEME = "document.documentElement.dataset.theme"
+# Colours that still change are nobody's colours: what moves is brought to its end, until nothing begins to move any more.
+ARRIVED = """() => {
+    const moving = document.getAnimations().filter(a => a.playState === "running");
+    moving.forEach(a => a.finish());
+    return moving.length === 0;
+}"""
 # What a change of theme or of width sets moving has begun to move when the page has been painted twice.
 PAINTED = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
 # The theme makes what scrolls a stop of the tab key, a moment after the width has changed.
@@ -100,16 +106,13 @@ class Seen:
 
 
 def look(page) -> Seen:
-    """Look at an open page: as it is, on a phone, in the dark; then play with it."""
+    """Look at an open page: on a phone, as it is, in the dark; then play with it."""
     seen = Seen(page.evaluate(FORMULAS), page.evaluate(MOVING))
-    page.set_viewport_size(NARROW)
-    seen.phone = page.evaluate("document.documentElement.scrollWidth")
-    page.set_viewport_size(WIDE)
 
     def ask_axe(how, theme="light"):
         page.wait_for_function(f"{THEME} === {theme!r}")
         page.evaluate(PAINTED)
-        page.wait_for_function(f"({MOVING})() === 0")  # colours that still change are nobody's colours
+        page.wait_for_function(ARRIVED)
         with contextlib.suppress(TimeoutError):
             page.wait_for_function(SETTLED, timeout=MOMENT)
         seen.themes[how] = page.evaluate(THEME)
@@ -119,14 +122,15 @@ def look(page) -> Seen:
             for line in violations(page, rules, of=ONE_OF_EACH_KIND if rules is COLOURS else None)
         ]
 
+    page.set_viewport_size(NARROW)
+    seen.phone = page.evaluate("document.documentElement.scrollWidth")
     page.evaluate(EMPTY)
+    ask_axe("narrow")
+    page.set_viewport_size(WIDE)
     ask_axe("light")
     page.emulate_media(color_scheme="dark")
     ask_axe("dark", "dark")
     page.emulate_media(color_scheme="light")
-    page.set_viewport_size(NARROW)
-    ask_axe("narrow")
-    page.set_viewport_size(WIDE)
 
     seen.plays = page.locator(PLAYS).count()
     for stepper in page.locator(".bh-stepper").all():

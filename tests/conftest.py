@@ -1,3 +1,4 @@
+import gc
 import os
 import shutil
 
@@ -28,6 +29,12 @@ def pytest_collection_modifyitems(items):
         shares = any(made.scope == "module" for mades in item._fixtureinfo.name2fixturedefs.values() for made in mades)
         if shares and not item.get_closest_marker("xdist_group"):
             item.add_marker(pytest.mark.xdist_group(item.path.stem))
+
+
+def pytest_collection_finish():
+    """Python's search for garbage leaves out what is here to stay: torch, Jupyter, thousands of tests."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -14,6 +14,7 @@ from byhand.checking.exercise import AGAIN, Solved, load_checks
 from byhand.checking.seed import ensure_seed
 from byhand.checking.stored import FILE, answers_bytes, same_answers
 from byhand.course import CourseError, Unit
+from byhand.teaching.garbage import seldom_collected
 from byhand.teaching.known import find_mistakes, mistakes_bytes, same_mistakes
 from byhand.teaching.notebooks import lint_exercises, notebook_bytes, read_source
 from byhand.teaching.plain import equation_numbers, load_references, to_plain
@@ -64,6 +65,7 @@ def out_of_step(units: list[Unit], root: Path) -> list[Path]:
     return [path for path, content in files.items() if not _is_there(path, content)]
 
 
+@seldom_collected()
 def generate(unit: Unit, classroom: Path) -> dict[Path, bytes]:
     """All generated files of a unit: where each belongs, and its content. Writes in `classroom` alone."""
     lesson, exercises = read_source(unit.lesson), read_source(unit.exercises)
