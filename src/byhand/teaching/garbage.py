@@ -13,8 +13,8 @@ SELDOM = (50_000, 20, 50)  # instead of (700, 10, 10)
 def seldom_collected() -> Iterator[None]:
     """Meanwhile garbage is looked for seldom.
 
-    Each search goes through whatever there is, all of torch included, and graphs of thousands of small objects, made anew for
-    each call of an answer, start one after the other. What they leave behind is taken away at once, without any search.
+    A search goes through objects of all that was imported, torch among it, and a graph of thousands of nodes, made anew for each call of
+    an answer, starts one search after the other. Nearly all that a call leaves behind goes by its reference counts, without any search.
     """
     before = gc.get_threshold()
     gc.set_threshold(*SELDOM)
