@@ -23,14 +23,16 @@ FORMULAS = """({
     // (What is wider than its place is one, so that it can be scrolled.)
     tab_stops: [...document.querySelectorAll("mjx-container[tabindex]")].filter(e => e.scrollWidth <= e.clientWidth + 1).length,
 })"""
-MOVING = """() => document.getAnimations().filter(a => a.playState === "running").length"""
+RUNNING = """document.getAnimations().filter(a => a.playState === "running")"""
+# A transition of the theme, which a busy machine begins late, ends before this.
+AT_REST = 5_000  # milliseconds: what moves by itself for longer needs a way to be stopped (WCAG 2.2.2)
 THEME = "document.documentElement.dataset.theme"
 # Colours that still change are nobody's colours: what moves is brought to its end, until nothing begins to move any more.
-ARRIVED = """() => {
-    const moving = document.getAnimations().filter(a => a.playState === "running");
+ARRIVED = f"""() => {{
+    const moving = {RUNNING};
     moving.forEach(a => a.finish());
     return moving.length === 0;
-}"""
+}}"""
 # What a change of theme or of width sets moving has begun to move when the page has been painted twice.
 PAINTED = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
 # The theme makes what scrolls a stop of the tab key, a moment after the width has changed.
@@ -97,7 +99,7 @@ class Seen:
     """What a page was to a browser."""
 
     formulas: dict[str, int]
-    moving: int  # animations that nobody asked for
+    moving: int = 0  # animations that nobody asked for, and that do not end
     violations: dict[str, list[str]] = field(default_factory=dict)  # by how it was looked at
     themes: dict[str, str] = field(default_factory=dict)  # likewise: what the page took itself to be
     phone: int = 0  # how wide it is on a phone that is 360 wide
@@ -107,7 +109,11 @@ class Seen:
 
 def look(page) -> Seen:
     """Look at an open page: on a phone, as it is, in the dark; then play with it."""
-    seen = Seen(page.evaluate(FORMULAS), page.evaluate(MOVING))
+    seen = Seen(page.evaluate(FORMULAS))
+    try:
+        page.wait_for_function(f"{RUNNING}.length === 0", timeout=AT_REST)
+    except TimeoutError:
+        seen.moving = page.evaluate(f"{RUNNING}.length")
 
     def ask_axe(how, theme="light"):
         page.wait_for_function(f"{THEME} === {theme!r}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import tempfile
 from pathlib import Path
@@ -37,20 +38,17 @@ def build(units: list[Unit], root: Path) -> None:
 
 def _write(files: dict[Path, bytes]) -> None:
     for path, content in files.items():
-        if not _is_there(path, content):
+        if not path.exists() or path.read_bytes() != content:
             path.write_bytes(content)
 
 
-def _is_there(path: Path, content: bytes) -> bool:
-    if not path.exists():
-        return False
-    there = path.read_bytes()
-    if path.name in _ROUNDED and there != content:
-        try:
-            return _ROUNDED[path.name](there, content)
-        except (ValueError, TypeError, KeyError, BadZipFile):
-            return False
-    return there == content
+def _kept(path: Path, content: bytes) -> bytes:
+    """What is there already, where it says the same: so that the release holds the very file that the course does."""
+    with contextlib.suppress(OSError, ValueError, TypeError, KeyError, BadZipFile):
+        there = path.read_bytes()
+        if _ROUNDED[path.name](there, content):
+            return there
+    return content
 
 
 _ROUNDED = {"mistakes.json": same_mistakes, FILE: same_answers}  # files of numbers, the last digits of which may differ
@@ -62,7 +60,7 @@ def out_of_step(units: list[Unit], root: Path) -> list[Path]:
     with tempfile.TemporaryDirectory() as scratch:
         for unit in units:
             files |= generate(unit, Path(scratch))
-    return [path for path, content in files.items() if not _is_there(path, content)]
+    return [path for path, content in files.items() if not path.exists() or path.read_bytes() != content]
 
 
 @seldom_collected()
@@ -79,13 +77,10 @@ def generate(unit: Unit, classroom: Path) -> dict[Path, bytes]:
                 except CourseError as error:
                     raise source.error(number, str(error)) from None
     mistakes, checks = find_mistakes(unit), load_checks(unit.course)
-    generated = {
-        unit.course / "lesson.ipynb": notebook_bytes(lesson.notebook),
-        unit.course / "mistakes.json": mistakes_bytes(mistakes),
-        unit.course / FILE: answers_bytes(
-            {name: _without_repetition(checks.solved(name)) for name in checks.exercises}
-        ),
-    }
+    generated = {unit.course / "lesson.ipynb": notebook_bytes(lesson.notebook)}
+    answers = {name: _without_repetition(checks.solved(name)) for name in checks.exercises}
+    for name, content in {"mistakes.json": mistakes_bytes(mistakes), FILE: answers_bytes(answers)}.items():
+        generated[unit.course / name] = _kept(unit.course / name, content)
     source = _fill_source(unit, classroom, notebook_bytes(exercises.notebook), generated)
     released = _release(unit, classroom, source)
     generated[unit.course / "exercises.ipynb"] = notebook_bytes(released)
