@@ -145,6 +145,11 @@ def commit_of_now(target):
     subprocess.run(["git", *identity, "commit", "--quiet", "--allow-empty", "-m", "as it is"], cwd=target, check=True)
 
 
+def in_the_background():
+    """As a shell that runs a script begins what ends in "&": interrupts are ignored, by all that it starts in turn."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
 @contextlib.contextmanager
 def running_hub():
     """A hub with an instructor, prof, and two students, ada and bob. When it is left, hub, accounts and folders are gone."""
@@ -178,7 +183,9 @@ def running_hub():
         passwords = {role: password for _, role, password in table}
         log = (data / "hub" / "log").open("w+")
         command = [environment / "bin/jupyterhub", "--config", folder / "jupyterhub_config.py"]
-        process = subprocess.Popen(command, cwd=folder, env=clean, stdout=log, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(
+            command, cwd=folder, env=clean, stdout=log, stderr=subprocess.STDOUT, preexec_fn=in_the_background
+        )
 
         def runs():
             said = Path(log.name).read_text()

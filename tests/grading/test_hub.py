@@ -7,6 +7,7 @@ import contextlib
 import json
 import re
 import shutil
+import signal
 import subprocess
 from pathlib import Path
 
@@ -132,6 +133,7 @@ def test_a_class_from_release_to_feedback(browser, hub):
     for who, points in {"ada": "4.0", "bob": "0.0"}.items():
         read(browser, hub, who, points)
     set_up_again(hub)
+    ended_at_once(hub)
 
 
 def released(browser, hub):
@@ -265,3 +267,14 @@ def set_up_again(hub):
     assert done.returncode == 0 and "3 people, 0 of them new" in done.stdout, done.stdout + done.stderr
     assert hub.home("ada").stat().st_mode & 0o777 == 0o700
     assert (hub.home("class") / "course/classroom/gradebook.db").exists()
+
+
+def ended_at_once(hub):
+    """An interrupt is how the hub asks a server to end, and it waits for half a minute where a server does not hear it."""
+    servers = [p for p in psutil.process_iter(["username", "cmdline"]) if p.info["username"] in hub.names.values()]
+    servers = [p for p in servers if any("jupyterhub-singleuser" in part for part in p.info["cmdline"])]
+    assert servers
+    for server in servers:
+        status = Path(f"/proc/{server.pid}/status").read_text()
+        ignored = int(re.search(r"^SigIgn:\s*(\w+)", status, re.M)[1], 16)
+        assert not ignored >> (signal.SIGINT - 1) & 1, server.info["cmdline"]

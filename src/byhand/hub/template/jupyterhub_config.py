@@ -6,12 +6,17 @@ Who is in the class stands in people.csv, what the server is in hub.toml.
 """
 
 import os
+import signal
 import sys
 from pathlib import Path
 
 from byhand.hub import find_proxy, read_people, read_settings
 
 c = get_config()  # noqa: F821 # pyright: ignore[reportUndefinedVariable] - JupyterHub puts it here
+
+# A hub that a script has started in the background ignores interrupts, and so do the services that it starts: asked by one to
+# end, each would be waited for half a minute.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 HERE = Path(__file__).resolve().parent
 BIN = Path(sys.executable).parent
