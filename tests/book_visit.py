@@ -24,7 +24,11 @@ FORMULAS = """({
     tab_stops: [...document.querySelectorAll("mjx-container[tabindex]")].filter(e => e.scrollWidth <= e.clientWidth + 1).length,
 })"""
 RUNNING = """document.getAnimations().filter(a => a.playState === "running")"""
-# A transition of the theme, which a busy machine begins late, ends before this.
+# How many move, as soon as none of them is a transition of the theme, which a busy machine begins late.
+MOVING = f"""() => {{
+    const moving = {RUNNING};
+    return moving.some(a => a instanceof CSSTransition) ? null : {{count: moving.length}};
+}}"""
 AT_REST = 5_000  # milliseconds: what moves by itself for longer needs a way to be stopped (WCAG 2.2.2)
 THEME = "document.documentElement.dataset.theme"
 # Colours that still change are nobody's colours: what moves is brought to its end, until nothing begins to move any more.
@@ -99,7 +103,7 @@ class Seen:
     """What a page was to a browser."""
 
     formulas: dict[str, int]
-    moving: int = 0  # animations that nobody asked for, and that do not end
+    moving: int = 0  # animations that nobody asked for, and transitions that do not end
     violations: dict[str, list[str]] = field(default_factory=dict)  # by how it was looked at
     themes: dict[str, str] = field(default_factory=dict)  # likewise: what the page took itself to be
     phone: int = 0  # how wide it is on a phone that is 360 wide
@@ -111,7 +115,7 @@ def look(page) -> Seen:
     """Look at an open page: on a phone, as it is, in the dark; then play with it."""
     seen = Seen(page.evaluate(FORMULAS))
     try:
-        page.wait_for_function(f"{RUNNING}.length === 0", timeout=AT_REST)
+        seen.moving = page.wait_for_function(MOVING, timeout=AT_REST).json_value()["count"]
     except TimeoutError:
         seen.moving = page.evaluate(f"{RUNNING}.length")
 

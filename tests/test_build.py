@@ -89,6 +89,16 @@ def test_numbers_that_another_processor_rounds_otherwise_stay_and_are_those_that
     assert main(["class", UNIT, "--students=1"]) == main(["grade", UNIT]) == 0
 
 
+@pytest.mark.parametrize("damage", [lambda whole: b"", lambda whole: whole[: len(whole) // 2], lambda whole: b"[]", lambda whole: whole.replace(b'"packed": "eN', b'"packed": "AA')])  # fmt: skip
+def test_generated_numbers_that_are_damaged_are_made_anew_or_named(built, damage):
+    answers, mistakes = built.course / "answers.npz", built.course / "mistakes.json"
+    answers.write_bytes(damage(answers.read_bytes()))
+    build([built], built.root)
+    assert np.load(answers).files
+    mistakes.write_bytes(damage(mistakes.read_bytes()))
+    assert f"{mistakes} is damaged: delete it, and run byhand build {UNIT}" in broken(built)
+
+
 def test_check_changes_nothing_and_names_what_is_out_of_step(built, monkeypatch, capsys):
     monkeypatch.chdir(built.root)
     assert main(["build", "--check"]) == 0

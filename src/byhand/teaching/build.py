@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 import tempfile
+import zlib
 from pathlib import Path
 from zipfile import BadZipFile
 
@@ -12,6 +13,7 @@ import nbformat
 from traitlets.config.loader import Config, PyFileConfigLoader
 
 from byhand.checking.exercise import AGAIN, Solved, load_checks
+from byhand.checking.mistakes import load_mistakes
 from byhand.checking.seed import ensure_seed
 from byhand.checking.stored import FILE, answers_bytes, same_answers
 from byhand.course import CourseError, Unit
@@ -37,14 +39,17 @@ def build(units: list[Unit], root: Path) -> None:
 
 
 def _write(files: dict[Path, bytes]) -> None:
-    for path, content in files.items():
-        if not path.exists() or path.read_bytes() != content:
-            path.write_bytes(content)
+    for path in _differing(files):
+        path.write_bytes(files[path])
+
+
+def _differing(files: dict[Path, bytes]) -> list[Path]:
+    return [path for path, content in files.items() if not path.exists() or path.read_bytes() != content]
 
 
 def _kept(path: Path, content: bytes) -> bytes:
     """What is there already, where it says the same: so that the release holds the very file that the course does."""
-    with contextlib.suppress(OSError, ValueError, TypeError, KeyError, BadZipFile):
+    with contextlib.suppress(OSError, EOFError, ValueError, TypeError, KeyError, BadZipFile):
         there = path.read_bytes()
         if _ROUNDED[path.name](there, content):
             return there
@@ -60,7 +65,7 @@ def out_of_step(units: list[Unit], root: Path) -> list[Path]:
     with tempfile.TemporaryDirectory() as scratch:
         for unit in units:
             files |= generate(unit, Path(scratch))
-    return [path for path, content in files.items() if not path.exists() or path.read_bytes() != content]
+    return _differing(files)
 
 
 @seldom_collected()
@@ -76,6 +81,7 @@ def generate(unit: Unit, classroom: Path) -> dict[Path, bytes]:
                     cell.source = to_plain(cell.source, numbers, references)
                 except CourseError as error:
                     raise source.error(number, str(error)) from None
+    _require_whole_mistakes(unit)
     mistakes, checks = find_mistakes(unit), load_checks(unit.course)
     generated = {unit.course / "lesson.ipynb": notebook_bytes(lesson.notebook)}
     answers = {name: _without_repetition(checks.solved(name)) for name in checks.exercises}
@@ -87,6 +93,16 @@ def generate(unit: Unit, classroom: Path) -> dict[Path, bytes]:
     if broken := list(verify(unit, released, mistakes, generated)):
         raise CourseError("\n".join([f"{unit.name} is not published:", *broken]))
     return generated
+
+
+def _require_whole_mistakes(unit: Unit) -> None:
+    """What is there of the mistakes is used again, and two branches that both derived them leave a file that is neither."""
+    try:
+        load_mistakes(unit.course)
+    except (ValueError, TypeError, KeyError, AttributeError, zlib.error):
+        raise CourseError(
+            f"{unit.course / 'mistakes.json'} is damaged: delete it, and run byhand build {unit.name}, which writes it anew."
+        ) from None
 
 
 def _without_repetition(solved: list[Solved]) -> list[Solved]:

@@ -6,7 +6,7 @@ import contextlib
 import gc
 from collections.abc import Iterator
 
-SELDOM = (50_000, 20, 50)  # instead of (700, 10, 10)
+SELDOM = (50_000, 20, 50)  # (700, 10, 10) is what Python 3.11 has
 
 
 @contextlib.contextmanager
